@@ -1,0 +1,61 @@
+"""Every way in which polaris_parsl refuses to go on.
+
+Each class is one kind of failure, with the exit code that the command line
+returns for it (README, "Exit codes").
+"""
+
+
+class PolarisParslError(Exception):
+    """A refusal that names the problem, with the value and the limit, and the remedy.
+
+    Args:
+        problem: what is wrong, with the offending value.
+        remedy: what to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        super().__init__(f"{problem}\n  fix: {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+class BaseEnvironmentError(PolarisParslError):
+    """The base is no Python, not a supported one, or not readable."""
+
+    exit_code = 3
+
+
+class LockError(PolarisParslError):
+    """A lock is missing, malformed, or does not match what was found."""
+
+    exit_code = 4
+
+
+class OptionError(PolarisParslError):
+    """A configuration option has a value that cannot work on the system."""
+
+    exit_code = 5
+
+
+class PrefixError(PolarisParslError):
+    """The prefix cannot be written, or already holds what was to be made."""
+
+    exit_code = 6
+
+
+class MissingToolError(PolarisParslError):
+    """A program that is needed is not on this machine."""
+
+    exit_code = 7
+
+
+class SandboxError(PolarisParslError):
+    """The sandbox cannot start, or was asked for something it does not imitate."""
+
+    exit_code = 8
+
+
+class PolarisParslWarning(UserWarning):
+    """Something works, but not as the author of the workflow probably expects."""

@@ -1,0 +1,137 @@
+"""The facts of data/polaris.toml as typed, frozen objects."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_FILE = Path(__file__).with_name("data") / "polaris.toml"
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A GPU of a node and the CPUs (hardware threads) of its NUMA domain, as "0-7,32-39"."""
+
+    gpu: int
+    numa: int
+    cpus: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """A compute node; threads counts hardware threads, which PBS calls ncpus."""
+
+    cores: int
+    threads: int
+    gpu_model: str
+    hostname_pattern: str
+    domain: str
+    tmpdir: str
+    accelerators: tuple[Accelerator, ...]
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Limits of a PBS queue for one job (nodes, walltime in minutes) and one user (jobs)."""
+
+    name: str
+    nodes_min: int
+    nodes_max: int
+    walltime_min_minutes: int
+    walltime_max_minutes: int
+    jobs_per_user_max: int | None
+    routes_to: tuple[str, ...]
+    only_by_routing: bool
+
+
+@dataclass(frozen=True)
+class CondaModule:
+    """An ALCF conda module and the conda prefix behind it."""
+
+    name: str
+    prefix: Path
+    python: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is known of the system; data/polaris.toml says from where."""
+
+    system: str
+    site: str
+    node_count: int
+    node: Node
+    interfaces: tuple[str, ...]
+    filesystems: tuple[str, ...]
+    default_filesystems: str
+    modulefiles: Path
+    conda_modules: tuple[CondaModule, ...]
+    pbs_server: str
+    pbs_version: str
+    login_hostname: str
+    default_queue: str
+    queues: Mapping[str, Queue]
+    defaults: Mapping[str, Any]
+
+
+@cache
+def polaris() -> Facts:
+    """Facts about Polaris, read once per process.
+
+    Source: data/polaris.toml, where each table names its own.
+    """
+    with _FILE.open("rb") as stream:
+        data = tomllib.load(stream)
+    return Facts(
+        system=data["system"]["name"],
+        site=data["system"]["site"],
+        node_count=data["system"]["nodes"],
+        node=_node(data["node"]),
+        interfaces=tuple(data["network"]["interfaces"]),
+        filesystems=tuple(data["filesystems"]["names"]),
+        default_filesystems=data["filesystems"]["default"],
+        modulefiles=Path(data["modules"]["modulefiles"]),
+        conda_modules=tuple(
+            CondaModule(entry["name"], Path(entry["prefix"]), entry["python"])
+            for entry in data["modules"]["conda"]
+        ),
+        pbs_server=data["pbs"]["server"],
+        pbs_version=data["pbs"]["printed"]["version"],
+        login_hostname=data["login"]["hostname"],
+        default_queue=data["pbs"]["default_queue"],
+        queues={name: _queue(name, entry) for name, entry in data["queue"].items()},
+        defaults={
+            name: value
+            for name, value in data["defaults"].items()
+            if name not in ("source", "checked")
+        },
+    )
+
+
+def _node(data: Mapping[str, Any]) -> Node:
+    return Node(
+        cores=data["cores"],
+        threads=data["threads"],
+        gpu_model=data["gpu_model"],
+        hostname_pattern=data["hostname_pattern"],
+        domain=data["domain"],
+        tmpdir=data["tmpdir"],
+        accelerators=tuple(
+            Accelerator(entry["gpu"], entry["numa"], entry["cpus"]) for entry in data["accelerator"]
+        ),
+    )
+
+
+def _queue(name: str, data: Mapping[str, Any]) -> Queue:
+    return Queue(
+        name=name,
+        nodes_min=data["nodes_min"],
+        nodes_max=data["nodes_max"],
+        walltime_min_minutes=data["walltime_min_minutes"],
+        walltime_max_minutes=data["walltime_max_minutes"],
+        jobs_per_user_max=data.get("jobs_per_user_max"),
+        routes_to=tuple(data.get("routes_to", ())),
+        only_by_routing=data.get("only_by_routing", False),
+    )

@@ -1,0 +1,29 @@
+"""Where the files that ship beside the package lie.
+
+environment.yml, the locks and the modulefile templates stand at the top of the
+source tree, where people look for them. A wheel carries them in `_dist/`.
+"""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_DIST = _PACKAGE / "_dist"
+_CHECKOUT = _PACKAGE.parent.parent
+
+
+def shipped(name: str) -> Path:
+    """Path of a shipped file or folder, for instance "overlay.lock" or "modulefiles".
+
+    Raises:
+        FileNotFoundError: neither the wheel nor the source tree holds it.
+    """
+    for root in (_DIST, _CHECKOUT):
+        path = root / name
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{name} is neither in {_DIST} nor in {_CHECKOUT}")
+
+
+def checkout() -> Path | None:
+    """The source tree that this package runs from; None where it was installed from a wheel."""
+    return _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else None
