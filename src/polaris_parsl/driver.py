@@ -1,0 +1,51 @@
+"""The driver: the process that builds the configuration, and what it runs in.
+
+The only module that reads os.environ for the configuration; all else is told.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """Interpreter and environment of the driver, which the workers must find again.
+
+    Attributes:
+        python: absolute path of the interpreter, symbolic links kept (a venv is known by them).
+        module: name/version of the loaded polaris-parsl module, None without one.
+        module_tree: directory that holds its modulefile, for `module use`.
+        lmod_init: the script that defines `module` in bash, None where Lmod is not known.
+        pythonpath: PYTHONPATH of the driver, None where it is not set.
+        address: address that POLARIS_PARSL_ADDRESS sets for the workers, None without it.
+    """
+
+    python: Path
+    module: str | None = None
+    module_tree: Path | None = None
+    lmod_init: Path | None = None
+    pythonpath: str | None = None
+    address: str | None = None
+
+    @classmethod
+    def current(cls, environ: Mapping[str, str] | None = None) -> "Driver":
+        """The driver that this process is.
+
+        Args:
+            environ: environment variables to read instead of os.environ.
+        """
+        env = os.environ if environ is None else environ
+        module = env.get("POLARIS_PARSL_MODULE") or None
+        tree = env.get("POLARIS_PARSL_MODULEPATH") or None
+        lmod = env.get("LMOD_PKG") or None
+        return cls(
+            python=Path(sys.executable),
+            module=module if tree else None,
+            module_tree=Path(tree) if tree and module else None,
+            lmod_init=Path(lmod) / "init" / "bash" if lmod else None,
+            pythonpath=env.get("PYTHONPATH") or None,
+            address=env.get("POLARIS_PARSL_ADDRESS") or None,
+        )

@@ -1,0 +1,121 @@
+"""The shell text that gives a block the environment of the driver, or stops it."""
+
+from importlib.metadata import version
+from shlex import quote
+
+from polaris_parsl.driver import Driver
+from polaris_parsl.facts import polaris
+from polaris_parsl.options import Options
+from polaris_parsl.version import VERSION
+
+# They belong to the first node, its shell or its run of GNU Parallel; the other nodes have their own.
+_STAY_ON_FIRST_NODE = ("HOSTNAME", "PWD", "OLDPWD", "SHLVL", "PARALLEL_HOME", "_")
+
+
+def compose(options: Options, driver: Driver) -> str:
+    """Shell text for the provider's worker_init.
+
+    bash runs it on the first node of a block. Where a part fails, it ends the
+    job with a message on standard error, which Parsl shows to the user; going
+    on would end in workers that never come.
+    """
+    parts = [
+        _PRELUDE,
+        _module(driver) if driver.module else _interpreter_first_on_path(driver),
+        _variables(driver),
+        f"# worker_init of the user\n{options.worker_init}" if options.worker_init else "",
+        _gnu_parallel() if options.launcher == "gnu_parallel" else _mpiexec(),
+        _check_interpreter(driver),
+        _enter_run_dir(options),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+_PRELUDE = f"""\
+# The environment of the driver, made again by polaris_parsl {VERSION}
+polaris_parsl_stop() {{
+    printf 'polaris_parsl on %s: %s\\n  fix: %s\\n' "$(hostname)" "$1" "$2" >&2
+    exit 1
+}}"""
+
+
+def _stop(problem: str, remedy: str) -> str:
+    return f"polaris_parsl_stop {quote(problem)} {quote(remedy)}"
+
+
+def _module(driver: Driver) -> str:
+    """Load the driver's module, and see from a variable that it sets whether that worked.
+
+    The exit code of `module load` is no help: some versions of Lmod return 1
+    for a mere warning.
+    """
+    module, tree = quote(str(driver.module)), quote(str(driver.module_tree))
+    init = quote(str(driver.lmod_init or "/etc/profile"))
+    no_lmod = _stop("there is no module command", "ask the site how a batch job gets Lmod")
+    not_loaded = _stop(
+        f"cannot load the module {driver.module} of {driver.module_tree}",
+        "see the message of `module load` above; do the nodes mount that directory?",
+    )
+    return f"""\
+for start in /etc/profile {init}; do
+    command -v module >/dev/null 2>&1 || . "$start"
+done
+command -v module >/dev/null 2>&1 || {no_lmod}
+unset POLARIS_PARSL_MODULE
+module use {tree}
+module load {module}
+[ "${{POLARIS_PARSL_MODULE:-}}" = {module} ] || {not_loaded}
+# with it, bash reads Lmod's start-up file again for every command of every task
+unset BASH_ENV"""
+
+
+def _interpreter_first_on_path(driver: Driver) -> str:
+    return f"export PATH={quote(str(driver.python.parent))}:$PATH"
+
+
+def _variables(driver: Driver) -> str:
+    pythonpath = (
+        f"export PYTHONPATH={quote(driver.pythonpath)}" if driver.pythonpath else "unset PYTHONPATH"
+    )
+    return f"""\
+unset PYTHONHOME
+{pythonpath}
+export PYTHONNOUSERSITE=1
+export TMPDIR={quote(polaris().node.tmpdir)}"""
+
+
+def _mpiexec() -> str:
+    missing = _stop("there is no mpiexec on PATH", "ask the site how a batch job gets mpiexec")
+    return f"command -v mpiexec >/dev/null || {missing}"
+
+
+def _gnu_parallel() -> str:
+    missing = _stop(
+        "there is no GNU Parallel on PATH", "use launcher='mpiexec', or load a module that has it"
+    )
+    no_space = _stop("cannot make a directory in TMPDIR", "free some space there")
+    return f"""\
+parallel --version 2>/dev/null | grep -q '^GNU parallel' || {missing}
+# `parallel --env _`, as Parsl calls it, copies all variables to the nodes but those listed here
+PARALLEL_HOME=$(mktemp -d) || {no_space}
+export PARALLEL_HOME
+trap 'rm -rf -- "$PARALLEL_HOME"' EXIT
+printf '%s\\n' {" ".join(_STAY_ON_FIRST_NODE)} >"$PARALLEL_HOME/ignored_vars\""""
+
+
+def _check_interpreter(driver: Driver) -> str:
+    python, parsl = quote(str(driver.python)), version("parsl")
+    script = quote('from importlib.metadata import version; print(version("parsl"))')
+    missing = _stop(
+        f"{driver.python} does not find parsl {parsl} here, as it does for the driver",
+        "install it on a filesystem that the nodes mount",
+    )
+    return f'[ "$({python} -P -c {script})" = {quote(parsl)} ] || {missing}'
+
+
+def _enter_run_dir(options: Options) -> str:
+    missing = _stop(
+        f"cannot enter the run directory {options.run_dir}",
+        "choose a run_dir on a filesystem that the nodes mount and scheduler_options names",
+    )
+    return f"cd {quote(str(options.run_dir))} || {missing}"
