@@ -1,0 +1,131 @@
+"""Parsl's pieces, set up for the system: executor, provider and launcher."""
+
+import shlex
+import socket
+import sys
+
+from parsl.addresses import address_by_interface
+from parsl.executors import HighThroughputExecutor
+from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
+from parsl.launchers import GnuParallelLauncher, MpiExecLauncher
+from parsl.launchers.base import Launcher
+from parsl.providers import PBSProProvider
+
+from polaris_parsl import checks
+from polaris_parsl.driver import Driver
+from polaris_parsl.errors import OptionError
+from polaris_parsl.facts import polaris
+from polaris_parsl.options import Options
+from polaris_parsl.worker_init import compose
+
+_HTEX = "parsl.executors.high_throughput"
+
+
+class PolarisExecutor(HighThroughputExecutor):
+    """HighThroughputExecutor that asks for its first blocks at once.
+
+    Parsl leaves them to the first round of its scaling thread that sees the
+    executor, a whole strategy_period (5 s) after the start.
+    """
+
+    def start(self) -> None:
+        """Start the interchange and submit the initial blocks."""
+        super().start()  # type: ignore[no-untyped-call]
+        provider = self.provider
+        assert provider is not None, "build_executor gives one"
+        self.scale_out_facade(provider.init_blocks)
+        # They are asked for; the scaling thread would ask for as many again.
+        provider.init_blocks = 0
+
+
+def build_executor(options: Options, driver: Driver) -> PolarisExecutor:
+    """The executor: one worker on each chosen GPU, bound to the CPUs of its NUMA domain.
+
+    Raises:
+        OptionError: no address that compute nodes reach was found on this node.
+    """
+    gpus = options.available_accelerators
+    addresses = _addresses(options, driver)
+    executor = PolarisExecutor(
+        label=options.label,
+        # With several, the interchange listens on all interfaces; see below.
+        address=addresses[0],
+        provider=_provider(options, driver),
+        launch_cmd=_launch_command(options, driver),
+        interchange_launch_cmd=[str(driver.python), "-P", "-m", f"{_HTEX}.interchange"],
+        max_workers_per_node=len(gpus),
+        available_accelerators=[str(accelerator.gpu) for accelerator in gpus],
+        cpu_affinity="list:" + ":".join(accelerator.cpus for accelerator in gpus),
+        cores_per_worker=options.cores_per_worker,
+        heartbeat_period=options.heartbeat_period,
+        heartbeat_threshold=options.heartbeat_threshold,
+        prefetch_capacity=options.prefetch_capacity,
+        encrypted=options.encrypted,
+        worker_debug=options.worker_debug,
+    )
+    if len(addresses) > 1:
+        # The constructor takes one address, or asks an outside service for more.
+        executor.address = None
+        executor.all_addresses = set(addresses)
+    return executor
+
+
+def _provider(options: Options, driver: Driver) -> PBSProProvider:
+    return PBSProProvider(
+        account=options.account,
+        queue=options.queue,
+        walltime=options.walltime,
+        nodes_per_block=options.nodes_per_block,
+        cpus_per_node=options.cpus_per_node,
+        select_options=f"ngpus={len(polaris().node.accelerators)}",
+        scheduler_options=options.scheduler_options,
+        worker_init=compose(options, driver),
+        init_blocks=options.init_blocks,
+        min_blocks=options.min_blocks,
+        max_blocks=options.max_blocks,
+        launcher=_launcher(options),
+    )
+
+
+def _launcher(options: Options) -> Launcher:
+    if options.launcher == "gnu_parallel":
+        return GnuParallelLauncher()
+    node = polaris().node
+    return MpiExecLauncher(
+        # Parsl appends "none" to bind_cmd: the pool sees all CPUs and binds its workers itself.
+        bind_cmd="--cpu-bind",
+        overrides=f"--depth={node.threads} --ppn 1 --env TMPDIR={node.tmpdir}",
+    )
+
+
+def _launch_command(options: Options, driver: Driver) -> str:
+    """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
+    python = shlex.quote(str(checks.path("the interpreter", driver.python)))
+    pool = f"{python} -P -m {_HTEX}.process_worker_pool"
+    command = DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool, 1)
+    # ssh starts in HOME, where tasks would leave their files.
+    return f"cd {shlex.quote(str(options.run_dir))} && exec {command}"
+
+
+def _addresses(options: Options, driver: Driver) -> list[str]:
+    if options.address is not None:
+        return [options.address]
+    if options.interface is None and driver.address is not None:
+        return [str(checks.address("POLARIS_PARSL_ADDRESS", driver.address))]
+    present = [name for _, name in socket.if_nameindex()]
+    wanted = polaris().interfaces if options.interface is None else (options.interface,)
+    found = []
+    for name in wanted:
+        if name in present:
+            try:
+                found.append(address_by_interface(name))
+            except OSError:  # the interface has no IPv4 address
+                continue
+    if not found:
+        raise OptionError(
+            f"this node has no address on {' or '.join(wanted)}, where compute nodes would look "
+            f"for it; its interfaces are {', '.join(present)}",
+            remedy="run on a login node of the system, rehearse with `polaris-parsl sandbox -- "
+            f"{sys.argv[0] or 'COMMAND'}`, or pass address= or interface=",
+        )
+    return list(dict.fromkeys(found))
