@@ -1,0 +1,50 @@
+"""Assembles the verbs and turns an error into one message and an exit code."""
+
+import logging
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.errors import PolarisParslError
+from polaris_parsl.version import VERSION
+
+app = typer.Typer(
+    name="polaris-parsl",
+    help="Parsl on ALCF Polaris: install it, rehearse it, pin it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show each command that is run, and tracebacks.")
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if debug else logging.WARNING,
+        format="%(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(VERSION)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app()
+    except PolarisParslError as error:
+        if logging.getLogger().isEnabledFor(logging.INFO):
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
