@@ -86,7 +86,10 @@ def test_a_checkpoint_that_is_no_checkpoint_is_left_alone(tmp_path: Path) -> Non
     file = tmp_path / "runs" / "000" / "checkpoint" / "tasks.pkl"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"not a pickle, but something that somebody may still want")
-    with pytest.raises(BadCheckpoint, match="Failed to load checkpoint"), parsl.load(config(tmp_path / "runs")):
+    with (
+        pytest.raises(BadCheckpoint, match="Failed to load checkpoint"),
+        parsl.load(config(tmp_path / "runs")),
+    ):
         pass
     assert file.read_bytes().startswith(b"not a pickle")
 

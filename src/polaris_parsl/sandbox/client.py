@@ -1,0 +1,73 @@
+"""The thin client behind qsub, qstat, qdel and ssh: hands its call to the keeper.
+
+Run as a file, by any Python, with the standard library alone:
+client.py STATE TOOL ARGUMENT...
+"""
+
+import array
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+
+NO_KEEPER = {"qsub": 162, "qdel": 162}
+SSH_FAILED = 255
+
+
+def connect(state: str) -> socket.socket:
+    """A connection to the keeper; its path may be longer than a socket address allows."""
+    folder = os.open(state, os.O_RDONLY)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(f"/proc/self/fd/{folder}/sock")
+    os.close(folder)
+    return connection
+
+
+def send(connection: socket.socket, message: dict[str, object], *fds: int) -> None:
+    """One message: its length with the file descriptors, then JSON."""
+    data = json.dumps(message).encode()
+    passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    connection.sendmsg([struct.pack("!I", len(data))], passed)
+    connection.sendall(data)
+
+
+def receive(connection: socket.socket) -> dict[str, object]:
+    """The keeper's answer, which ends with the connection or a newline."""
+    with connection.makefile("rb") as stream:
+        answer: dict[str, object] = json.loads(stream.readline())
+        return answer
+
+
+def main() -> int:
+    """Send the call, print the answer, return the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    state, tool, *argv = sys.argv[1:]
+    call: dict[str, object] = {"tool": tool, "argv": argv, "cwd": os.getcwd()}  # noqa: PTH109
+    if tool != "ssh":
+        call["environment"] = dict(os.environ)
+    try:
+        answer = _ask(state, call)
+        if answer.get("wants_stdin"):
+            data = sys.stdin.buffer.read().decode(errors="surrogateescape")
+            answer = _ask(state, call | {"stdin": data})
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{tool}: cannot connect to the sandbox in {state}: {error}\n")
+        return NO_KEEPER.get(tool, SSH_FAILED)
+    sys.stdout.write(str(answer.get("stdout", "")))
+    sys.stdout.flush()
+    sys.stderr.write(str(answer.get("stderr", "")))
+    code = answer["exit_code"]
+    return code if isinstance(code, int) else 1
+
+
+def _ask(state: str, call: dict[str, object]) -> dict[str, object]:
+    with connect(state) as connection:
+        send(connection, call, 0, 1, 2)
+        return receive(connection)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

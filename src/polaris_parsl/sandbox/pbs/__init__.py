@@ -1,0 +1,1 @@
+"""The PBS stand-in: what the server, the scheduler and the moms of OpenPBS do."""

@@ -1,0 +1,162 @@
+"""qsub, qstat, qselect and qdel: from a command line to what is printed and the exit code."""
+
+import getopt
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from polaris_parsl.facts import polaris
+from polaris_parsl.sandbox.pbs.job import Job
+from polaris_parsl.sandbox.pbs.refusal import FINISHED, UNKNOWN_QUEUE, USAGE, Refusal
+from polaris_parsl.sandbox.pbs.server import Server
+from polaris_parsl.sandbox.pbs.show import as_json, as_long, as_table, as_wide_table
+from polaris_parsl.sandbox.pbs.submit import read_script, script_operand
+
+_ID = re.compile(r"(\d+)(\..*)?")
+_QSTAT_USAGE = "usage:\n\tqstat [-a] [-f [-F json]] [-u user] [-x] [job_identifier... | queue...]"
+_QSELECT_USAGE = "usage:\n\tqselect [-N name] [-q queue] [-s states] [-u user_list] [-x]"
+_QDEL_USAGE = "usage:\n\tqdel [-W force] [-x] job_identifier..."
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a PBS command; stdin is None until the client has sent it."""
+
+    argv: Sequence[str]
+    cwd: str
+    environment: Mapping[str, str]
+    stdin: str | None = None
+
+
+@dataclass
+class Answer:
+    """What the client prints and returns; wants_stdin asks for the call again, with stdin."""
+
+    exit_code: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    wants_stdin: bool = False
+
+    def refuse(self, command: str, refusal: Refusal) -> None:
+        """Add a refusal; the last one decides the exit code."""
+        self.exit_code = refusal.exit_code
+        self.stderr += f"{command}: {refusal.text}\n"
+
+
+def qsub(server: Server, call: Call) -> Answer:
+    """Submit a script."""
+    answer = Answer()
+    try:
+        operand = script_operand(call.argv)
+        if operand is None and call.stdin is None:
+            return Answer(wants_stdin=True)
+        script = call.stdin or "" if operand is None else read_script(operand, call.cwd)
+        job_id = server.submit(call.argv, script=script, cwd=call.cwd, environment=call.environment)
+        answer.stdout = job_id + "\n"
+    except Refusal as refusal:
+        answer.refuse("qsub", refusal)
+    return answer
+
+
+def qdel(server: Server, call: Call) -> Answer:
+    """Delete jobs; one that cannot be deleted does not keep the others."""
+    answer = Answer()
+    try:
+        pairs, names = getopt.getopt(list(call.argv), "W:x")
+    except getopt.GetoptError as error:
+        return Answer(USAGE, stderr=f"qdel: invalid option -- '{error.opt}'\n{_QDEL_USAGE}\n")
+    if not names:
+        return Answer(USAGE, stderr=f"{_QDEL_USAGE}\n")
+    user = call.environment.get("LOGNAME", "user")
+    by = f"{user}@{polaris().login_hostname}.{polaris().node.domain}"
+    for name in names:
+        try:
+            server.delete(_number(name), by=by, from_history=("-x", "") in pairs)
+        except Refusal as refusal:
+            answer.refuse("qdel", refusal)
+    return answer
+
+
+def _number(name: str) -> int:
+    match = _ID.fullmatch(name)
+    if match is None:
+        raise Refusal(1, f"illegally formed job identifier: {name}")
+    return int(match[1])
+
+
+def qstat(server: Server, call: Call) -> Answer:
+    """Show jobs; what is found is shown also where other ids are wrong."""
+    try:
+        pairs, names = getopt.getopt(list(call.argv), "afF:HinsTtu:wx")
+    except getopt.GetoptError as error:
+        return Answer(USAGE, stderr=f"qstat: invalid option -- '{error.opt}'\n{_QSTAT_USAGE}\n")
+    options = dict(pairs)
+    if options.get("-F", "json") != "json" or ("-F" in options and "-f" not in options):
+        return Answer(USAGE, stderr=f"qstat: conflicting options.\n{_QSTAT_USAGE}\n")
+    answer = Answer()
+    jobs = _chosen(server, names, options, answer)
+    answer.stdout = _writer(options)(jobs)
+    return answer
+
+
+def qselect(server: Server, call: Call) -> Answer:
+    """Print the ids of the jobs that have all that is asked for."""
+    try:
+        pairs, _ = getopt.getopt(list(call.argv), "N:q:s:u:x")
+    except getopt.GetoptError as error:
+        return Answer(USAGE, stderr=f"qselect: invalid option -- '{error.opt}'\n{_QSELECT_USAGE}\n")
+    options = dict(pairs)
+    jobs = [
+        job
+        for job in server.jobs()
+        if ("-x" in options or not job.is_finished)
+        and options.get("-N", job.name) == job.name
+        and options.get("-q", job.queue) == job.queue
+        and job.state in options.get("-s", job.state)
+        and job.owner in options.get("-u", job.owner).split(",")
+    ]
+    return Answer(stdout="".join(f"{job.id}\n" for job in jobs))
+
+
+def _writer(options: Mapping[str, str]) -> Callable[[Sequence[Job]], str]:
+    if "-F" in options:
+        return as_json
+    if "-f" in options:
+        return as_long
+    if options.keys() & {"-a", "-u", "-n", "-s", "-i", "-H"}:
+        return as_wide_table
+    return as_table
+
+
+def _chosen(
+    server: Server, names: Sequence[str], options: Mapping[str, str], answer: Answer
+) -> list[Job]:
+    history = bool(options.keys() & {"-x", "-H"})
+    jobs = [job for job in server.jobs() if history or not job.is_finished]
+    if names:
+        jobs = []
+        for name in names:
+            try:
+                jobs += [job for job in _named(server, name, history) if job not in jobs]
+            except Refusal as refusal:
+                answer.refuse("qstat", refusal)
+    if "-u" in options:
+        users = options["-u"].split(",")
+        jobs = [job for job in jobs if job.owner in users]
+    return jobs
+
+
+def _named(server: Server, name: str, history: bool) -> list[Job]:
+    match = _ID.fullmatch(name)
+    if match is None:
+        if name not in polaris().queues:
+            raise Refusal(UNKNOWN_QUEUE, f"Unknown queue destination {name}")
+        return [j for j in server.jobs() if j.queue == name and (history or not j.is_finished)]
+    job = server.find(int(match[1]))
+    if job.is_finished and not history:
+        problem = "Job has finished, use -x or -H to obtain historical job information"
+        raise Refusal(FINISHED, f"{job.id} {problem}")
+    return [job]
+
+
+COMMANDS = {"qsub": qsub, "qstat": qstat, "qselect": qselect, "qdel": qdel}

@@ -1,0 +1,71 @@
+"""A job as the server knows it."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from polaris_parsl.sandbox.pbs.resources import Chunk, read_select
+
+EPILOGUE_STATUS_DELETED = 271  # 256 + SIGTERM
+STATUS_WALLTIME = -29
+
+
+@dataclass
+class Job:
+    """One job; times are seconds of the clock, None for what has not come to pass."""
+
+    number: int
+    id: str
+    name: str
+    owner: str
+    account: str
+    queue: str
+    asked_queue: str
+    script: str
+    shell: str
+    select: str
+    place: str
+    filesystems: str
+    walltime_seconds: int
+    output_path: str
+    error_path: str
+    join: str
+    rerunnable: str
+    mail_points: str
+    submit_arguments: str
+    variables: dict[str, str]
+    user: dict[str, str]
+    ctime: float
+    mtime: float
+    state: str = "Q"
+    substate: int = 10
+    comment: str | None = None
+    stime: float | None = None
+    obittime: float | None = None
+    session: int | None = None
+    hosts: list[str] = field(default_factory=list)
+    run_count: int = 0
+    exit_status: int | None = None
+    is_deleted: bool = False
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """The chunks of the select, one by one."""
+        return read_select(self.select)
+
+    @property
+    def nodes(self) -> list[str]:
+        """The nodes of the job, each once, the first one first."""
+        return list(dict.fromkeys(self.hosts))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the job is history."""
+        return self.state == "F"
+
+    def total(self, name: str) -> int:
+        """How much of a countable resource all chunks want."""
+        return sum(chunk.amount(name) for chunk in self.chunks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The job as plain data."""
+        return asdict(self)

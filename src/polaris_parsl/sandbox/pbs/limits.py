@@ -1,0 +1,84 @@
+"""What the server and ALCF's hook refuse at submission, and where a routing queue leads."""
+
+from collections.abc import Iterable
+
+from polaris_parsl.facts import Queue, polaris
+from polaris_parsl.sandbox.pbs.job import Job
+from polaris_parsl.sandbox.pbs.refusal import (
+    HOOK,
+    LIMIT_OF_QUEUE,
+    LIMIT_PER_USER,
+    NO_ACCESS,
+    UNKNOWN_QUEUE,
+    Refusal,
+)
+
+
+def find_queue(name: str) -> Queue:
+    """The queue of that name; "queue@server" is understood.
+
+    Raises:
+        Refusal: there is none.
+    """
+    queue = polaris().queues.get(name.partition("@")[0] or polaris().default_queue)
+    if queue is None:
+        raise Refusal(UNKNOWN_QUEUE, "Unknown queue")
+    return queue
+
+
+def check_hook(account: str, filesystems: str, walltime: str) -> None:
+    """What ALCF's submission hook demands.
+
+    Raises:
+        Refusal: the account, filesystems or walltime is missing, or a file system is unknown.
+    """
+    if not account:
+        raise Refusal(HOOK, "Account_Name is required to be set.")
+    if not filesystems:
+        raise Refusal(HOOK, "Resource: filesystems is required to be set.")
+    unknown = [name for name in filesystems.split(":") if name not in polaris().filesystems]
+    if unknown:
+        raise Refusal(HOOK, f"Invalid filesystem identifiers {','.join(unknown)}")
+    if not walltime:
+        raise Refusal(HOOK, "Resource: walltime is required to be set.")
+
+
+def check_queue(job: Job, queue: Queue, others: Iterable[Job], minimum: int | None) -> None:
+    """Refuse a job that breaks the limits of its queue; a routing queue has none of its own.
+
+    Args:
+        job: to be queued.
+        queue: that it asks for.
+        others: all jobs of the user.
+        minimum: of the walltime in seconds, instead of the queue's where it is lower.
+
+    Raises:
+        Refusal: it breaks one.
+    """
+    if queue.only_by_routing:
+        raise Refusal(NO_ACCESS, "Access to queue is denied")
+    if queue.routes_to:
+        return
+    if not _fits(job, queue, minimum):
+        raise Refusal(LIMIT_OF_QUEUE, "Job violates queue and/or server resource limits")
+    there = [other for other in others if other.queue == queue.name and not other.is_finished]
+    if queue.jobs_per_user_max is not None and len(there) >= queue.jobs_per_user_max:
+        raise Refusal(LIMIT_PER_USER, "would exceed queue generic's per-user limit")
+
+
+def destination(job: Job, queue: Queue, minimum: int | None) -> str | None:
+    """The queue that a job ends up in; None where a routing queue finds none for it."""
+    if not queue.routes_to:
+        return queue.name
+    known = (polaris().queues.get(name) for name in queue.routes_to)
+    return next((q.name for q in known if q is not None and _fits(job, q, minimum)), None)
+
+
+def _fits(job: Job, queue: Queue, minimum: int | None) -> bool:
+    shortest = 60 * queue.walltime_min_minutes
+    if minimum is not None:
+        shortest = min(shortest, minimum)
+    return (
+        queue.nodes_min <= len(job.chunks) <= queue.nodes_max
+        and shortest <= job.walltime_seconds <= 60 * queue.walltime_max_minutes
+    )

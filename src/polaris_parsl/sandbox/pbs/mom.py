@@ -1,0 +1,200 @@
+"""Starts jobs on their first node, ends them, and tells the server when they are over."""
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from polaris_parsl.sandbox.keeper_api import Keeper
+from polaris_parsl.sandbox.nodes import JOB, Node
+from polaris_parsl.sandbox.pbs.environment import job_environment
+from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
+from polaris_parsl.sandbox.processes import in_sessions, with_marker
+from polaris_parsl.sandbox.settings import Settings
+from polaris_parsl.sandbox.spawn import Process, send_signal, spawn
+
+# Shorter than PBS, which takes 10 to 23 s: nobody rehearses waiting.
+KILL_DELAY_SECONDS = 3.0
+_POLL_SECONDS = 0.1
+_TMPDIR_PARENT = Path("/var/tmp")
+_TMPDIR_PARENTS = (_TMPDIR_PARENT, Path("/tmp"))
+_RANDOM_LENGTH = 8  # of what mkdtemp adds
+_UMASK = 0o077
+
+
+@dataclass
+class _Running:
+    """A job that has processes; status is the wait status of its shell."""
+
+    job: Job
+    pid: int
+    tmpdir: Path
+    status: int | None = None
+    verdict: int | None = None
+    kill_at: float | None = None
+    is_told: bool = False
+    sessions: set[int] = field(default_factory=set)
+
+
+class Mom:
+    """The moms of all nodes in one."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keeper: Keeper,
+        nodes: Mapping[str, Node],
+        over: Callable[[Job, int], None],
+    ) -> None:
+        self._settings = settings
+        self._keeper = keeper
+        self._nodes = nodes
+        self._over = over
+        self._running: dict[int, _Running] = {}
+
+    def start(self, job: Job) -> int:
+        """Start the job's shell on its first node; returns the id of its session."""
+        node = self._nodes[job.hosts[0]]
+        script = self._settings.folder("jobs") / f"{job.id}.SC"
+        script.write_text(job.script, "utf-8", errors="surrogateescape")
+        script.chmod(0o700)
+        nodefile = self._settings.folder("aux") / job.id
+        nodefile.write_text(self._node_lines(job))
+        tmpdir = self._make_tmpdir(job)
+        environment = job_environment(job, node, nodefile=nodefile, tmpdir=tmpdir)
+        shell = job.shell or job.user.get("SHELL", "/bin/bash")
+        # PALS' mpiexec is in the PATH that the profile of a node sets; so the stand-ins are, too.
+        line = f'PATH="{self._settings.node_bin}:$PATH"\n{script}\n'
+        stdin = _pipe_with(line)
+        output = self._open(job.error_path if job.join == "eo" else job.output_path, job, "OU")
+        error = output if job.join in {"oe", "eo"} else self._open(job.error_path, job, "ER")
+        program = shell.split()[0]
+        process = Process(
+            argv=[program],
+            name=f"-{Path(program).name}",
+            environment=environment,
+            cwd=job.user.get("HOME", "/"),
+            stdio=(stdin, output, error),
+            umask=_UMASK,
+        )
+        pid = spawn(node, process)
+        for fd in {stdin, output, error}:
+            os.close(fd)
+        running = _Running(job, pid, tmpdir, sessions={pid})
+        self._running[job.number] = running
+        self._keeper.when_ended(pid, lambda status: self._shell_ended(running, status))
+        self._keeper.later(job.walltime_seconds, lambda: self._walltime_over(running))
+        return pid
+
+    def delete(self, job: Job) -> None:
+        """End a running job because its owner asked for it."""
+        self._terminate(self._running[job.number], EPILOGUE_STATUS_DELETED)
+
+    def close(self) -> None:
+        """Remove what the jobs that were still running have outside the state directory."""
+        for running in self._running.values():
+            shutil.rmtree(running.tmpdir, ignore_errors=True)
+
+    def joined(self, number: int, session: int) -> None:
+        """A session on a node of the job belongs to it from now on."""
+        if number in self._running:
+            self._running[number].sessions.add(session)
+
+    def _node_lines(self, job: Job) -> str:
+        lines = []
+        for host, chunk in zip(job.hosts, job.chunks, strict=True):
+            lines += [self._nodes[host].fqdn] * (chunk.amount("mpiprocs") or 1)
+        return "\n".join(lines) + "\n"
+
+    def _make_tmpdir(self, job: Job) -> Path:
+        """The job's TMPDIR: as PBS names it, or one of the same length where that is taken.
+
+        The length matters: a socket in it may be more than the kernel takes.
+        """
+        tmpdir = _TMPDIR_PARENT / f"pbs.{job.id}"
+        try:
+            tmpdir.mkdir(mode=0o700)
+        except OSError:
+            length = len(tmpdir.name) - _RANDOM_LENGTH
+            return Path(tempfile.mkdtemp(prefix=tmpdir.name[:length], dir=self._writable_folder()))
+        return tmpdir
+
+    def _writable_folder(self) -> Path:
+        usable = (path for path in _TMPDIR_PARENTS if os.access(path, os.W_OK))
+        return next(usable, None) or self._settings.folder("tmp")
+
+    def _open(self, path: str, job: Job, suffix: str) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        try:
+            return os.open(path, flags, 0o600)
+        except OSError:
+            kept = self._settings.folder("undelivered") / f"{job.id}.{suffix}"
+            return os.open(kept, flags, 0o600)
+
+    def _walltime_over(self, running: _Running) -> None:
+        job = running.job
+        if self._running.get(job.number) is not running or running.verdict is not None:
+            return
+        used = int(time.time() - (job.stime or time.time()))
+        limit = job.walltime_seconds
+        text = f"=>> PBS: job killed: walltime {max(used, limit + 1)} exceeded limit {limit}\n"
+        fd = self._open(job.output_path if job.join == "oe" else job.error_path, job, "ER")
+        os.write(fd, text.encode())
+        os.close(fd)
+        self._terminate(running, STATUS_WALLTIME)
+
+    def _terminate(self, running: _Running, verdict: int) -> None:
+        if running.verdict is not None:
+            return
+        running.verdict = verdict
+        running.kill_at = time.monotonic() + KILL_DELAY_SECONDS
+        self._wait_until_gone(running)
+
+    def _wait_until_gone(self, running: _Running) -> None:
+        """Once asked to end: wait for the job's sessions, and kill what does not go."""
+        left = in_sessions(os.getpid(), running.sessions)
+        if left and not running.is_told:
+            # Once only, as PBS does: what a trap then starts must not be hit.
+            running.is_told = True
+            send_signal(left, signal.SIGTERM)
+        if running.status is not None and not left:
+            self._finish(running)
+            return
+        if running.kill_at is not None and time.monotonic() >= running.kill_at:
+            send_signal(left, signal.SIGKILL)
+        self._keeper.later(_POLL_SECONDS, lambda: self._wait_until_gone(running))
+
+    def _shell_ended(self, running: _Running, status: int) -> None:
+        running.status = status
+        if running.verdict is None:
+            self._finish(running)
+
+    def _finish(self, running: _Running) -> None:
+        """Kill what is left of the job on its nodes, then hand its exit status to the server."""
+        marker = f"{JOB}={running.job.id}"
+        left = with_marker(os.getpid(), marker, running.sessions)
+        if left:
+            send_signal(left, signal.SIGKILL)
+            self._keeper.later(_POLL_SECONDS / 2, lambda: self._finish(running))
+            return
+        del self._running[running.job.number]
+        shutil.rmtree(running.tmpdir, ignore_errors=True)
+        for name in (f"jobs/{running.job.id}.SC", f"aux/{running.job.id}"):
+            with contextlib.suppress(OSError):
+                (self._settings.state / name).unlink()
+        code = os.waitstatus_to_exitcode(running.status or 0)
+        status = 256 - code if code < 0 else code
+        self._over(running.job, status if running.verdict is None else running.verdict)
+
+
+def _pipe_with(text: str) -> int:
+    """Read end of a pipe that holds the text and then ends."""
+    reading, writing = os.pipe()
+    os.write(writing, text.encode())
+    os.close(writing)
+    return reading

@@ -1,0 +1,130 @@
+"""The options of qsub: on the command line and in #PBS lines, of which the former win."""
+
+import getopt
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, USAGE, Refusal
+
+_LETTERS = "a:A:c:C:e:fhIj:J:k:l:m:M:N:o:p:P:q:r:R:S:u:v:VW:Xz"
+_NOT_IMITATED = "aCfhIJWX"
+_NAME_LENGTH_MAX = 230
+_USAGE = """\
+usage: qsub [-A account] [-e path] [-j oe|eo] [-k keep] [-l resources] [-m mail]
+	[-N name] [-o path] [-q queue] [-r y|n] [-S shell] [-v variables] [-V] [script]"""
+_COMMA = re.compile(r"(?<!\\),")
+
+
+@dataclass
+class Options:
+    """What a submission asks for; letters are qsub's options but -l."""
+
+    letters: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
+
+    def take(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Add options, where a letter or a resource is not set yet.
+
+        Raises:
+            Refusal: a value is malformed.
+        """
+        before = set(self.letters)
+        known = set(self.resources)
+        for option, value in pairs:
+            letter = option[1]
+            if letter == "l":
+                for name, wanted in _resources(value).items():
+                    if name not in known:
+                        self.resources[name] = wanted
+            elif letter not in before:
+                _check(letter, value)
+                self.letters[letter] = value
+
+
+def read_command_line(words: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Options and operands of a qsub call.
+
+    Raises:
+        Refusal: an option is unknown, lacks its value or is not imitated.
+    """
+    try:
+        pairs, operands = getopt.getopt(list(words), _LETTERS)
+    except getopt.GetoptError as error:
+        problem = "option requires an argument" if "requires" in error.msg else "invalid option"
+        raise Refusal(USAGE, f"{problem} -- '{error.opt}'\n{_USAGE}") from error
+    for option, _ in pairs:
+        if option[1] in _NOT_IMITATED:
+            raise Refusal(USAGE, f"the sandbox does not imitate {option}")
+    return pairs, operands
+
+
+def read_directives(script: str) -> list[tuple[str, str]]:
+    """Options in the #PBS lines that stand before the first command of a script.
+
+    Raises:
+        Refusal: a directive is not understood.
+    """
+    pairs: list[tuple[str, str]] = []
+    for line in script.splitlines():
+        text = line.strip()
+        if text and not text.startswith("#"):
+            break
+        if not text.startswith("#PBS"):
+            continue
+        directive = text.removeprefix("#PBS").strip()
+        try:
+            found, _ = read_command_line(shlex.split(directive, comments=True))
+        except Refusal as refusal:
+            problem = refusal.text.splitlines()[0]
+            raise Refusal(1, f"{problem}\nqsub: directive error: {directive} ") from refusal
+        except ValueError as error:
+            raise Refusal(1, f"directive error: {directive} ") from error
+        pairs += found
+    return pairs
+
+
+def read_variables(value: str, environment: dict[str, str]) -> dict[str, str]:
+    """Variables of `-v A=1,B`; a name without a value is taken from the environment."""
+    variables: dict[str, str] = {}
+    for entry in _COMMA.split(value):
+        name, equals, text = entry.partition("=")
+        if equals:
+            variables[name.strip()] = text.replace("\\,", ",")
+        elif name in environment:
+            variables[name] = environment[name]
+    return variables
+
+
+def _resources(value: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in value.split(","):
+        name, equals, wanted = entry.strip().partition("=")
+        if not (name and equals and wanted):
+            raise Refusal(USAGE, f"illegal -l value\n{_USAGE}")
+        found[name] = wanted
+    return found
+
+
+def _check(letter: str, value: str) -> None:
+    if letter == "N":
+        check_name(value)
+    elif letter == "j" and value not in {"oe", "eo", "n"}:
+        raise Refusal(USAGE, f"illegal -j value\n{_USAGE}")
+    elif letter == "r" and value not in {"y", "n"}:
+        raise Refusal(USAGE, f"illegal -r value\n{_USAGE}")
+    elif letter == "p" and not value.lstrip("+-").isdigit():
+        raise Refusal(BAD_VALUE, "Illegal attribute or resource value Priority")
+
+
+def check_name(name: str) -> None:
+    """Refuse a job name that PBS refuses.
+
+    Raises:
+        Refusal: the name is too long or has a character that is not allowed.
+    """
+    if len(name) > _NAME_LENGTH_MAX:
+        raise Refusal(USAGE, "Job name is too long ")
+    if not name or not re.fullmatch(r"[A-Za-z0-9+][!-~]*", name):
+        raise Refusal(USAGE, f"illegal -N value\n{_USAGE}")

@@ -1,0 +1,29 @@
+"""A PBS command that ends with an error: what it prints and its exit code."""
+
+# Exit codes are the server's error numbers modulo 256, observed on OpenPBS 23.06.06.
+FINISHED = 35
+LIMIT_PER_USER = 38
+HOOK = 32
+UNKNOWN_JOB = 153
+NO_SERVER = 162
+BAD_VALUE = 166
+BAD_STATE = 168
+UNKNOWN_QUEUE = 170
+NO_ACCESS = 174
+UNKNOWN_RESOURCE = 187
+LIMIT_OF_QUEUE = 188
+USAGE = 2
+
+
+class Refusal(Exception):
+    """The command is refused.
+
+    Args:
+        exit_code: of the command.
+        text: what it prints on stderr, without the command's name.
+    """
+
+    def __init__(self, exit_code: int, text: str) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+        self.text = text

@@ -1,0 +1,107 @@
+"""Reads walltime, select and place, and refuses what PBS cannot read."""
+
+import re
+from dataclasses import dataclass
+
+from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, UNKNOWN_RESOURCE, Refusal
+
+_NUMBERS = {"ncpus", "ngpus", "mpiprocs", "ompthreads"}
+_TEXTS = {"mem", "vmem", "host", "vnode", "arch", "system"}
+_JOB_WIDE = {
+    "select", "place", "walltime", "filesystems", "ncpus", "ngpus", "mem", "vmem", "cput",
+    "pmem", "pvmem", "software", "nice", "min_walltime", "max_walltime", "mpiprocs",
+}  # fmt: skip
+_PLACES = {"free", "pack", "scatter", "vscatter"}
+_SHARING = {"excl", "exclhost", "shared"}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk of a select, with the resources as they were written."""
+
+    resources: tuple[tuple[str, str], ...]
+
+    def amount(self, name: str) -> int:
+        """How much of a countable resource the chunk wants; ncpus is 1 where it is not said."""
+        return int(dict(self.resources).get(name, "1" if name == "ncpus" else "0"))
+
+    @property
+    def written(self) -> str:
+        """The resources as exec_vnode shows them."""
+        shown = [
+            (name, value) for name, value in self.resources if name in {"ncpus", "ngpus", "mem"}
+        ]
+        if "ncpus" not in dict(shown):
+            shown.append(("ncpus", "1"))
+        return ":".join(f"{name}={value}" for name, value in shown)
+
+
+def read_walltime(text: str) -> int:
+    """Seconds of "[[HH:]MM:]SS".
+
+    Raises:
+        Refusal: it is written in another way.
+    """
+    if not re.fullmatch(r"\d+(:\d+){0,2}(\.\d*)?", text):
+        raise Refusal(BAD_VALUE, "Illegal attribute or resource value Resource_List.walltime")
+    seconds = 0
+    for part in text.partition(".")[0].split(":"):
+        seconds = 60 * seconds + int(part)
+    return seconds
+
+
+def show_walltime(seconds: int) -> str:
+    """A walltime as PBS prints it."""
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def read_select(text: str) -> tuple[Chunk, ...]:
+    """The chunks of "N:name=value:...+M:...", one by one.
+
+    Raises:
+        Refusal: malformed, or a resource that no node has.
+    """
+    chunks: list[Chunk] = []
+    for part in text.split("+"):
+        words = part.split(":")
+        count = 1
+        if words[0].isdigit():
+            count = int(words.pop(0))
+        if count < 1 or (not words and not part):
+            raise Refusal(BAD_VALUE, "Illegal attribute or resource value Resource_List.select")
+        chunks += [Chunk(tuple(_resource(word) for word in words))] * count
+    return tuple(chunks)
+
+
+def _resource(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not (name and equals and value):
+        raise Refusal(BAD_VALUE, "Illegal attribute or resource value Resource_List.select")
+    if name not in _NUMBERS | _TEXTS:
+        raise Refusal(UNKNOWN_RESOURCE, f"Unknown resource: {name}")
+    if name in _NUMBERS and not value.isdigit():
+        raise Refusal(BAD_VALUE, f"Illegal attribute or resource value select.{name}")
+    return name, value
+
+
+def check_place(text: str) -> None:
+    """Refuse a placement that PBS does not know.
+
+    Raises:
+        Refusal: it does not.
+    """
+    words = text.split(":")
+    for word in words:
+        if word not in _PLACES | _SHARING and not word.startswith("group="):
+            raise Refusal(BAD_VALUE, "Illegal attribute or resource value Resource_List.place")
+
+
+def check_names(resources: dict[str, str]) -> None:
+    """Refuse a job-wide resource that the server does not know.
+
+    Raises:
+        Refusal: it does not.
+    """
+    for name in resources:
+        if name not in _JOB_WIDE:
+            raise Refusal(UNKNOWN_RESOURCE, f"Unknown resource Resource_List.{name}")

@@ -1,0 +1,167 @@
+"""The PBS server and its scheduler: takes jobs, starts them when nodes are free, keeps history."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from polaris_parsl.facts import polaris
+from polaris_parsl.sandbox.keeper_api import Keeper
+from polaris_parsl.sandbox.nodes import Node
+from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
+from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue
+from polaris_parsl.sandbox.pbs.mom import Mom
+from polaris_parsl.sandbox.pbs.placement import place, why_never
+from polaris_parsl.sandbox.pbs.refusal import BAD_STATE, FINISHED, UNKNOWN_JOB, Refusal
+from polaris_parsl.sandbox.pbs.store import Store
+from polaris_parsl.sandbox.pbs.submit import make_job
+from polaris_parsl.sandbox.settings import Settings
+
+_PRERUN_SECONDS = 1.0
+_EXITING_SECONDS = 0.3
+_LINE = "%a %b %d at %H:%M"
+
+
+class Server:
+    """All jobs of a sandbox."""
+
+    def __init__(self, settings: Settings, keeper: Keeper, nodes: Sequence[Node]) -> None:
+        self._minimum = settings.min_walltime_seconds
+        self._keeper = keeper
+        self._nodes: Mapping[str, Node] = {node.name: node for node in nodes}
+        self._store = Store(settings.state / "jobs.sqlite3")
+        self._mom = Mom(settings, keeper, self._nodes, self._job_over)
+        for job in self.jobs():
+            if not job.is_finished:  # of a sandbox that ended before its jobs did
+                self._to_history(job, 91)
+
+    def jobs(self) -> list[Job]:
+        """All jobs, oldest first, the finished ones included."""
+        return [self._store.jobs[number] for number in sorted(self._store.jobs)]
+
+    def find(self, number: int) -> Job:
+        """The job of that number.
+
+        Raises:
+            Refusal: there is none.
+        """
+        job = self._store.jobs.get(number)
+        if job is None:
+            raise Refusal(UNKNOWN_JOB, f"Unknown Job Id {number}.{polaris().pbs_server}")
+        return job
+
+    def submit(
+        self, argv: Sequence[str], *, script: str, cwd: str, environment: Mapping[str, str]
+    ) -> str:
+        """Queue a job and return its id.
+
+        Raises:
+            Refusal: it breaks a rule.
+        """
+        # As on a real server, a refused request uses up a number.
+        number = self._store.new_number()
+        job = make_job(number, argv, script=script, cwd=cwd, environment=environment)
+        queue = find_queue(job.queue)
+        check_queue(job, queue, self.jobs(), self._minimum)
+        led_to = destination(job, queue, self._minimum)
+        if led_to is not None:  # otherwise it vanishes: accepted, then unknown
+            job.queue = led_to
+            self._store.save(job)
+            self._keeper.later(0, self._schedule)
+        return job.id
+
+    def delete(self, number: int, *, by: str, from_history: bool) -> None:
+        """Delete a job as qdel does.
+
+        Raises:
+            Refusal: it is unknown, finished or on its way out.
+        """
+        job = self.find(number)
+        if job.is_finished and from_history:
+            self._store.forget(job)
+        elif job.is_finished:
+            raise Refusal(FINISHED, f"Job has finished {job.id}")
+        elif job.state == "E":
+            raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
+        elif job.state == "Q":
+            if job.comment:
+                job.comment += " and terminated"
+            self._to_history(job, 91)
+        elif not job.is_deleted:
+            job.is_deleted = True
+            job.comment = f"{job.comment} and terminated by {by}"
+            self._save(job)
+            self._mom.delete(job)
+
+    def close(self) -> None:
+        """Remove what running jobs would leave behind; they have no processes any more."""
+        self._mom.close()
+
+    def job_on(self, node: str) -> Job | None:
+        """The job that has the node now."""
+        running = (job for job in self.jobs() if job.state == "R" and node in job.hosts)
+        return next(running, None)
+
+    def joined(self, job: Job, session: int) -> None:
+        """A session on one of the job's nodes belongs to it."""
+        self._mom.joined(job.number, session)
+
+    def _schedule(self) -> None:
+        for job in self.jobs():
+            if job.state != "Q":
+                continue
+            busy = {host for other in self.jobs() if other.state in "RE" for host in other.hosts}
+            free = [name for name in self._nodes if name not in busy]
+            hosts = place(job.chunks, job.place, free)
+            if hosts is not None:
+                self._start(job, hosts)
+            elif place(job.chunks, job.place, list(self._nodes)) is None:
+                self._comment(job, why_never(job.chunks, len(self._nodes)))
+            else:
+                self._comment(job, "Not Running: Not enough free nodes available")
+
+    def _comment(self, job: Job, text: str) -> None:
+        if job.comment != text:
+            job.comment = text
+            self._save(job)
+
+    def _start(self, job: Job, hosts: list[str]) -> None:
+        job.hosts = hosts
+        job.state, job.substate = "R", 41
+        job.stime = time.time()
+        job.run_count += 1
+        pairs = zip(hosts, job.chunks, strict=True)
+        vnodes = "+".join(f"({host}:{chunk.written})" for host, chunk in pairs)
+        job.comment = f"Job run at {time.strftime(_LINE)} on {vnodes}"
+        job.session = self._mom.start(job)
+        self._save(job)
+        self._keeper.later(_PRERUN_SECONDS, lambda: self._running(job))
+
+    def _running(self, job: Job) -> None:
+        if job.state == "R":
+            job.substate = 42
+            self._save(job)
+
+    def _job_over(self, job: Job, status: int) -> None:
+        job.state, job.substate = "E", 51
+        job.exit_status = status
+        self._save(job)
+        self._keeper.later(_EXITING_SECONDS, lambda: self._exited(job, status))
+
+    def _exited(self, job: Job, status: int) -> None:
+        job.obittime = time.time()
+        if job.is_deleted and status == EPILOGUE_STATUS_DELETED:
+            self._to_history(job, 91)
+        elif status == STATUS_WALLTIME:
+            job.comment = f"{job.comment} and exceeded resource walltime"
+            self._to_history(job, 93)
+        else:
+            job.comment = f"{job.comment} and {'failed' if status else 'finished'}"
+            self._to_history(job, 93 if status else 92)
+
+    def _to_history(self, job: Job, substate: int) -> None:
+        job.state, job.substate = "F", substate
+        self._save(job)
+        self._keeper.later(0, self._schedule)
+
+    def _save(self, job: Job) -> None:
+        job.mtime = time.time()
+        self._store.save(job)

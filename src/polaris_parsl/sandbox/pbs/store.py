@@ -1,0 +1,40 @@
+"""The jobs in sqlite3, so that a state directory can be looked at and used again."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+from polaris_parsl.sandbox.pbs.job import Job
+
+_FIRST_NUMBER = 1000000  # seven digits, as long as ids are today: paths are made from them
+
+
+class Store:
+    """All jobs of a state directory, by number."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS job (number INTEGER PRIMARY KEY, data TEXT NOT NULL)"
+        )
+        rows = self._database.execute("SELECT data FROM job ORDER BY number")
+        self.jobs = {job.number: job for job in (Job(**json.loads(row[0])) for row in rows)}
+        self._last = max(self.jobs, default=_FIRST_NUMBER - 1)
+
+    def new_number(self) -> int:
+        """A number that no job had before."""
+        self._last += 1
+        return self._last
+
+    def save(self, job: Job) -> None:
+        """Write the job as it is now."""
+        self.jobs[job.number] = job
+        self._database.execute(
+            "INSERT OR REPLACE INTO job VALUES (?, ?)", (job.number, json.dumps(job.as_dict()))
+        )
+
+    def forget(self, job: Job) -> None:
+        """Remove the job, history and all."""
+        del self.jobs[job.number]
+        self._database.execute("DELETE FROM job WHERE number = ?", (job.number,))

@@ -1,0 +1,141 @@
+"""Makes a job from a call of qsub."""
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from polaris_parsl.facts import polaris
+from polaris_parsl.sandbox.nodes import OURS
+from polaris_parsl.sandbox.pbs.job import Job
+from polaris_parsl.sandbox.pbs.limits import check_hook, find_queue
+from polaris_parsl.sandbox.pbs.options import (
+    Options,
+    check_name,
+    read_command_line,
+    read_directives,
+    read_variables,
+)
+from polaris_parsl.sandbox.pbs.refusal import Refusal
+from polaris_parsl.sandbox.pbs.resources import (
+    check_names,
+    check_place,
+    read_select,
+    read_walltime,
+)
+
+_USER = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ")
+
+
+def script_operand(argv: Sequence[str]) -> str | None:
+    """The script that a qsub call names; None where it is to come from standard input.
+
+    Raises:
+        Refusal: an option is not understood.
+    """
+    operands = read_command_line(argv)[1]
+    return operands[0] if operands and operands[0] != "-" else None
+
+
+def read_script(path: str, cwd: str) -> str:
+    """The text of a script.
+
+    Raises:
+        Refusal: it cannot be read.
+    """
+    try:
+        return (Path(cwd) / path).read_text("utf-8", errors="surrogateescape")
+    except FileNotFoundError as error:
+        raise Refusal(1, "script file:: No such file or directory") from error
+    except OSError as error:
+        raise Refusal(1, f"script file:: {error.strerror}") from error
+
+
+def make_job(
+    number: int,
+    argv: Sequence[str],
+    *,
+    script: str,
+    cwd: str,
+    environment: Mapping[str, str],
+) -> Job:
+    """The job that a qsub call asks for; the queue's limits are not yet checked.
+
+    Raises:
+        Refusal: an option, a resource or the queue is wrong, or the hook wants more.
+    """
+    pairs, operands = read_command_line(argv)
+    options = Options()
+    options.take(pairs)
+    options.take(read_directives(script))
+    letters, resources = options.letters, options.resources
+    queue = find_queue(letters.get("q", ""))
+    walltime = resources.get("walltime", "")
+    seconds = read_walltime(walltime) if walltime else 0
+    check_names(resources)
+    select = resources.get("select", f"1:ncpus={resources.get('ncpus', '1')}")
+    read_select(select)
+    place = resources.get("place", "free" if "select" in resources else "pack")
+    check_place(place)
+    check_hook(letters.get("A", ""), resources.get("filesystems", ""), walltime)
+    name = letters.get("N") or (Path(operands[0]).name if operands else "STDIN")
+    check_name(name)
+    now = time.time()
+    user = {key: environment[key] for key in _USER if key in environment}
+    return Job(
+        number=number,
+        id=f"{number}.{polaris().pbs_server}",
+        name=name,
+        owner=user.get("LOGNAME", user.get("USER", "user")),
+        account=letters["A"],
+        queue=queue.name,
+        asked_queue=queue.name,
+        script=script,
+        shell=letters.get("S", ""),
+        select=select,
+        place=place,
+        filesystems=resources["filesystems"],
+        walltime_seconds=seconds,
+        output_path=_output(letters.get("o", ""), cwd, f"{name}.o{number}", f"{number}.OU"),
+        error_path=_output(letters.get("e", ""), cwd, f"{name}.e{number}", f"{number}.ER"),
+        join=letters.get("j", "n"),
+        rerunnable="False" if letters.get("r") == "n" else "True",
+        mail_points=letters.get("m", "a"),
+        submit_arguments=shlex.join(argv).replace("'", ""),
+        variables=_variables(letters, environment, cwd, queue.name),
+        user=user,
+        ctime=now,
+        mtime=now,
+    )
+
+
+def _output(asked: str, cwd: str, default: str, in_folder: str) -> str:
+    """Absolute path of an output file; "host:path" is understood, the host is not needed."""
+    path = asked.partition(":")[2] if ":" in asked.partition("/")[0] else asked
+    absolute = Path(cwd) / (path or default)
+    if path and (path.endswith("/") or absolute.is_dir()):
+        absolute = absolute / in_folder
+    return str(absolute)
+
+
+def _variables(
+    letters: Mapping[str, str], environment: Mapping[str, str], cwd: str, queue: str
+) -> dict[str, str]:
+    """The job's Variable_List: PBS_O_* and what -v and -V carry over."""
+    variables = {
+        f"PBS_O_{name}": environment[name]
+        for name in ("HOME", "LANG", "LOGNAME", "PATH", "MAIL", "SHELL")
+        if name in environment
+    }
+    variables |= {"PBS_O_WORKDIR": cwd, "PBS_O_SYSTEM": "Linux"}
+    if "V" in letters:
+        stays = {*_USER, "PATH", "PWD", "OLDPWD", "SHLVL", "_"}
+        variables |= {
+            name: value
+            for name, value in environment.items()
+            if name not in stays and not OURS.fullmatch(name)
+        }
+    if "v" in letters:
+        variables |= read_variables(letters["v"], dict(environment))
+    login = f"{polaris().login_hostname}.{polaris().node.domain}"
+    return variables | {"PBS_O_QUEUE": queue, "PBS_O_HOST": login}

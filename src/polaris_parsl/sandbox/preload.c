@@ -1,0 +1,187 @@
+/* Loaded into every process of a pretended node (LD_PRELOAD).
+ *
+ * POLARIS_PARSL_SANDBOX_CPUS   how many CPUs to pretend; unset: leave CPUs alone
+ * POLARIS_PARSL_SANDBOX_MASK   CPUs of this process, as 0/1 characters; kept by sched_setaffinity
+ * POLARIS_PARSL_SANDBOX_NAMES  host names of all nodes, parted by blanks; they resolve to 127.0.0.1
+ *
+ * Which of the names is this node's is not in the environment: launchers hand theirs to the
+ * processes that they start on other nodes. It is in the process's timer slack, which is
+ * inherited and which nobody touches: so many nanoseconds above SLACK_OF_LOGIN (kernel.py).
+ *
+ * The pthread_* calls for affinity are left to the real CPUs: libraries use them in pairs.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <netdb.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define MOST 1024
+#define SLACK_OF_LOGIN 50000
+#define MASK "POLARIS_PARSL_SANDBOX_MASK"
+
+static int pretended_cpus(void)
+{
+    const char *text = getenv("POLARIS_PARSL_SANDBOX_CPUS");
+    int count = text ? atoi(text) : 0;
+    return count > 0 && count <= MOST ? count : 0;
+}
+
+/* Copies the name of this node; 0 where there is none to pretend. */
+static int pretended_host(char *host, size_t size)
+{
+    const char *names = getenv("POLARIS_PARSL_SANDBOX_NAMES");
+    int number = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0) - SLACK_OF_LOGIN;
+    size_t length;
+    if (!names || number < 0)
+        return 0;
+    while (number-- > 0) {
+        names += strcspn(names, " ");
+        names += *names == ' ';
+    }
+    length = strcspn(names, " ");
+    if (length == 0 || length >= size)
+        return 0;
+    memcpy(host, names, length);
+    host[length] = 0;
+    return 1;
+}
+
+static int is_self(pid_t pid)
+{
+    return pid == 0 || pid == getpid() || pid == (pid_t)syscall(SYS_gettid);
+}
+
+/* Bytes of a kernel mask for this many CPUs: whole words, as the kernel counts. */
+static size_t mask_bytes(int cpus)
+{
+    size_t bits = 8 * sizeof(unsigned long);
+    return (cpus + bits - 1) / bits * sizeof(unsigned long);
+}
+
+int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
+{
+    int cpus = pretended_cpus();
+    const char *mask = is_self(pid) ? getenv(MASK) : NULL;
+    if (mask && (int)strlen(mask) != cpus)
+        mask = NULL;
+    if (!cpus) {
+        long copied = syscall(SYS_sched_getaffinity, pid, size, set);
+        if (copied < 0)
+            return -1;
+        memset((char *)set + copied, 0, size - copied);
+        return 0;
+    }
+    if (pid < 0 || size < mask_bytes(cpus)) {
+        errno = EINVAL;
+        return -1;
+    }
+    memset(set, 0, size);
+    for (int cpu = 0; cpu < cpus; cpu++)
+        if (!mask || mask[cpu] == '1')
+            CPU_SET_S(cpu, size, set);
+    return 0;
+}
+
+int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
+{
+    int cpus = pretended_cpus(), chosen = 0;
+    char mask[MOST + 1];
+    if (!cpus)
+        return (int)syscall(SYS_sched_setaffinity, pid, size, set);
+    for (int cpu = 0; cpu < cpus; cpu++) {
+        int wanted = (size_t)cpu < 8 * size && CPU_ISSET_S(cpu, size, set);
+        mask[cpu] = wanted ? '1' : '0';
+        chosen += wanted;
+    }
+    mask[cpus] = 0;
+    if (pid < 0 || !chosen) {
+        errno = EINVAL;
+        return -1;
+    }
+    /* Another process cannot be reached from here; on a real node it would just be pinned. */
+    return is_self(pid) ? setenv(MASK, mask, 1) : 0;
+}
+
+long sysconf(int name)
+{
+    static long (*real)(int);
+    int cpus;
+    if ((name == _SC_NPROCESSORS_ONLN || name == _SC_NPROCESSORS_CONF) && (cpus = pretended_cpus()))
+        return cpus;
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "sysconf");
+    return real(name);
+}
+
+int get_nprocs(void)
+{
+    return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+int get_nprocs_conf(void)
+{
+    return (int)sysconf(_SC_NPROCESSORS_CONF);
+}
+
+int uname(struct utsname *names)
+{
+    int result = (int)syscall(SYS_uname, names);
+    if (result == 0)
+        pretended_host(names->nodename, sizeof names->nodename);
+    return result;
+}
+
+int gethostname(char *name, size_t size)
+{
+    struct utsname names;
+    size_t length;
+    if (uname(&names) != 0)
+        return -1;
+    length = strlen(names.nodename);
+    if (size <= length) {
+        if (size)
+            memcpy(name, names.nodename, size);
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(name, names.nodename, length + 1);
+    return 0;
+}
+
+/* "x3001c0s1b0n0" and "x3001c0s1b0n0.some.domain" are in the list "x3001c0s1b0n0 ...". */
+static int is_pretended_name(const char *name)
+{
+    const char *list = getenv("POLARIS_PARSL_SANDBOX_NAMES");
+    size_t length = name ? strcspn(name, ".") : 0;
+    while (list && length && *list) {
+        size_t word = strcspn(list, " ");
+        if (word == length && strncmp(list, name, length) == 0)
+            return 1;
+        list += word + (list[word] == ' ');
+    }
+    return 0;
+}
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(is_pretended_name(node) ? "127.0.0.1" : node, service, hints, found);
+}
+
+struct hostent *gethostbyname(const char *name)
+{
+    static struct hostent *(*real)(const char *);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "gethostbyname");
+    return real(is_pretended_name(name) ? "127.0.0.1" : name);
+}

@@ -1,0 +1,86 @@
+"""Finds our own processes in /proc, by ancestry and by marker."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_ENVIRON_MAX = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Entry:
+    pid: int
+    parent: int
+    session: int
+    is_zombie: bool
+
+
+def _table() -> dict[int, _Entry]:
+    table: dict[int, _Entry] = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208 - called several times a second
+        if not name.isdigit():
+            continue
+        try:
+            stat = Path("/proc", name, "stat").read_text(errors="replace")
+        except OSError:
+            continue
+        fields = stat.rpartition(")")[2].split()
+        pid = int(name)
+        table[pid] = _Entry(pid, int(fields[1]), int(fields[3]), fields[0] in "ZX")
+    return table
+
+
+def descendants(root: int) -> list[int]:
+    """Living processes below root, without root."""
+    return [entry.pid for entry in _living_below(root)]
+
+
+def _living_below(root: int) -> list[_Entry]:
+    table = _table()
+    below = {root}
+    children: dict[int, list[int]] = {}
+    for entry in table.values():
+        children.setdefault(entry.parent, []).append(entry.pid)
+    waiting = [root]
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            if child not in below:
+                below.add(child)
+                waiting.append(child)
+    return [table[pid] for pid in below - {root} if not table[pid].is_zombie]
+
+
+def in_sessions(root: int, sessions: Iterable[int]) -> list[int]:
+    """Living processes below root that are in one of the sessions."""
+    wanted = set(sessions)
+    return [entry.pid for entry in _living_below(root) if entry.session in wanted]
+
+
+def with_marker(root: int, marker: str, sessions: Iterable[int] = ()) -> list[int]:
+    """Living processes below root with NAME=VALUE in their environment, or in the sessions."""
+    wanted = set(sessions)
+    sought = b"\0" + marker.encode() + b"\0"
+    return [
+        entry.pid
+        for entry in _living_below(root)
+        if entry.session in wanted or sought in _environment(entry.pid)
+    ]
+
+
+def everywhere_with_marker(marker: str) -> list[int]:
+    """Living processes with NAME=VALUE in their environment, whoever their parent is."""
+    sought = b"\0" + marker.encode() + b"\0"
+    return [
+        entry.pid
+        for entry in _table().values()
+        if not entry.is_zombie and entry.pid != os.getpid() and sought in _environment(entry.pid)
+    ]
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        with Path("/proc", str(pid), "environ").open("rb") as stream:
+            return b"\0" + stream.read(_ENVIRON_MAX) + b"\0"
+    except OSError:
+        return b""

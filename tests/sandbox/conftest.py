@@ -1,0 +1,217 @@
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from polaris_parsl.errors import SandboxError
+from polaris_parsl.sandbox.tiers import choose_tier
+
+SOURCE = Path(__file__).parents[2] / "src"
+RECORDED = Path(__file__).parents[1] / "recorded" / "openpbs"
+FRONT = (
+    "import sys; sys.path.insert(0, sys.argv[1])\n"
+    "from pathlib import Path\n"
+    "from polaris_parsl.sandbox.front import run_sandbox\n"
+    "state = Path(sys.argv[3]) if sys.argv[3] else None\n"
+    "sys.exit(run_sandbox(sys.argv[4:], nodes=int(sys.argv[2]), state=state))\n"
+)
+FILESYSTEMS = "filesystems=home:eagle"
+SUBMIT = ["qsub", "-A", "datascience", "-q", "debug-scaling", "-l", FILESYSTEMS]
+
+
+def eventually(claim, *, seconds=20.0, what="it"):
+    """The first true value of claim(); fails when there is none before the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = claim()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
+        time.sleep(0.05)
+
+
+def processes_of(state):
+    """Living processes that carry the sandbox's marker."""
+    marker = f"POLARIS_PARSL_SANDBOX={state}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if marker in variables:
+            found.append((folder.name, command))
+    return found
+
+
+def front_command(command, *, nodes=4, state="", python=sys.executable, source=SOURCE):
+    return [python, "-c", FRONT, str(source), str(nodes), str(state), *command]
+
+
+class Sandbox:
+    """A running sandbox; PBS commands are called as a user on the login node would."""
+
+    def __init__(self, environment, folder, nodes=4, command=("sleep", "600")):
+        self.state = folder / "state"
+        self.home = folder / "home"
+        self.work = folder / "work"
+        for path in (self.home, self.work):
+            path.mkdir(exist_ok=True)
+        self.environment = environment | {"HOME": str(self.home)}
+        self.log = folder / "front.log"
+        with self.log.open("w") as log:
+            self.front = subprocess.Popen(
+                front_command(command, nodes=nodes, state=self.state),
+                env=self.environment,
+                cwd=self.work,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        eventually(self._is_up, what=f"the sandbox ({self.log})")
+
+    def _is_up(self):
+        assert self.front.poll() is None, self.log.read_text()
+        return (self.state / "sock").exists()
+
+    def call(self, *words, env=None, **keywords):
+        tool = self.state / "bin" / "login" / words[0]
+        return subprocess.run(
+            [tool, *words[1:]],
+            env=self.environment | (env or {}),
+            cwd=self.work,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **({"stdin": subprocess.DEVNULL} | keywords),
+        )
+
+    def submit(self, script, *options, select="1:ncpus=1:ngpus=4", walltime="0:10:00", env=None):
+        path = self.work / "job.sh"
+        path.write_text(script)
+        limits = ["-l", f"select={select}", "-l", f"walltime={walltime}"]
+        done = self.call(*SUBMIT, *limits, *options, str(path), env=env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def job(self, job_id):
+        done = self.call("qstat", "-x", "-f", "-F", "json", job_id)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["Jobs"][job_id]
+
+    def wait(self, job_id, state="F", seconds=30.0):
+        eventually(
+            lambda: self.job(job_id)["job_state"] in state, seconds=seconds, what=f"state {state}"
+        )
+        return self.job(job_id)
+
+    def run_job(self, script, options=(), **keywords):
+        """Run a job to its end; returns its output, which includes its errors."""
+        output = self.work / "job.out"
+        output.unlink(missing_ok=True)
+        job_id = self.submit(script, "-j", "oe", "-o", str(output), *options, **keywords)
+        self.wait(job_id)
+        return output.read_text()
+
+    def close(self):
+        if self.front.poll() is None:
+            self.front.send_signal(signal.SIGTERM)
+        self.front.wait(timeout=30)
+        eventually(lambda: not processes_of(self.state), what="the end of all processes")
+
+
+@pytest.fixture(scope="session")
+def base_environment():
+    """What a user's shell has; nothing of the machine that runs the tests."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+        "USER": "tester",
+        "LOGNAME": "tester",
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+        "POLARIS_PARSL_SANDBOX_MIN_WALLTIME": "1",
+    }
+
+
+@pytest.fixture(params=["namespaces", "loopback"])
+def tier(request):
+    if request.param == "namespaces":
+        try:
+            choose_tier("namespaces")
+        except SandboxError as error:
+            pytest.skip(error.problem)
+    return request.param
+
+
+@pytest.fixture
+def environment(base_environment, tier):
+    return base_environment | {"POLARIS_PARSL_SANDBOX_TIER": tier}
+
+
+@pytest.fixture
+def start(environment, tmp_path):
+    """Starts sandboxes that are ended with the test."""
+    running = []
+
+    def start_sandbox(folder=None, **keywords):
+        folder = folder or tmp_path / f"s{len(running)}"
+        folder.mkdir()
+        running.append(Sandbox(environment, folder, **keywords))
+        return running[-1]
+
+    yield start_sandbox
+    for sandbox in running:
+        sandbox.close()
+
+
+@pytest.fixture
+def sandbox(start):
+    return start()
+
+
+@pytest.fixture
+def run(environment, tmp_path):
+    """Runs a command in a sandbox of its own to the end."""
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def run_command(*command, nodes=4, env=None, **keywords):
+        return subprocess.run(
+            front_command(command, nodes=nodes),
+            env=environment | {"HOME": str(home)} | (env or {}),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+            **({"stdin": subprocess.DEVNULL} | keywords),
+        )
+
+    return run_command
+
+
+@pytest.fixture
+def tools():
+    """The functions above, for tests: pytest's importlib mode has no imports between test files."""
+
+    class Tools:
+        eventually = staticmethod(eventually)
+        processes_of = staticmethod(processes_of)
+        front_command = staticmethod(front_command)
+        source = SOURCE
+        recorded = RECORDED
+        quote = staticmethod(shlex.quote)
+        is_root = os.getuid() == 0
+
+    return Tools
