@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.install import install
+from polaris_parsl.cli.lock import lock
+from polaris_parsl.cli.sandbox import sandbox
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.version import VERSION
 
@@ -18,6 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.command()(install)
+app.command()(lock)
+app.command()(sandbox)
 
 
 @app.callback()

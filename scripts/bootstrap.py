@@ -1,0 +1,214 @@
+"""Starts the polaris-parsl command from the source tree, with the tools that tools.lock names.
+
+    python3 scripts/bootstrap.py install --prefix DIR     any verb of polaris-parsl
+    python3 scripts/bootstrap.py --only-print-python      path of the tools environment's Python
+
+The tools environment is made on first use in the user's cache directory
+($XDG_CACHE_HOME or ~/.cache), from wheels whose sha256 stands in tools.lock,
+and found there again as long as tools.lock and the interpreter stay the same.
+It is made with a CPython 3.11-3.13 that has pip and venv: this one, the one that
+--base names, or a python3.13, python3.12, python3.11 on PATH.
+
+Standard library only. The syntax stays that of Python 3.6, so that an old
+python3 gets a sentence and no traceback.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "tools.lock"
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+# The exit codes of BaseEnvironmentError, LockError and PrefixError.
+BASE, LOCKS, CACHE = 3, 4, 6
+
+ASK = (
+    "import importlib.util as u, json, platform, sys;"
+    "print(json.dumps([sys.implementation.name, list(sys.version_info[:2]), sys.executable,"
+    " platform.python_version(), sys.implementation.cache_tag,"
+    " [m for m in ('pip', 'venv') if not u.find_spec(m)]]))"
+)
+
+
+CHECKED = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK))
+CHECKED += ("--disable-pip-version-check", "--quiet", "--progress-bar", "off")
+
+
+class RefusalError(Exception):
+    """Ends the program with a problem, its remedy and an exit code."""
+
+    def __init__(self, problem, remedy, code):
+        super().__init__(f"{problem}\n  fix: {remedy}")
+        self.code = code
+
+
+def main(arguments):
+    """Make or find the tools environment, then become the polaris-parsl command in it."""
+    python = str(tools_python(arguments))
+    if arguments == ["--only-print-python"]:
+        print(python)
+        return
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
+    os.execve(python, [python, "-m", "polaris_parsl", *arguments], env)
+
+
+def tools_python(arguments):
+    """Path of the interpreter of the tools environment, which is made if there is none yet."""
+    interpreter, version, tag = supported_interpreter(arguments)
+    try:
+        lock = LOCK.read_bytes()
+    except OSError as error:
+        problem = f"cannot read {LOCK}: {error.strerror}"
+        raise RefusalError(problem, "use a complete source tree", LOCKS) from None
+    key = hashlib.sha256(lock + f"{interpreter}\n{version}".encode()).hexdigest()[:16]
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    target = Path(home, "polaris-parsl", f"tools-{key}")
+    # `polaris-parsl install` looks for them under the same name (env/wheels.py), and checks them
+    wheels = Path(home, "polaris-parsl", "wheels", f"{tag}-{hashlib.sha256(lock).hexdigest()[:16]}")
+    if not (target / "complete").exists():
+        say(f"making the tools environment with CPython {version} (once): {target}")
+        if not wheels.exists():
+            build(wheels, lambda folder: fetch(interpreter, folder))
+        build(target, lambda folder: fill(interpreter, folder, wheels))
+    return target / "bin" / "python"
+
+
+def supported_interpreter(arguments):
+    """The first candidate that is a CPython 3.11-3.13 with pip and venv; its version and tag."""
+    refused = []
+    for candidate in candidates(arguments):
+        answer = ask(candidate)
+        if answer is None:
+            refused.append(f"{candidate} (does not run)")
+            continue
+        name, version, executable, full, tag, lacking = answer
+        if name != "cpython" or not OLDEST <= tuple(version) <= NEWEST:
+            refused.append(f"{candidate} ({name} {full})")
+        elif lacking:
+            refused.append(f"{candidate} (without {' and '.join(lacking)})")
+        else:
+            return executable, full, tag
+    problem = f"no CPython 3.11-3.13 with pip and venv; tried: {', '.join(refused)}"
+    remedy = "load a module that has one, or name one: --base /path/to/python3"
+    raise RefusalError(problem, remedy, BASE)
+
+
+def candidates(arguments):
+    """Interpreters to try, best first: this one, --base, then PATH."""
+    found = [sys.executable]
+    base = value_of("--base", arguments)
+    if base:
+        found.append(str(Path(base, "bin", "python3")) if Path(base).is_dir() else base)
+    for name in ("python3.13", "python3.12", "python3.11"):
+        path = shutil.which(name)
+        if path:
+            found.append(path)
+    return found
+
+
+def value_of(option, arguments):
+    """Value of an option, as `--option VALUE` or `--option=VALUE`; None without it."""
+    for index, word in enumerate(arguments):
+        if word == option and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if word.startswith(option + "="):
+            return word[len(option) + 1 :]
+    return None
+
+
+def ask(interpreter):
+    """What an interpreter says of itself; None where it does not start."""
+    try:
+        # from the root directory, so that no file of the current one is imported
+        answer = subprocess.check_output(
+            [interpreter, "-c", ASK], env=clean_environment(), stderr=subprocess.DEVNULL, cwd="/"
+        )
+        return json.loads(answer.decode())
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+
+
+def clean_environment():
+    """Our environment without what makes a Python import other people's files."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, "PYTHONNOUSERSITE": "1"}
+
+
+def build(target, make):
+    """Let make() fill a folder of another name, then rename it; a faster run wins."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=str(target.parent)))
+    except OSError as error:
+        problem = f"cannot write {target.parent}: {error.strerror}"
+        remedy = "set XDG_CACHE_HOME to a directory that you may write"
+        raise RefusalError(problem, remedy, CACHE) from None
+    try:
+        make(staging)
+        try:
+            staging.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+    finally:
+        shutil.rmtree(str(staging), ignore_errors=True)
+
+
+def fetch(interpreter, folder):
+    """Download the wheels of tools.lock; pip checks their hashes."""
+    step("fetch", [interpreter, "-m", "pip", "download", *CHECKED, "-d", str(folder)])
+
+
+def fill(interpreter, folder, wheels):
+    """Make an environment with the wheels of tools.lock; Python compiles them when it needs to."""
+    step("create", [interpreter, "-m", "venv", "--without-pip", str(folder)])
+    pip = [interpreter, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    pip += ["--no-compile", "--no-index", "--find-links", str(wheels), *CHECKED]
+    step("install", pip)
+    (folder / "complete").touch()
+
+
+def step(what, command):
+    """Run one step; its output is shown only where it fails."""
+    say(f"  {what} ...")
+    started = subprocess.Popen(
+        command,
+        env=clean_environment(),
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    output = started.communicate()[0].decode("utf-8", "replace")
+    if started.returncode == 0:
+        return
+    told = "\n".join(f"    {line}" for line in output.strip().splitlines()[-15:])
+    if "DO NOT MATCH THE HASHES" in output or "require-hashes" in output:
+        problem = f"a wheel is not the one that tools.lock names:\n{told}"
+        remedy = "look at your index, take tools.lock from a release, or empty the cache: "
+        remedy += "~/.cache/polaris-parsl"
+        raise RefusalError(problem, remedy, LOCKS)
+    problem = f"cannot {what} the tools environment:\n{told}"
+    raise RefusalError(problem, "see the message; behind a proxy, set https_proxy", 1)
+
+
+def say(text):
+    """Talk to the user without mixing with the results on standard output."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except RefusalError as refusal:
+        say(f"error: {refusal}")
+        sys.exit(refusal.code)
+    except KeyboardInterrupt:
+        sys.exit(130)

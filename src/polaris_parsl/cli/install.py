@@ -1,0 +1,121 @@
+"""`polaris-parsl install`: build an install and its module, or show what would be built."""
+
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.progress import step
+from polaris_parsl.env.install import Installed, build
+from polaris_parsl.env.plan import Plan, Request, make_plan
+from polaris_parsl.env.publish import staging
+from polaris_parsl.version import VERSION
+
+
+def install(
+    prefix: Annotated[
+        Path | None,
+        typer.Option("--prefix", help="Directory to install into. [default: ~/polaris-parsl]"),
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base",
+            help="Python to build on: a conda prefix or an interpreter, CPython 3.11-3.13. "
+            "[default: the active conda prefix, else python3 on PATH]",
+        ),
+    ] = None,
+    base_module: Annotated[
+        str | None,
+        typer.Option(
+            "--base-module",
+            help="Module that the modulefile loads first, as conda/2025-09-25. "
+            "[default: found by the prefix of the base]",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan; write nothing to the prefix.")
+    ] = False,
+) -> None:
+    """Install Parsl on top of a base Python, with a module to load it by."""
+    env = dict(os.environ)
+    chosen = (prefix or Path.home() / "polaris-parsl").expanduser().absolute()
+    request = Request(Path(os.path.normpath(chosen)), base, base_module, tuple(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, _stop)
+    with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
+        scratch = Path(name)
+        if dry_run:
+            _print_plan(make_plan(request, scratch=scratch, env=env, step=step))
+            return
+        with staging(request.prefix, VERSION) as folder:
+            plan = make_plan(request, scratch=scratch, env=env, step=step)
+            print(_base_line(plan), file=sys.stderr)
+            installed = build(plan, folder, scratch=scratch, env=env, step=step)
+    _print_installed(plan, installed)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    # as an exception, so that what was begun is removed on the way out
+    sys.exit(128 + number)
+
+
+def _base_line(plan: Plan) -> str:
+    kind = "conda prefix" if plan.base.is_conda else "prefix"
+    return (
+        f"base: CPython {plan.base.version}, {kind} {plan.base.prefix} (from {plan.base_found}); "
+        f"module: {plan.base_module or 'none'}"
+    )
+
+
+def _parallel_line(plan: Plan) -> str:
+    parallel = plan.parallel
+    if parallel.packages:
+        return f"GNU Parallel {parallel.version}: {len(parallel.packages)} packages, conda-lock.yml"
+    if parallel.path:
+        return f"GNU Parallel {parallel.version}: {parallel.path}"
+    return "GNU Parallel: none"
+
+
+def _print_plan(plan: Plan) -> None:
+    print(f"would install polaris-parsl {plan.version} into {plan.target}")
+    print(_base_line(plan))
+    print(f"overlay, installed ({len(plan.delta.install)}):")
+    for wheel in plan.delta.install:
+        print(f"  {wheel.name} {wheel.version}: {plan.delta.why[wheel.name]}")
+    print(f"  {plan.own.name} {plan.own.version}: this source tree")
+    print(f"overlay, from the base ({len(plan.delta.from_base)}):")
+    for name, version in plan.delta.from_base.items():
+        print(f"  {name} {version}")
+    print(f"tools, installed: {len(plan.tools)} packages of tools.lock")
+    print(_parallel_line(plan))
+    if plan.parallel.note:
+        print(f"  {plan.parallel.note}")
+    print("steps:")
+    for line in (
+        f"build overlay and tools in {plan.target.parent}/.staging-{plan.version}-PID",
+        "verify: imports, versions, requirements, modulefile",
+        f"rename it to {plan.target}",
+        f"write {plan.request.prefix}/modulefiles/polaris-parsl/{plan.version}.lua",
+        f"make it the default in {plan.request.prefix}/modulefiles/polaris-parsl/.modulerc.lua",
+    ):
+        print(f"  {line}")
+    print("next: the same command without --dry-run")
+
+
+def _print_installed(plan: Plan, installed: Installed) -> None:
+    for warning in installed.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    added = ", ".join(f"{wheel.name} {wheel.version}" for wheel in plan.delta.install)
+    print(f"installed polaris-parsl {plan.version} in {installed.root}")
+    print(_base_line(plan))
+    print(f"added to it: {added or 'nothing'}; from it: {len(plan.delta.from_base)} packages")
+    print(_parallel_line(plan))
+    print("next:")
+    print(f"  module use {shlex.quote(str(installed.module_tree))}")
+    print("  module load polaris-parsl")

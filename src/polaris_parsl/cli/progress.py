@@ -1,0 +1,22 @@
+"""Shows on standard error which step a long verb is at, and how long each took."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.console import Console
+from rich.text import Text
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Show a step while it runs: moving on a terminal, one line before it elsewhere."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    started = monotonic()
+    if console.is_terminal:
+        with console.status(Text(f"{name} ...")):
+            yield
+        console.print(Text(f"  {name} ({monotonic() - started:.1f} s)"))
+    else:
+        console.print(Text(f"  {name} ..."))
+        yield

@@ -1,0 +1,42 @@
+"""Installs conda archives that lie on disk into a prefix, with py-rattler.
+
+Started by its path in a process of its own, because py-rattler now and then
+crashes while the interpreter shuts down; it imports nothing of this package.
+Standard input is JSON: `archives` (paths), `folder` (where to write), `prefix`
+(the path that the files will name) and `cache` (scratch directory). The hashes
+of the archives have been checked before: py-rattler does not check local files.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from rattler import RepoDataRecord, install
+
+
+async def main(order: dict[str, Any]) -> None:
+    """Install what an order names."""
+    records = [await RepoDataRecord.from_package_archive(path) for path in order["archives"]]
+    await install(
+        records,
+        target_prefix=order["folder"],
+        alternative_target_prefix=order["prefix"],
+        cache_dir=Path(order["cache"]),
+        execute_link_scripts=False,
+        show_progress=False,
+    )
+
+
+if __name__ == "__main__":
+    code = 0
+    try:
+        asyncio.run(main(json.load(sys.stdin)))
+    except Exception as error:  # noqa: BLE001 - rattler's exceptions share no base class
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        code = 1
+    sys.stderr.flush()
+    # leaves out the shutdown of the interpreter, in which py-rattler crashes
+    os._exit(code)

@@ -1,0 +1,172 @@
+"""Building an install from its plan: staged, verified, renamed, and only then announced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.env import gnu_parallel
+from polaris_parsl.env.environments import create, fill
+from polaris_parsl.env.modulefile import NAME, ModuleValues, render_default, render_modulefile
+from polaris_parsl.env.plan import Plan, Step
+from polaris_parsl.env.publish import renamed, write_atomically
+from polaris_parsl.env.receipt import scan, write_receipt
+from polaris_parsl.env.verify import (
+    check_modulefile,
+    check_overlay,
+    check_tools,
+    refuse_unmet,
+    unmet,
+)
+from polaris_parsl.errors import MissingToolError
+from polaris_parsl.facts import polaris
+
+# Finds the install that it lies in, so that it works wherever the tree is moved or copied to.
+_LAUNCHER = """\
+#!/bin/sh
+# made by polaris-parsl {version}, do not edit
+here=$(dirname -- "$(readlink -f -- "$0")")
+exec "$here/../tools/bin/python" -I -m polaris_parsl "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A published install, and what its user should know."""
+
+    root: Path
+    module_tree: Path
+    module: str
+    warnings: tuple[str, ...]
+
+
+def build(
+    plan: Plan, folder: Path, *, scratch: Path, env: Mapping[str, str], step: Step
+) -> Installed:
+    """Build, verify and publish what a plan says. On any failure nothing is published.
+
+    Args:
+        plan: from make_plan.
+        folder: the staging directory, from publish.staging.
+        scratch: temporary directory.
+        env: environment variables.
+        step: called with the name of each step.
+
+    Raises:
+        PolarisParslError: a check of the new install fails.
+    """
+    with step("build the overlay"):
+        create(folder / "overlay", plan.base.executable, sees_base=True, env=env)
+        before = unmet(folder / "overlay", plan.base, env=env)
+        fill(folder / "overlay", [*plan.delta.install, plan.own], env=env)
+    with step("build the tools"):
+        create(folder / "tools", plan.base.executable, sees_base=False, env=env)
+        fill(folder / "tools", [*plan.tools, plan.own], env=env)
+    _write_commands(plan, folder)
+    if plan.parallel.packages:
+        with step("install GNU Parallel"):
+            _install_parallel(plan, folder, scratch=scratch, env=env)
+    with step("verify"):
+        check_overlay(folder, parsl=plan.parsl, version=plan.version, env=env)
+        check_tools(folder, version=plan.version, env=env)
+        after = unmet(folder / "overlay", plan.base, env=env)
+        warnings = refuse_unmet(before, after, locked=plan.locked)
+        tree = scan(folder, prefix=plan.request.prefix)
+        write_receipt(folder, _receipt(plan, warnings), tree)
+    with step("publish"), renamed(folder, plan.target):
+        return _announce(plan, warnings, scratch=scratch, env=env)
+
+
+def _write_commands(plan: Plan, folder: Path) -> None:
+    commands = folder / "bin"
+    commands.mkdir()
+    launcher = commands / NAME
+    launcher.write_text(_LAUNCHER.format(version=plan.version), encoding="utf-8")
+    launcher.chmod(0o755)
+    if plan.parallel.packages:
+        (commands / "parallel").symlink_to("../gnu-parallel/bin/parallel")
+    elif plan.parallel.path:
+        (commands / "parallel").symlink_to(plan.parallel.path)
+
+
+def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[str, str]) -> None:
+    archives = gnu_parallel.fetch_archives(plan.parallel.packages, scratch / "archives")
+    gnu_parallel.install_archives(
+        archives,
+        plan.parallel.packages,
+        folder=folder / "gnu-parallel",
+        prefix=plan.target / "gnu-parallel",
+        scratch=scratch,
+        env=env,
+    )
+
+
+def _announce(
+    plan: Plan, warnings: list[str], *, scratch: Path, env: Mapping[str, str]
+) -> Installed:
+    """Check what only works in its final place, then write modulefile and default."""
+    if plan.parallel.packages and not gnu_parallel.gnu_version(plan.target / "bin/parallel", env):
+        raise MissingToolError(
+            f"GNU Parallel of conda-lock.yml does not run in {plan.target}",
+            remedy="choose a shorter --prefix, or report this",
+        )
+    values = _module_values(plan)
+    untested = check_modulefile(values, scratch=scratch, env=env)
+    folder = values.module_tree / NAME
+    modulefile = folder / f"{plan.version}.lua"
+    try:
+        write_atomically(modulefile, render_modulefile(values))
+        write_atomically(folder / ".modulerc.lua", render_default(values))
+    except BaseException:
+        modulefile.unlink(missing_ok=True)
+        raise
+    told = [plan.parallel.note, *warnings, untested]
+    return Installed(
+        root=plan.target,
+        module_tree=values.module_tree,
+        module=f"{NAME}/{plan.version}",
+        warnings=tuple(text for text in told if text),
+    )
+
+
+def _module_values(plan: Plan) -> ModuleValues:
+    base = f"CPython {plan.base.version} of {plan.base_module or plan.base.prefix}"
+    return ModuleValues(
+        version=plan.version,
+        lock=plan.lock_digest,
+        root=plan.target,
+        module_tree=plan.request.prefix / "modulefiles",
+        parsl=plan.parsl,
+        base=base,
+        conda_module=plan.base_module,
+        site_tree=polaris().modulefiles,
+    )
+
+
+def _receipt(plan: Plan, warnings: list[str]) -> dict[str, Any]:
+    return {
+        "version": plan.version,
+        "prefix": str(plan.request.prefix),
+        "command": list(plan.request.command),
+        "locks": dict(plan.locks),
+        "base": plan.base.facts(),
+        "base_module": plan.base_module,
+        "wheel": {"name": plan.own.path.name, "sha256": plan.own.sha256},
+        "parsl": plan.parsl,
+        "overlay": [
+            {
+                "name": wheel.name,
+                "version": wheel.version,
+                "sha256": wheel.sha256,
+                "why": plan.delta.why[wheel.name],
+            }
+            for wheel in plan.delta.install
+        ],
+        "from_base": {name: dict(plan.base.distributions[name]) for name in plan.delta.from_base},
+        "tools": [
+            {"name": wheel.name, "version": wheel.version, "sha256": wheel.sha256}
+            for wheel in plan.tools
+        ],
+        "gnu_parallel": plan.parallel.facts(),
+        "warnings": warnings,
+    }

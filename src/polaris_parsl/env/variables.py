@@ -1,0 +1,47 @@
+"""Environment variables for the programs that env starts.
+
+Nothing that a user set for another Python may reach them: a PYTHONPATH or a user
+site would change what pip takes for installed.
+"""
+
+from collections.abc import Mapping
+
+# uv starts as many threads as the machine has cores; login nodes limit the threads of a user.
+_UV = {
+    "UV_NO_CONFIG": "1",
+    "UV_NO_CACHE": "1",
+    "UV_NO_PROGRESS": "1",
+    "UV_OFFLINE": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    # hard links would share the group and the inode with the cache
+    "UV_LINK_MODE": "copy",
+    "UV_CONCURRENT_DOWNLOADS": "4",
+    "UV_CONCURRENT_INSTALLS": "2",
+    "UV_CONCURRENT_BUILDS": "1",
+    "RAYON_NUM_THREADS": "2",
+    "TOKIO_WORKER_THREADS": "2",
+}
+
+
+def for_python(env: Mapping[str, str]) -> dict[str, str]:
+    """For a Python that shall see its own packages only; pip's settings stay."""
+    kept = {
+        name: value
+        for name, value in env.items()
+        if not name.startswith(("PYTHON", "UV_"))
+        and name not in {"VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+    }
+    # no byte code: what we start for a look must not write into the tree that it looks at
+    ours = {"PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **ours, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def for_offline_pip(env: Mapping[str, str]) -> dict[str, str]:
+    """For a pip that shall answer from its arguments alone: no settings, no user site."""
+    kept = {name: value for name, value in for_python(env).items() if not name.startswith("PIP_")}
+    return {**kept, "PIP_CONFIG_FILE": "/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def for_uv(env: Mapping[str, str]) -> dict[str, str]:
+    """For a uv that works offline, copies, reads no settings and starts few threads."""
+    return {**for_offline_pip(env), **_UV}
