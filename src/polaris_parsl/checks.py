@@ -17,6 +17,8 @@ _WALLTIME = re.compile(r"[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 # PBS cuts the path behind -o at a colon, and Parsl writes paths into shell text without quotes.
 _PATH = re.compile(r"/[A-Za-z0-9_./@%+=,-]*")
+# Inside single quotes in a here document, and in a str.format template of Parsl's.
+_QUOTABLE_PATH = re.compile(r"/[^$`\\{}'\x00-\x1f]*")
 _PLACEHOLDER_ACCOUNTS = frozenset({"YOURPROJECT", "YOUR_PROJECT", "YOURACCOUNT", "YOUR_ACCOUNT"})
 _PLACEHOLDER_PATHS = ("/path/to/", "/yourproject/", "/yourrundir")
 
@@ -174,6 +176,17 @@ def path(name: str, value: Path) -> Path:
         raise OptionError(
             f"{name} is {str(value)!r}: PBS or the shell would misread a character in it",
             remedy="use a path of letters, digits and . _ / @ % + = , - only",
+        )
+    return value
+
+
+def interpreter(value: Path) -> Path:
+    """The absolute path of a Python; blanks are no harm, Parsl's templates are."""
+    if not _QUOTABLE_PATH.fullmatch(str(value)):
+        raise OptionError(
+            f"the interpreter {str(value)!r} has a character in its path that Parsl's job script "
+            "would misread",
+            remedy="use an install whose prefix has none of $ ` \\ { } ' in its path",
         )
     return value
 

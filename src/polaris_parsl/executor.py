@@ -100,7 +100,7 @@ def _launcher(options: Options) -> Launcher:
 
 def _launch_command(options: Options, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
-    python = shlex.quote(str(checks.path("the interpreter", driver.python)))
+    python = shlex.quote(str(checks.interpreter(driver.python)))
     pool = f"{python} -P -m {_HTEX}.process_worker_pool"
     command = DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool, 1)
     # ssh starts in HOME, where tasks would leave their files.

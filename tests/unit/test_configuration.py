@@ -125,3 +125,12 @@ def test_importing_the_package_imports_nothing_but_the_standard_library() -> Non
 def test_nothing_is_written_when_a_configuration_is_built(tmp_path: Path) -> None:
     build(tmp_path / "runs")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a'b", "a$HOME", "a{b}", "a`id`", "a\\b"])
+def test_an_interpreter_whose_path_a_job_script_would_misread_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", f"/eagle/{name}/bin/python")
+    with pytest.raises(polaris_parsl.PolarisParslError, match="misread"):
+        build(tmp_path)
