@@ -1,0 +1,235 @@
+"""Real installs for tests: copies of the source tree, stand-in bases, and runs of install.sh."""
+
+import hashlib
+import http.server
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCES = (
+    "src",
+    "modulefiles",
+    "scripts",
+    "pyproject.toml",
+    "environment.yml",
+    "conda-lock.yml",
+    "overlay.lock",
+    "tools.lock",
+    "README.md",
+    "LICENSE",
+)
+
+
+def copy_source(target: Path) -> Path:
+    """A copy of what an install needs of the source tree."""
+    target.mkdir(parents=True)
+    for name in SOURCES:
+        source = REPOSITORY / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, target / name, ignore=ignored)
+        else:
+            shutil.copy(source, target / name)
+    return target
+
+
+def environment(home: Path, cache: Path, **more: str) -> dict[str, str]:
+    """A small environment, with the settings by which this machine reaches its package index."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("PIP_", "SSL_")) or name.lower().endswith("_proxy")
+    }
+    settings = Path.home() / ".config/pip/pip.conf"
+    if settings.exists():
+        kept.setdefault("PIP_CONFIG_FILE", str(settings))
+    own = {"PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_CACHE_HOME": str(cache)}
+    return {**kept, **own, **more}
+
+
+def copy_cache(cache: Path, target: Path) -> Path:
+    """The cache of another user: the same wheels, downloaded at another time."""
+    (target / "polaris-parsl").mkdir(parents=True)
+    for entry in (cache / "polaris-parsl").glob("tools-*"):
+        (target / "polaris-parsl" / entry.name).symlink_to(entry)
+    shutil.copytree(
+        cache / "polaris-parsl" / "wheels",
+        target / "polaris-parsl" / "wheels",
+        copy_function=shutil.copyfile,
+    )
+    return target
+
+
+def run(
+    *command: str | Path, env: Mapping[str, str], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [str(word) for word in command],
+        env=dict(env),
+        cwd=cwd or Path("/"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def install_command(source: Path, *arguments: str | Path) -> list[str]:
+    """Command line of install.sh under the interpreter of the tests."""
+    python = str(Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}"))
+    script = source / "scripts" / "bootstrap.py"
+    return [python, str(script), "install", *(str(word) for word in arguments)]
+
+
+def stand_in_base(folder: Path, *, conda: bool = False, pip: bool = True) -> Path:
+    """A Python prefix of its own around the interpreter of the tests; only pip is installed."""
+    library = Path(sysconfig.get_path("stdlib"))
+    site = folder / "lib" / library.name / "site-packages"
+    site.mkdir(parents=True)
+    (folder / "bin").mkdir()
+    interpreter = Path(os.path.realpath(sys.executable))
+    shutil.copy(interpreter, folder / "bin" / library.name)
+    for name in ("python", "python3"):
+        (folder / "bin" / name).symlink_to(library.name)
+    for entry in library.iterdir():
+        if entry.name not in {"site-packages", "__pycache__"}:
+            (site.parent / entry.name).symlink_to(entry)
+    for entry in library.parent.iterdir():
+        if entry.name.startswith("libpython"):
+            (folder / "lib" / entry.name).symlink_to(entry)
+    if pip:
+        bundled = next((library / "ensurepip" / "_bundled").glob("pip-*.whl"))
+        with zipfile.ZipFile(bundled) as archive:
+            archive.extractall(site)
+    if conda:
+        (folder / "conda-meta").mkdir()
+    return folder
+
+
+def add_distribution(site: Path, name: str, version: str, *requires: str) -> None:
+    """Pretend that a distribution is installed: a module and its metadata."""
+    module = name.replace("-", "_")
+    site.mkdir(parents=True, exist_ok=True)
+    (site / f"{module}.py").write_text(f"__version__ = {version!r}\n")
+    folder = site / f"{module}-{version}.dist-info"
+    folder.mkdir()
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    lines += [f"Requires-Dist: {each}" for each in requires]
+    (folder / "METADATA").write_text("\n".join(lines) + "\n")
+    (folder / "RECORD").write_text(f"{module}.py,,\n")
+    (folder / "INSTALLER").write_text("pip\n")
+
+
+def site_packages(base: Path) -> Path:
+    """Where a stand-in base keeps its packages."""
+    return next((base / "lib").glob("python3.*")) / "site-packages"
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Digest or link target of everything below a folder, with the mode."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = f"-> {path.readlink()}"
+        elif path.is_dir():
+            found[name] = f"{path.stat().st_mode:o} directory"
+        else:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[name] = f"{path.stat().st_mode:o} {digest}"
+    return found
+
+
+def conda_archive(folder: Path, prefix: str = "/placeholder/for/the/prefix") -> Path:
+    """A small real conda package: a GNU Parallel that knows its version and its prefix."""
+    script = f"#!/bin/sh\necho 'GNU parallel 20990101'\necho 'in {prefix}'\n".encode()
+    index = {
+        "name": "parallel",
+        "version": "20990101",
+        "build": "0",
+        "build_number": 0,
+        "depends": [],
+        "subdir": "noarch",
+        "noarch": "generic",
+    }
+    paths = {
+        "paths_version": 1,
+        "paths": [
+            {
+                "_path": "bin/parallel",
+                "path_type": "hardlink",
+                "sha256": hashlib.sha256(script).hexdigest(),
+                "size_in_bytes": len(script),
+                "file_mode": "text",
+                "prefix_placeholder": prefix,
+            }
+        ],
+    }
+    members = {
+        "info/index.json": json.dumps(index).encode(),
+        "info/paths.json": json.dumps(paths).encode(),
+        "info/files": b"bin/parallel\n",
+        "bin/parallel": script,
+    }
+    noarch = folder / "noarch"
+    noarch.mkdir(parents=True)
+    archive = noarch / "parallel-20990101-0.tar.bz2"
+    with tarfile.open(archive, "w:bz2") as stream:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            member.mode = 0o755 if name.startswith("bin/") else 0o644
+            stream.addfile(member, io.BytesIO(content))
+    return archive
+
+
+def conda_lock_for(archive: Path, address: str, *, sha256: str | None = None) -> str:
+    """A conda-lock.yml that names one archive, in the form of conda-lock."""
+    content = archive.read_bytes()
+    return f"""\
+version: 1
+package:
+- name: parallel
+  version: '20990101'
+  manager: conda
+  platform: linux-64
+  dependencies: {{}}
+  url: {address}/noarch/{archive.name}
+  hash:
+    md5: {hashlib.md5(content, usedforsecurity=False).hexdigest()}
+    sha256: {sha256 or hashlib.sha256(content).hexdigest()}
+  category: main
+  optional: false
+"""
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Keep the output of the tests clean."""
+
+
+@contextmanager
+def channel(folder: Path) -> Iterator[str]:
+    """Serve a folder on loopback; gives its address."""
+    handler = partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,93 @@
+"""What several kinds of tests need: real installs, each made once for the whole run, and Lmod."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+import builder
+
+_LMOD = ("/usr/share/lmod/lmod/init/bash", "/opt/cray/pe/lmod/lmod/init/bash")
+
+
+@dataclass(frozen=True)
+class Install:
+    """A finished install: its prefix, where its version lies, and what the command said."""
+
+    prefix: Path
+    root: Path
+    env: dict[str, str]
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache directory of all installs of this run; filled by the first one."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def env(cache: Path, tmp_path: Path) -> dict[str, str]:
+    """Environment of a user with an empty home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return builder.environment(home, cache)
+
+
+@pytest.fixture(scope="session")
+def install(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Install:
+    """scripts/install.sh on the Python that runs the tests, into a path that needs quoting."""
+    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
+    env["PATH"] = f"{sys.base_prefix}/bin:{env['PATH']}"
+    prefix = tmp_path_factory.mktemp("prefix") / "project with spaces"
+    done = builder.run(builder.REPOSITORY / "scripts/install.sh", "--prefix", prefix, env=env)
+    return _finished(prefix, env, done)
+
+
+@pytest.fixture(scope="session")
+def conda_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A conda prefix whose typeguard is too old for Parsl and whose filelock is not ours."""
+    base = builder.stand_in_base(tmp_path_factory.mktemp("soft") / "mconda3", conda=True)
+    site = builder.site_packages(base)
+    builder.add_distribution(site, "typeguard", "2.13.3")
+    builder.add_distribution(site, "filelock", "3.20.0")
+    builder.add_distribution(site, "needs-old", "1.0", "typeguard<3")
+    return base
+
+
+@pytest.fixture(scope="session")
+def conda_install(
+    cache: Path, conda_base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Install:
+    """An install on the conda prefix, as if a module held it, with GNU Parallel from a channel."""
+    folder = tmp_path_factory.mktemp("conda-install")
+    source = builder.copy_source(folder / "source")
+    archive = builder.conda_archive(folder / "channel")
+    prefix = folder / "prefix"
+    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
+    options = ["--prefix", prefix, "--base", conda_base, "--base-module", "conda/2025-09-25"]
+    with builder.channel(folder / "channel") as address:
+        (source / "conda-lock.yml").write_text(builder.conda_lock_for(archive, address))
+        done = builder.run(*builder.install_command(source, *options), env=env)
+    return _finished(prefix, env, done)
+
+
+def _finished(prefix: Path, env: dict[str, str], done: CompletedProcess[str]) -> Install:
+    assert done.returncode == 0, done.stderr
+    (root,) = (prefix / "versions").iterdir()
+    return Install(prefix, root, env, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def lmod() -> Path:
+    """Lmod's start-up file for bash."""
+    for name in _LMOD:
+        if Path(name).exists():
+            return Path(name)
+    if "lmod" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
+        pytest.fail(f"Lmod is required, but there is none of {_LMOD}")
+    pytest.skip("Lmod is not on this machine")

@@ -1,0 +1,172 @@
+"""Which bases an install accepts, and what it takes from them."""
+
+import json
+import os
+import stat
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import builder
+from polaris_parsl.env.locks import digest
+
+
+@pytest.fixture
+def plan(env: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
+    """Runs `install --dry-run` on a base."""
+
+    def run(*arguments: str | Path, **more: str) -> Any:
+        options = ["--prefix", tmp_path / "prefix", "--dry-run", *arguments]
+        return builder.run(
+            *builder.install_command(builder.REPOSITORY, *options), env={**env, **more}
+        )
+
+    return run
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(
+    plan: Callable[..., Any], conda_base: Path, tmp_path: Path
+) -> None:
+    done = plan("--base", conda_base)
+    assert done.returncode == 0, done.stderr
+    assert "typeguard 4" in done.stdout
+    assert "the base has 2.13.3, which does not do" in done.stdout
+    assert "tblib" in done.stdout
+    assert "the base has none" in done.stdout
+    assert "filelock 3.20.0" in done.stdout
+    assert not (tmp_path / "prefix").exists()
+
+
+def test_packages_that_are_new_enough_come_from_the_base(conda_install: Any) -> None:
+    receipt = json.loads((conda_install.root / "receipt.json").read_text())
+    assert receipt["from_base"]["filelock"]["version"] == "3.20.0"
+    assert receipt["base"]["is_conda"] is True
+    installed = {entry["name"]: entry["why"] for entry in receipt["overlay"]}
+    assert "filelock" not in installed
+    assert installed["typeguard"] == "the base has 2.13.3, which does not do"
+
+
+def test_the_overlay_prefers_its_own_packages_to_those_of_the_base(conda_install: Any) -> None:
+    code = "import typeguard, filelock; print(typeguard.__file__, filelock.__version__)"
+    python = conda_install.root / "overlay/bin/python"
+    done = builder.run(python, "-c", code, env={"PATH": "/usr/bin:/bin"})
+    place, version = done.stdout.split()
+    assert place.startswith(str(conda_install.root))
+    assert version == "3.20.0"
+
+
+def test_packages_of_the_base_that_the_overlay_breaks_are_named(conda_install: Any) -> None:
+    assert "warning: needs-old 1.0 has requirement typeguard<3" in conda_install.stderr
+
+
+@pytest.mark.usefixtures("install")
+def test_a_base_with_everything_gets_only_our_own_package(
+    plan: Callable[..., Any],
+    cache: Path,
+    tmp_path: Path,
+) -> None:
+    base = builder.stand_in_base(tmp_path / "base")
+    lock = digest(builder.REPOSITORY / "overlay.lock")[:16]
+    for wheel in (cache / "polaris-parsl/wheels").glob(f"*-{lock}/*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(builder.site_packages(base))
+    done = plan("--base", base)
+    assert done.returncode == 0, done.stderr
+    assert "overlay, installed (0):" in done.stdout
+    assert "parsl 20" in done.stdout.split("overlay, from the base")[1]
+
+
+def test_packages_in_the_user_site_or_pythonpath_do_not_count(
+    plan: Callable[..., Any], conda_base: Path, tmp_path: Path
+) -> None:
+    minor = f"python3.{sys.version_info.minor}"
+    user = tmp_path / "user"
+    builder.add_distribution(user / "lib" / minor / "site-packages", "tblib", "3.2.2")
+    builder.add_distribution(tmp_path / "path", "sortedcontainers", "2.4.0")
+    clean = plan("--base", conda_base)
+    shadowed = plan(
+        "--base", conda_base, PYTHONUSERBASE=str(user), PYTHONPATH=str(tmp_path / "path")
+    )
+    assert shadowed.stdout == clean.stdout
+
+
+def test_the_active_conda_prefix_is_the_default_base(
+    plan: Callable[..., Any], conda_base: Path
+) -> None:
+    done = plan(CONDA_PREFIX=str(conda_base))
+    assert f"conda prefix {conda_base} (from CONDA_PREFIX" in done.stdout
+
+
+def test_a_directory_without_python_is_no_base(plan: Callable[..., Any], tmp_path: Path) -> None:
+    done = plan("--base", tmp_path)
+    assert done.returncode == 3
+    assert "holds no bin/python" in done.stderr
+
+
+def test_a_program_that_is_no_python_is_no_base(plan: Callable[..., Any]) -> None:
+    done = plan("--base", "/bin/true")
+    assert done.returncode == 3
+    assert "does not answer like a Python" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "platform"),
+    [
+        ("cpython", "3.10", "linux-x86_64"),
+        ("cpython", "3.14", "linux-x86_64"),
+        ("pypy", "3.11", "linux-x86_64"),
+        ("cpython", "3.12", "linux-aarch64"),
+    ],
+)
+def test_an_unsupported_python_is_refused_with_what_is_supported(
+    name: str, version: str, platform: str, plan: Callable[..., Any], tmp_path: Path
+) -> None:
+    answer = {
+        "implementation": name,
+        "version": f"{version}.1",
+        "platform": platform,
+        "markers": {"python_version": version},
+    }
+    done = plan("--base", program(tmp_path / "python3", f"echo '{json.dumps(answer)}'"))
+    assert done.returncode == 3
+    assert f"is {name} {version}.1 on {platform}" in done.stderr
+    assert "CPython 3.11-3.13 on linux x86-64" in done.stderr
+
+
+def test_a_base_without_pip_is_refused(plan: Callable[..., Any], tmp_path: Path) -> None:
+    done = plan("--base", builder.stand_in_base(tmp_path / "base", pip=False))
+    assert done.returncode == 3
+    assert "without pip" in done.stderr
+
+
+def test_a_virtual_environment_is_no_base_and_its_own_base_is_named(
+    plan: Callable[..., Any], tmp_path: Path
+) -> None:
+    python = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    os.spawnv(os.P_WAIT, python, [str(python), "-m", "venv", "--without-pip", f"{tmp_path}/v"])
+    done = plan("--base", tmp_path / "v")
+    assert done.returncode == 3
+    assert f"--base {sys.base_prefix}" in done.stderr
+
+
+def test_a_prefix_that_cannot_be_written_is_refused_at_once(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for prefix in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/polaris-parsl")):
+        command = builder.install_command(
+            builder.REPOSITORY, "--prefix", prefix, "--base", "/bin/true"
+        )
+        done = builder.run(*command, env=env)
+        assert done.returncode == 6
+        assert str(prefix) in done.stderr

@@ -1,0 +1,142 @@
+"""Whole installs, built for real."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import builder
+from polaris_parsl.env.locks import read_requirements
+from polaris_parsl.files import shipped
+from polaris_parsl.version import VERSION
+
+PARSL = read_requirements(shipped("overlay.lock"))["parsl"].version
+
+
+def overlay_python(install: Any, code: str, **env: str) -> str:
+    python = install.root / "overlay/bin/python"
+    done = builder.run(python, "-c", code, env={"PATH": "/usr/bin:/bin", **env})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_an_install_imports_the_locked_parsl_and_runs_its_command(install: Any) -> None:
+    code = "import parsl, polaris_parsl, sys; print(parsl.__version__, sys.executable)"
+    assert overlay_python(install, code) == f"{PARSL} {install.root}/overlay/bin/python"
+    done = builder.run(install.root / "bin/polaris-parsl", "version", env={"PATH": "/usr/bin:/bin"})
+    assert done.stdout == f"{VERSION}\n"
+
+
+def test_an_install_ends_with_the_commands_that_load_it(install: Any) -> None:
+    assert f"module use '{install.prefix}/modulefiles'" in install.stdout
+    assert install.stdout.endswith("module load polaris-parsl\n")
+
+
+def test_an_install_says_which_base_it_took(install: Any) -> None:
+    assert f"prefix {sys.base_prefix} (from the first python3 on PATH)" in install.stdout
+
+
+def test_the_receipt_names_every_file_with_its_digest(install: Any) -> None:
+    receipt = json.loads((install.root / "receipt.json").read_text())
+    found = builder.tree(install.root)
+    files = {name: line.split()[1] for name, line in found.items() if line[:3] == "100"}
+    del files["receipt.json"]
+    assert receipt["files"] == files
+    assert set(receipt["links"]) == {name for name, line in found.items() if line[:2] == "->"}
+
+
+def test_everything_is_readable_for_everybody(install: Any) -> None:
+    modes = {line.split()[0] for line in builder.tree(install.prefix).values()} - {"->"}
+    assert modes <= {"40755", "100644", "100755"}
+
+
+def test_two_installs_differ_only_where_the_documentation_says(
+    install: Any,
+    cache: Path,
+    tmp_path: Path,
+) -> None:
+    source = builder.copy_source(tmp_path / "elsewhere" / "source")
+    prefix = tmp_path / "p"
+    (tmp_path / "another home").mkdir()
+    env = builder.environment(
+        tmp_path / "another home",
+        builder.copy_cache(cache, tmp_path / "another cache"),
+        LC_ALL="C.UTF-8",
+        TZ="Asia/Tokyo",
+        LANGUAGE="de",
+    )
+    command = builder.install_command(source, "--prefix", prefix, "--base", sys.base_prefix)
+    done = builder.run("bash", "-c", 'umask 0077; exec "$@"', "-", *command, env=env)
+    assert done.returncode == 0, done.stderr
+    one, other = builder.tree(install.prefix), builder.tree(prefix)
+    assert one.keys() == other.keys()
+    differing = {name for name in one if one[name] != other[name]}
+    assert differing == {
+        f"versions/{VERSION}/receipt.json",
+        f"modulefiles/polaris-parsl/{VERSION}.lua",
+    }
+    first = json.loads((install.root / "receipt.json").read_text())
+    second = json.loads((prefix / "versions" / VERSION / "receipt.json").read_text())
+    assert {key for key in first if first[key] != second[key]} == {"prefix", "command"}
+
+
+def test_a_moved_install_still_runs(install: Any, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(install.root, moved, symlinks=True)
+    env = {"PATH": "/usr/bin:/bin"}
+    code = "import parsl, sys; print(sys.prefix, parsl.__file__)"
+    done = builder.run(moved / "overlay/bin/python", "-c", code, env=env)
+    assert done.stdout.split()[0] == str(moved / "overlay")
+    assert done.stdout.split()[1].startswith(str(moved))
+    assert builder.run(moved / "bin/polaris-parsl", "version", env=env).stdout == f"{VERSION}\n"
+    done = builder.run(moved / "overlay/bin/process_worker_pool.py", "--help", env=env)
+    assert done.returncode == 0
+
+
+def test_no_file_of_an_install_names_a_staging_directory(install: Any) -> None:
+    for path in install.prefix.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert b"/.staging-20" not in path.read_bytes(), path
+
+
+def test_the_command_ignores_a_user_site_and_pythonpath(install: Any, tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise SystemExit('shadowed')\n")
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path), "PYTHONHOME": str(tmp_path)}
+    done = builder.run(install.root / "bin/polaris-parsl", "version", env=env)
+    assert done.stdout == f"{VERSION}\n"
+
+
+def test_a_version_is_never_installed_over(install: Any) -> None:
+    before = builder.tree(install.prefix)
+    command = builder.install_command(builder.REPOSITORY, "--prefix", install.prefix)
+    done = builder.run(*command, env=install.env)
+    assert done.returncode == 6
+    assert "exists already" in done.stderr
+    assert builder.tree(install.prefix) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_killed_install_leaves_nothing(
+    number: signal.Signals, env: dict[str, str], tmp_path: Path
+) -> None:
+    prefix = tmp_path / "prefix"
+    command = builder.install_command(
+        builder.REPOSITORY, "--prefix", prefix, "--base", sys.base_prefix
+    )
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "build the overlay" in line:
+                assert list((prefix / "versions").glob(".staging-*"))
+                process.send_signal(number)
+                break
+        rest = process.stderr.read()
+    assert process.returncode in {128 + number, 1}, rest
+    assert not prefix.exists()

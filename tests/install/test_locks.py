@@ -1,0 +1,185 @@
+"""The committed locks, the solvers that write them, and what happens when they do not fit."""
+
+import re
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import builder
+from polaris_parsl.env import lock
+from polaris_parsl.env.gnu_parallel import choose_parallel, fetch_archives, install_archives
+from polaris_parsl.env.locks import (
+    digest,
+    overlay_requirements,
+    read_conda,
+    read_requirements,
+)
+from polaris_parsl.errors import LockError
+from polaris_parsl.files import shipped
+
+RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "conda-forge"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A source tree as far as locking needs it, with old locks."""
+    for name in ("environment.yml", "pyproject.toml"):
+        shutil.copy(shipped("environment.yml").with_name(name), tmp_path)
+    for name in lock.LOCKS:
+        (tmp_path / name).write_text("old\n")
+    return tmp_path
+
+
+def test_the_conda_lock_is_what_conda_lock_writes_over_the_recorded_records(
+    tree: Path, env: dict[str, str]
+) -> None:
+    lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+    assert read_conda(tree / "conda-lock.yml") == read_conda(shipped("conda-lock.yml"))
+    assert {package.name for package in read_conda(tree / "conda-lock.yml")} >= {"parallel", "perl"}
+    overlay = read_requirements(tree / "overlay.lock")
+    for requirement in overlay_requirements(tree / "environment.yml"):
+        name, version = requirement.split("==")
+        assert overlay[name].version == version
+
+
+def test_every_locked_conda_package_has_both_hashes() -> None:
+    for package in read_conda(shipped("conda-lock.yml")):
+        assert re.fullmatch("[0-9a-f]{64}", package.sha256)
+        assert re.fullmatch("[0-9a-f]{32}", package.md5)
+
+
+@pytest.mark.parametrize("name", ["overlay.lock", "tools.lock"])
+def test_a_python_lock_has_hashes_for_each_pin_and_no_address(name: str) -> None:
+    text = shipped(name).read_text()
+    assert "://" not in text
+    assert "/" not in text
+    for pin in read_requirements(shipped(name)).values():
+        assert pin.sha256
+        assert all(re.fullmatch("[0-9a-f]{64}", value) for value in pin.sha256)
+
+
+@pytest.mark.parametrize("name", ["overlay.lock", "tools.lock"])
+def test_a_python_lock_holds_the_chosen_versions(name: str) -> None:
+    pins = read_requirements(shipped(name))
+    for requirement in overlay_requirements(shipped("environment.yml")):
+        chosen, version = requirement.split("==")
+        assert pins[chosen].version == version
+
+
+def test_an_unsolvable_conda_part_leaves_the_locks_alone(tree: Path, env: dict[str, str]) -> None:
+    path = tree / "environment.yml"
+    path.write_text(path.read_text().replace("parallel=20241122", "parallel=19990101"))
+    with pytest.raises(LockError, match="parallel"):
+        lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+    assert [(tree / name).read_text() for name in lock.LOCKS] == ["old\n"] * 3
+
+
+def test_an_unsolvable_overlay_leaves_the_locks_alone(tree: Path, env: dict[str, str]) -> None:
+    path = tree / "environment.yml"
+    path.write_text(path.read_text() + "  - no-such-distribution-of-ours==1.0\n")
+    with pytest.raises(LockError, match="no-such-distribution-of-ours"):
+        lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+    assert [(tree / name).read_text() for name in lock.LOCKS] == ["old\n"] * 3
+
+
+def test_a_channel_that_does_not_answer_is_named_at_once(tree: Path, env: dict[str, str]) -> None:
+    path = tree / "environment.yml"
+    path.write_text(path.read_text().replace("conda-forge", "http://127.0.0.1:9/channel"))
+    with pytest.raises(LockError, match=r"channel http://127\.0\.0\.1:9/channel does not answer"):
+        lock.relock(tree, env=env, repodata=None, step=nullcontext)
+
+
+def test_a_requirement_that_is_no_pin_is_refused(tree: Path, env: dict[str, str]) -> None:
+    path = tree / "environment.yml"
+    path.write_text(path.read_text() + "  - numpy>=2\n")
+    with pytest.raises(LockError, match="numpy>=2"):
+        lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+
+
+@pytest.mark.parametrize("name", ["overlay.lock", "tools.lock"])
+def test_a_wheel_with_another_hash_is_refused_and_nothing_is_published(
+    name: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    source = builder.copy_source(tmp_path / "source")
+    text = (source / name).read_text()
+    (source / name).write_text(re.sub("sha256:[0-9a-f]{8}", "sha256:00000000", text))
+    command = builder.install_command(source, "--prefix", tmp_path / "prefix")
+    python = Path(command[0]).parent
+    done = builder.run(*command, env={**env, "PATH": f"{python}:{env['PATH']}"})
+    assert done.returncode == 4, done.stderr
+    assert f"is not the one that {name} names" in done.stderr
+    assert not (tmp_path / "prefix").exists()
+
+
+def test_a_damaged_wheel_in_the_cache_is_not_installed(
+    install: Any, cache: Path, tmp_path: Path
+) -> None:
+    kept = builder.copy_cache(cache, tmp_path / "cache")
+    lock_digest = digest(builder.REPOSITORY / "overlay.lock")[:16]
+    (damaged,) = (kept / "polaris-parsl/wheels").glob(f"*-{lock_digest}/parsl-*.whl")
+    right = digest(damaged)
+    damaged.write_bytes(b"something else")
+    env = {**install.env, "XDG_CACHE_HOME": str(kept)}
+    command = builder.install_command(builder.REPOSITORY, "--prefix", tmp_path / "p", "--dry-run")
+    done = builder.run(*command, env=env)
+    assert done.returncode == 0, done.stderr
+    assert digest(damaged) == right
+
+
+def test_gnu_parallel_of_the_lock_runs_from_the_install(conda_install: Any) -> None:
+    done = builder.run(conda_install.root / "bin/parallel", "--version", env={"PATH": "/bin"})
+    assert done.stdout == f"GNU parallel 20990101\nin {conda_install.root}/gnu-parallel\n"
+    assert "GNU Parallel 20990101: 1 packages, conda-lock.yml" in conda_install.stdout
+
+
+def test_a_conda_archive_with_another_hash_is_refused(tmp_path: Path) -> None:
+    archive = builder.conda_archive(tmp_path / "channel")
+    locked = tmp_path / "conda-lock.yml"
+    with builder.channel(tmp_path / "channel") as address:
+        locked.write_text(builder.conda_lock_for(archive, address, sha256="0" * 64))
+        with pytest.raises(LockError, match=r"conda-lock\.yml names"):
+            fetch_archives(read_conda(locked), tmp_path / "archives")
+
+
+def test_a_conda_archive_that_is_none_is_refused(env: dict[str, str], tmp_path: Path) -> None:
+    archive = builder.conda_archive(tmp_path / "channel")
+    archive.write_bytes(b"no archive")
+    locked = tmp_path / "conda-lock.yml"
+    with builder.channel(tmp_path / "channel") as address:
+        locked.write_text(builder.conda_lock_for(archive, address))
+        packages = read_conda(locked)
+        archives = fetch_archives(packages, tmp_path / "archives")
+        with pytest.raises(LockError, match="py-rattler did not install"):
+            install_archives(
+                archives,
+                packages,
+                folder=tmp_path / "folder",
+                prefix=tmp_path / "prefix",
+                scratch=tmp_path,
+                env=env,
+            )
+
+
+@pytest.mark.parametrize(
+    ("answer", "source"),
+    [
+        ("GNU parallel 20221122", "PATH"),
+        ("parallel [OPTIONS] command -- arguments", "none"),
+    ],
+)
+def test_without_a_channel_only_a_gnu_parallel_on_path_stands_in(
+    answer: str, source: str, tmp_path: Path
+) -> None:
+    fake = tmp_path / "bin" / "parallel"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    fake.chmod(0o755)
+    archive = builder.conda_archive(tmp_path / "channel")
+    locked = tmp_path / "conda-lock.yml"
+    locked.write_text(builder.conda_lock_for(archive, "http://127.0.0.1:9"))
+    chosen = choose_parallel(read_conda(locked), {"PATH": str(fake.parent)})
+    assert chosen.source == source
+    assert "does not answer" in chosen.note
