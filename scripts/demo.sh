@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Set up and run the main job on any Debian-like machine: an install of its own, the module in
+# Lmod, and examples/sweep.py twice in the sandbox. Options go to examples/sweep.py.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/system-packages.sh
+. "$root/scripts/system-packages.sh"
+
+# shellcheck source=/dev/null
+. "$lmod/init/bash"
+
+demo=$root/.demo
+rm -rf "$demo"
+"$root/scripts/install.sh" --prefix "$demo/prefix"
+
+module use "$demo/prefix/modulefiles"
+module load polaris-parsl
+module list
+
+for run in first second; do
+  printf '\n== the %s run ==\n' "$run"
+  polaris-parsl sandbox -- python "$root/examples/sweep.py" --directory "$demo/sweep" "$@"
+done

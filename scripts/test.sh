@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Set up and pass the tests, lint among them. Arguments go to pytest.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+# shellcheck source=scripts/system-packages.sh
+. scripts/system-packages.sh
+need_programs luacheck lua-check luac5.3 lua5.3
+
+tools=$(python3 scripts/bootstrap.py --only-print-python)
+uv=$(dirname "$tools")/uv
+"$uv" venv --quiet --allow-existing --python "$tools" .venv
+"$uv" pip install --quiet --python .venv/bin/python --require-hashes -r tools.lock
+"$uv" pip install --quiet --python .venv/bin/python --group dev
+"$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+
+# On a laptop a test may be skipped for want of Lmod; here that would be a failure.
+export POLARIS_PARSL_REQUIRE=lmod
+exec .venv/bin/python -m pytest "$@"

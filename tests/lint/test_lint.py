@@ -1,0 +1,71 @@
+"""Lint is a test like any other: one row a tool, one row a promise about the tree."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+TOOLS = {
+    "ruff": ["ruff", "check"],
+    "format": ["ruff", "format", "--check"],
+    "types": ["mypy"],
+    "types of examples": ["mypy", "examples", "benchmarks"],
+    "direction of imports": ["lint-imports"],
+    "shellcheck": ["shellcheck", "--external-sources", "SHELL"],
+    "shfmt": ["shfmt", "--diff", "--indent=2", "--case-indent", "SHELL"],
+}
+
+
+def tracked(pattern: str = "") -> list[Path]:
+    """Files that git tracks, or would if asked to."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *pattern.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_lint_finds_nothing(tool: str) -> None:
+    shell = [str(path) for path in tracked("*.sh .ci/run")]
+    assert shell
+    program, *arguments = TOOLS[tool]
+    words = [word for given in arguments for word in (shell if given == "SHELL" else [given])]
+    result = subprocess.run(
+        [BIN / program, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_tree_holds_no_path_of_a_machine_and_no_registry_host() -> None:
+    hosts = ["py" + "pi", "python" + "hosted", "deb" + r"\.debian", "npm" + "js"]
+    places = ["ro" + "ot", "wo" + "rk", "ho" + "me/[a-z]+"]
+    forbidden = re.compile(
+        rf"\b(?:{'|'.join(hosts)})\.(?:org|io|com)\b|(?<![\w.$}}{{])/(?:{'|'.join(places)})/"
+    )
+    found = []
+    for path in tracked():
+        if path.name == Path(__file__).name:
+            continue
+        text = path.read_text(errors="replace")
+        found += [
+            f"{path.relative_to(ROOT)}: {match[0]}"
+            for match in forbidden.finditer(text)
+            if not match[0].startswith(("/home/user", "/home/you"))
+        ]
+    assert found == []
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    sources = tracked("src/*.py")
+    assert sources
+    lengths = {path.name: len(path.read_text().splitlines()) for path in sources}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}

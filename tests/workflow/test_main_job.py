@@ -1,0 +1,147 @@
+"""The main job, whole: an install, its module in Lmod, Parsl over the sandbox's nodes."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"^(x\w+) +(\d) +(\S+) +(\d+)$", re.MULTILINE)
+Sandboxed = Callable[[str], str]
+CPUS = {"0": "24-31,56-63", "1": "16-23,48-55", "2": "8-15,40-47", "3": "0-7,32-39"}
+
+# A workflow that reports what its workers find, in one task per worker.
+REPORT = """
+import os, sys, time, warnings
+import parsl, polaris_parsl
+from parsl import python_app
+
+@python_app
+def look(number):
+    import os, socket, sys, time
+    time.sleep(1)  # so that every worker gets a task
+    names = ("COLOUR", "ODD", "TMPDIR", "PYTHONNOUSERSITE", "PYTHONPATH", "POLARIS_PARSL_MODULE")
+    return socket.gethostname(), sys.executable, os.getcwd(), *(os.environ.get(n) for n in names)
+
+config = polaris_parsl.config(
+    account="sandbox", queue="debug-scaling", nodes_per_block=3, walltime="0:10:00", run_dir="runs",
+    launcher=sys.argv[1], worker_init="export COLOUR=blue ODD=\\"it's; \\\\$HOME  'quoted'\\"",
+)
+with parsl.load(config):
+    for row in sorted(set(task.result() for task in [look(n) for n in range(36)])):
+        print(*row, sep="|")
+"""
+
+# A workflow whose workers cannot start; it prints what the job says, and does not wait for Parsl.
+BROKEN = """
+import os, time
+from pathlib import Path
+import parsl, polaris_parsl
+
+os.environ.update({})
+config = polaris_parsl.config(account="sandbox", walltime="0:10:00", run_dir="runs", {})
+with parsl.load(config):
+    deadline = time.monotonic() + 60
+    told = ""
+    while "fix:" not in told and time.monotonic() < deadline:
+        files = Path("runs/000/submit_scripts").glob("*.stderr")
+        told = "".join(file.read_text() for file in files)
+        time.sleep(0.2)
+    print(told)
+"""
+
+
+@pytest.fixture
+def in_sandbox(install: Any, lmod: Path, tmp_path: Path) -> Sandboxed:
+    """Loads the module in a bash of its own, and runs a command in the sandbox, in project/."""
+    (tmp_path / "project").mkdir()
+
+    def run(command: str) -> str:
+        script = f"""
+        set -e
+        . {lmod}
+        module use {quote(str(install.prefix))}/modulefiles
+        module load polaris-parsl
+        cd {tmp_path}/project
+        polaris-parsl sandbox -- {command}
+        """
+        done = subprocess.run(
+            ["/bin/bash", "--noprofile", "--norc", "-c", script],
+            env={"HOME": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("launcher", ["mpiexec", "gnu_parallel"])
+def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
+    in_sandbox: Sandboxed, tmp_path: Path, launcher: str
+) -> None:
+    command = f"python {ROOT}/examples/sweep.py --launcher {launcher} --directory sweep"
+    first = in_sandbox(command)
+    rows = ROW.findall(first)
+    assert len({node for node, *_ in rows}) == 3
+    assert sorted((node, gpu) for node, gpu, *_ in rows) == sorted(
+        (node, gpu) for node in {node for node, *_ in rows} for gpu in CPUS
+    )
+    assert all(cpus == CPUS[gpu] for _, gpu, cpus, _ in rows)
+    assert sum(int(tasks) for *_, tasks in rows) == 72
+    assert "72 results: 72 computed, 0 from checkpoints" in first
+    assert len(list((tmp_path / "project" / "sweep" / "results").iterdir())) == 72
+
+    second = in_sandbox(command)
+    assert ROW.findall(second) == rows
+    assert "72 results: 0 computed, 72 from checkpoints" in second
+    assert {path.name for path in tmp_path.iterdir() if path.name[0] != "."} == {"project"}
+
+
+@pytest.mark.parametrize("launcher", ["mpiexec", "gnu_parallel"])
+def test_every_node_has_the_environment_of_the_driver(
+    in_sandbox: Sandboxed, install: Any, tmp_path: Path, launcher: str
+) -> None:
+    (tmp_path / "project" / "report.py").write_text(REPORT)
+    rows = [
+        line.split("|")
+        for line in in_sandbox(f"python report.py {launcher}").splitlines()
+        if "|" in line
+    ]
+    assert len({node for node, *_ in rows}) == 3
+    for _, executable, directory, *variables in rows:
+        assert executable == str(install.root / "overlay/bin/python")
+        assert directory == str(tmp_path / "project" / "runs")
+        assert variables == [
+            "blue",
+            "it's; $HOME  'quoted'",
+            "/tmp",
+            "1",
+            "None",
+            f"polaris-parsl/{install.root.name}",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("environ", "option", "told"),
+    [
+        ({}, "worker_init='export PATH=/nowhere'", "there is no mpiexec on PATH"),
+        (
+            {"POLARIS_PARSL_MODULE": "polaris-parsl/0"},
+            "",
+            "cannot load the module polaris-parsl/0 of",
+        ),
+    ],
+)
+def test_a_job_that_cannot_start_its_workers_says_why_and_stops(
+    in_sandbox: Sandboxed, tmp_path: Path, environ: dict[str, str], option: str, told: str
+) -> None:
+    (tmp_path / "project" / "broken.py").write_text(BROKEN.format(environ, option))
+    assert told in in_sandbox("python broken.py")
