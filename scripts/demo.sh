@@ -5,6 +5,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/system-packages.sh
 . "$root/scripts/system-packages.sh"
+install_missing
 
 # shellcheck source=/dev/null
 . "$lmod/init/bash"

@@ -5,7 +5,9 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 # shellcheck source=scripts/system-packages.sh
 . scripts/system-packages.sh
-need_programs luacheck lua-check luac5.3 lua5.3
+need lua-check command -v luacheck
+need lua5.3 command -v luac5.3
+install_missing
 
 tools=$(python3 scripts/bootstrap.py --only-print-python)
 uv=$(dirname "$tools")/uv

@@ -22,5 +22,8 @@ def test_a_script_names_the_system_packages_that_a_user_must_install(
         check=False,
     )
     assert done.returncode == 7, done.stderr
-    assert "fix: install the packages python3-venv lmod parallel mpich gcc" in done.stderr
+    assert (
+        "fix: install the packages python3 python3-venv python3-pip lmod parallel mpich gcc libc6-dev iproute2"
+        in done.stderr
+    )
     assert "sudo apt-get install" in done.stderr
