@@ -104,7 +104,10 @@ def check_modulefile(values: ModuleValues, *, scratch: Path, env: Mapping[str, s
         _refuse_modulefile(done.stderr if done.returncode != 0 else "")
     lmod = env.get("LMOD_CMD")
     if not lmod or not Path(lmod).is_file():
-        return "Lmod not found: module load untested"
+        return (
+            "Lmod is not on this machine (LMOD_CMD is not set), so the module was not tried; "
+            "`module load` needs Lmod, the overlay works without it"
+        )
     modulepath = ":".join(word for word in (str(tree), env.get("MODULEPATH", "")) if word)
     settings = {"MODULEPATH": modulepath, "LMOD_IGNORE_CACHE": "yes", "LMOD_COLORIZE": "no"}
     done = run([lmod, "bash", "load", f"{NAME}/{values.version}"], env={**env, **settings})

@@ -1,0 +1,29 @@
+"""The supported Pythons are written down in four places, for four readers; they must agree."""
+
+import importlib.util
+import tomllib
+from types import ModuleType
+
+import builder
+from polaris_parsl.env import base, lock
+
+
+def load_bootstrap() -> ModuleType:
+    path = builder.REPOSITORY / "scripts" / "bootstrap.py"
+    spec = importlib.util.spec_from_file_location("bootstrap", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_bootstrap_base_locks_and_project_support_the_same_pythons() -> None:
+    bootstrap = load_bootstrap()
+    assert (bootstrap.OLDEST, bootstrap.NEWEST) == (base.OLDEST, base.NEWEST)
+    project = tomllib.loads((builder.REPOSITORY / "pyproject.toml").read_text())["project"]
+    (oldest, newest) = (f"3.{base.OLDEST[1]}", f"3.{base.NEWEST[1] + 1}")
+    assert project["requires-python"] == f">={oldest},<{newest}"
+    assert f'requires-python = ">={oldest},<{newest}"' in lock._PROJECT
+    listed = [c.rpartition(" ")[2] for c in project["classifiers"] if "Python :: 3." in c]
+    assert listed == [f"3.{minor}" for minor in range(base.OLDEST[1], base.NEWEST[1] + 1)]
