@@ -233,3 +233,20 @@ def channel(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def interpreters() -> dict[str, Path]:
+    """The CPythons 3.11-3.13 with pip that this machine has, by minor version, ours first."""
+    found = {f"{sys.version_info.major}.{sys.version_info.minor}": Path(sys.base_prefix)}
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for version in ("3.11", "3.12", "3.13"):
+        places = [
+            *sorted(pyenv.glob(f"{version}.*"), reverse=True),
+            Path("/usr"),
+            Path("/usr/local"),
+        ]
+        for place in places:
+            python = place / "bin" / f"python{version}"
+            if python.exists() and not run(python, "-c", "import pip, venv", env={}).returncode:
+                found.setdefault(version, place)
+    return found

@@ -85,6 +85,30 @@ def test_two_installs_differ_only_where_the_documentation_says(
     assert {key for key in first if first[key] != second[key]} == {"prefix", "command"}
 
 
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_every_supported_python_can_be_the_base(
+    version: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    place = builder.interpreters().get(version)
+    if place is None:
+        pytest.skip(f"CPython {version} with pip is not on this machine")
+    base = place / "bin" / f"python{version}"
+    command = builder.install_command(
+        builder.REPOSITORY, "--prefix", tmp_path / "p", "--base", base
+    )
+    done = builder.run(*command, env=env)
+    assert done.returncode == 0, done.stderr
+    assert f"base: CPython {version}." in done.stdout
+    code = (
+        "import parsl, polaris_parsl, sys; "
+        "c = polaris_parsl.config(account='demo', address='127.0.0.1'); "
+        "print(sys.version_info[:2], parsl.__version__, c.executors[0].workers_per_node)"
+    )
+    python = tmp_path / "p" / "versions" / VERSION / "overlay/bin/python"
+    done = builder.run(python, "-c", code, env={"PATH": "/usr/bin:/bin"})
+    assert done.stdout == f"(3, {version[2:]}) {PARSL} 4\n", done.stderr
+
+
 def test_a_moved_install_still_runs(install: Any, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(install.root, moved, symlinks=True)
