@@ -8,6 +8,7 @@ from polaris_parsl.checkpoints import CheckpointMemoizer
 from polaris_parsl.driver import Driver
 from polaris_parsl.executor import build_executor
 from polaris_parsl.options import Options
+from polaris_parsl.policy import check_policy
 
 
 def config(**user_opts: Any) -> Config:
@@ -62,11 +63,13 @@ def config(**user_opts: Any) -> Config:
         A parsl.Config for the installed Parsl, for one parsl.load.
 
     Raises:
-        OptionError: an option is unknown, or its value cannot work on the system.
+        OptionError: an option is unknown, its value cannot work on the system, or PBS would
+            refuse or lose such a job.
 
     Source: data/polaris.toml, which names its sources; ALCF's page "Parsl on Polaris".
     """
     options = Options.parse(user_opts)
+    check_policy(options)
     return Config(
         executors=[build_executor(options, Driver.current())],
         memoizer=CheckpointMemoizer(),

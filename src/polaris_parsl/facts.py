@@ -1,5 +1,6 @@
 """The facts of data/polaris.toml as typed, frozen objects."""
 
+import datetime
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,25 @@ class Queue:
     jobs_per_user_max: int | None
     routes_to: tuple[str, ...]
     only_by_routing: bool
+    source: str
+    checked: datetime.date
+    doubt: str | None
+
+    def takes(
+        self, nodes: int, walltime_seconds: int, *, shortest_seconds: int | None = None
+    ) -> bool:
+        """Whether a job of this size and length is within the queue's own limits.
+
+        Args:
+            nodes: count.
+            walltime_seconds: length of the job.
+            shortest_seconds: the least walltime, where it is lower than the queue's.
+        """
+        shortest = 60 * self.walltime_min_minutes
+        if shortest_seconds is not None:
+            shortest = min(shortest, shortest_seconds)
+        longest = 60 * self.walltime_max_minutes
+        return self.nodes_min <= nodes <= self.nodes_max and shortest <= walltime_seconds <= longest
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,7 @@ class Facts:
     node: Node
     interfaces: tuple[str, ...]
     filesystems: tuple[str, ...]
+    doubtful_filesystems: tuple[str, ...]
     default_filesystems: str
     modulefiles: Path
     conda_modules: tuple[CondaModule, ...]
@@ -72,6 +93,8 @@ class Facts:
     pbs_version: str
     login_hostname: str
     default_queue: str
+    reservation_pattern: str
+    closed_queue_patterns: tuple[str, ...]
     queues: Mapping[str, Queue]
     defaults: Mapping[str, Any]
 
@@ -91,6 +114,7 @@ def polaris() -> Facts:
         node=_node(data["node"]),
         interfaces=tuple(data["network"]["interfaces"]),
         filesystems=tuple(data["filesystems"]["names"]),
+        doubtful_filesystems=tuple(data["filesystems"]["doubtful"]),
         default_filesystems=data["filesystems"]["default"],
         modulefiles=Path(data["modules"]["modulefiles"]),
         conda_modules=tuple(
@@ -101,6 +125,8 @@ def polaris() -> Facts:
         pbs_version=data["pbs"]["printed"]["version"],
         login_hostname=data["login"]["hostname"],
         default_queue=data["pbs"]["default_queue"],
+        reservation_pattern=data["pbs"]["reservation_pattern"],
+        closed_queue_patterns=tuple(data["pbs"]["closed_queue_patterns"]),
         queues={name: _queue(name, entry) for name, entry in data["queue"].items()},
         defaults={
             name: value
@@ -134,4 +160,7 @@ def _queue(name: str, data: Mapping[str, Any]) -> Queue:
         jobs_per_user_max=data.get("jobs_per_user_max"),
         routes_to=tuple(data.get("routes_to", ())),
         only_by_routing=data.get("only_by_routing", False),
+        source=data["source"],
+        checked=data["checked"],
+        doubt=data.get("doubt"),
     )

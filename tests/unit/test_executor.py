@@ -14,6 +14,7 @@ def test_the_initial_blocks_are_asked_for_at_the_start_and_only_then(
 ) -> None:
     config = polaris_parsl.config(
         account="datascience",
+        queue="preemptable",
         address="127.0.0.1",
         run_dir=tmp_path,
         init_blocks=blocks,

@@ -9,6 +9,7 @@ import typer
 
 from polaris_parsl.cli.install import install
 from polaris_parsl.cli.lock import lock
+from polaris_parsl.cli.queues import queues
 from polaris_parsl.cli.sandbox import sandbox
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.version import VERSION
@@ -24,6 +25,7 @@ app = typer.Typer(
 
 app.command()(install)
 app.command()(lock)
+app.command()(queues)
 app.command()(sandbox)
 
 

@@ -36,7 +36,9 @@ def check_hook(account: str, filesystems: str, walltime: str) -> None:
         raise Refusal(HOOK, "Account_Name is required to be set.")
     if not filesystems:
         raise Refusal(HOOK, "Resource: filesystems is required to be set.")
-    unknown = [name for name in filesystems.split(":") if name not in polaris().filesystems]
+    # Of the doubtful ones it is not known that they are refused.
+    known = {*polaris().filesystems, *polaris().doubtful_filesystems}
+    unknown = [name for name in filesystems.split(":") if name not in known]
     if unknown:
         raise Refusal(HOOK, f"Invalid filesystem identifiers {','.join(unknown)}")
     if not walltime:
@@ -59,7 +61,7 @@ def check_queue(job: Job, queue: Queue, others: Iterable[Job], minimum: int | No
         raise Refusal(NO_ACCESS, "Access to queue is denied")
     if queue.routes_to:
         return
-    if not _fits(job, queue, minimum):
+    if not queue.takes(len(job.chunks), job.walltime_seconds, shortest_seconds=minimum):
         raise Refusal(LIMIT_OF_QUEUE, "Job violates queue and/or server resource limits")
     there = [other for other in others if other.queue == queue.name and not other.is_finished]
     if queue.jobs_per_user_max is not None and len(there) >= queue.jobs_per_user_max:
@@ -70,15 +72,10 @@ def destination(job: Job, queue: Queue, minimum: int | None) -> str | None:
     """The queue that a job ends up in; None where a routing queue finds none for it."""
     if not queue.routes_to:
         return queue.name
-    known = (polaris().queues.get(name) for name in queue.routes_to)
-    return next((q.name for q in known if q is not None and _fits(job, q, minimum)), None)
-
-
-def _fits(job: Job, queue: Queue, minimum: int | None) -> bool:
-    shortest = 60 * queue.walltime_min_minutes
-    if minimum is not None:
-        shortest = min(shortest, minimum)
-    return (
-        queue.nodes_min <= len(job.chunks) <= queue.nodes_max
-        and shortest <= job.walltime_seconds <= 60 * queue.walltime_max_minutes
+    size = len(job.chunks), job.walltime_seconds
+    fitting = (
+        name
+        for name in queue.routes_to
+        if polaris().queues[name].takes(*size, shortest_seconds=minimum)
     )
+    return next(fitting, None)
