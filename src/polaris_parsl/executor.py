@@ -1,8 +1,10 @@
 """Parsl's pieces, set up for the system: executor, provider and launcher."""
 
+import atexit
 import shlex
 import socket
 import sys
+import threading
 
 from parsl.addresses import address_by_interface
 from parsl.executors import HighThroughputExecutor
@@ -21,21 +23,56 @@ from polaris_parsl.worker_init import compose
 _HTEX = "parsl.executors.high_throughput"
 
 
-class PolarisExecutor(HighThroughputExecutor):
-    """HighThroughputExecutor that asks for its first blocks at once.
+# Ends the interchange with its parent; without it the workers see a living one until the walltime.
+_INTERCHANGE_THAT_DIES_WITH_THE_DRIVER = f"""\
+import ctypes, runpy, signal
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+runpy.run_module("{_HTEX}.interchange", run_name="__main__", alter_sys=True)
+"""
 
-    Parsl leaves them to the first round of its scaling thread that sees the
-    executor, a whole strategy_period (5 s) after the start.
+
+class PolarisExecutor(HighThroughputExecutor):
+    """HighThroughputExecutor that asks for its first blocks at once and leaves none behind.
+
+    Parsl leaves the first blocks to the first round of its scaling thread that
+    sees the executor, a whole strategy_period (5 s) after the start. And it
+    leaves all blocks running where the driver ends without `with parsl.load`,
+    is killed, or has given the executor up: they would idle until their walltime,
+    at the cost of the account.
     """
 
     def start(self) -> None:
         """Start the interchange and submit the initial blocks."""
+        if threading.current_thread() is threading.main_thread():
+            # The kernel tells it of the end of the thread that started it, not of the process.
+            python = self.interchange_launch_cmd[0]
+            self.interchange_launch_cmd = [
+                python,
+                "-P",
+                "-c",
+                _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER,
+            ]
+        atexit.register(self._delete_jobs)
         super().start()  # type: ignore[no-untyped-call]
         provider = self.provider
         assert provider is not None, "build_executor gives one"
         self.scale_out_facade(provider.init_blocks)
         # They are asked for; the scaling thread would ask for as many again.
         provider.init_blocks = 0
+
+    def shutdown(self, timeout: float = 10.0) -> None:
+        """End the interchange, then whatever Parsl's scaling has left of the jobs."""
+        super().shutdown(timeout)
+        self._delete_jobs()
+        atexit.unregister(self._delete_jobs)
+
+    def _delete_jobs(self) -> None:
+        provider = self.provider
+        assert isinstance(provider, PBSProProvider), "build_executor gives one"
+        left = [job for job, entry in provider.resources.items() if not entry["status"].terminal]
+        if left:
+            provider.cancel(left)
 
 
 def build_executor(options: Options, driver: Driver) -> PolarisExecutor:
