@@ -3,8 +3,10 @@
 import atexit
 import shlex
 import socket
+import subprocess
 import sys
 import threading
+import warnings
 
 from parsl.addresses import address_by_interface
 from parsl.executors import HighThroughputExecutor
@@ -15,9 +17,10 @@ from parsl.providers import PBSProProvider
 
 from polaris_parsl import checks
 from polaris_parsl.driver import Driver
-from polaris_parsl.errors import OptionError
+from polaris_parsl.errors import OptionError, PolarisParslWarning
 from polaris_parsl.facts import polaris
 from polaris_parsl.options import Options
+from polaris_parsl.process import run
 from polaris_parsl.worker_init import compose
 
 _HTEX = "parsl.executors.high_throughput"
@@ -70,9 +73,29 @@ class PolarisExecutor(HighThroughputExecutor):
     def _delete_jobs(self) -> None:
         provider = self.provider
         assert isinstance(provider, PBSProProvider), "build_executor gives one"
-        left = [job for job, entry in provider.resources.items() if not entry["status"].terminal]
-        if left:
-            provider.cancel(left)
+        resources = provider.resources.items()
+        left = [str(job) for job, entry in resources if not entry["status"].terminal]
+        complaint = _qdel(left, provider.cmd_timeout) if left else ""
+        if complaint:
+            warnings.warn(
+                f"jobs may be left running: {complaint}; look with `qstat -u $USER` and "
+                f"delete them with `qdel {' '.join(left)}`",
+                PolarisParslWarning,
+                stacklevel=2,
+            )
+
+
+def _qdel(jobs: list[str], timeout_seconds: float) -> str:
+    """Delete jobs; what qdel has against it, but for jobs that have ended by themselves.
+
+    The provider could do it, but not while Python exits.
+    """
+    try:
+        done = run(["qdel", *jobs], timeout_seconds=timeout_seconds)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = done.stderr.splitlines() if done.returncode != 0 else []
+    return " ".join(line for line in lines if "has finished" not in line)
 
 
 def build_executor(options: Options, driver: Driver) -> PolarisExecutor:

@@ -1,8 +1,11 @@
+import warnings
 from pathlib import Path
 
 import pytest
 from parsl.executors import HighThroughputExecutor
+from parsl.jobs.states import JobState, JobStatus
 from parsl.jobs.strategy import Strategy
+from parsl.providers import PBSProProvider
 
 import polaris_parsl
 from polaris_parsl.executor import PolarisExecutor
@@ -35,3 +38,28 @@ def test_the_initial_blocks_are_asked_for_at_the_start_and_only_then(
     for _ in range(2):
         scaling.strategize([executor])
     assert sum(asked) == blocks
+
+
+def test_jobs_that_cannot_be_deleted_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = polaris_parsl.config(account="datascience", address="127.0.0.1", run_dir=tmp_path)
+    (executor,) = config.executors
+    assert isinstance(executor, PolarisExecutor)
+    assert isinstance(executor.provider, PBSProProvider)
+    executor.provider.resources = {
+        "1.pbs": {"status": JobStatus(JobState.RUNNING)},
+        "2.pbs": {"status": JobStatus(JobState.COMPLETED)},
+        "3.pbs": {"status": JobStatus(JobState.PENDING)},
+    }
+    qdel = tmp_path / "qdel"
+    qdel.write_text('#!/bin/sh\necho "qdel $*: Connection refused" >&2\nexit 162\n')
+    qdel.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(HighThroughputExecutor, "shutdown", lambda *_: None)
+    with pytest.warns(polaris_parsl.PolarisParslWarning, match=r"`qdel 1\.pbs 3\.pbs`"):
+        executor.shutdown()
+    qdel.write_text('#!/bin/sh\necho "qdel: Job has finished $1" >&2\nexit 35\n')
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        executor.shutdown()
