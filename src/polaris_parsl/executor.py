@@ -1,6 +1,7 @@
 """Parsl's pieces, set up for the system: executor, provider and launcher."""
 
 import atexit
+import os
 import shlex
 import socket
 import subprocess
@@ -56,7 +57,7 @@ class PolarisExecutor(HighThroughputExecutor):
                 "-c",
                 _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER,
             ]
-        atexit.register(self._delete_jobs)
+        atexit.register(self._delete_jobs_at_exit, os.getpid())
         super().start()  # type: ignore[no-untyped-call]
         provider = self.provider
         assert provider is not None, "build_executor gives one"
@@ -68,7 +69,12 @@ class PolarisExecutor(HighThroughputExecutor):
         """End the interchange, then whatever Parsl's scaling has left of the jobs."""
         super().shutdown(timeout)
         self._delete_jobs()
-        atexit.unregister(self._delete_jobs)
+        atexit.unregister(self._delete_jobs_at_exit)
+
+    def _delete_jobs_at_exit(self, driver: int) -> None:
+        # A process that the user's program forked ends in this way too; the jobs are not its own.
+        if os.getpid() == driver:
+            self._delete_jobs()
 
     def _delete_jobs(self) -> None:
         provider = self.provider
