@@ -35,12 +35,13 @@ qstat
 qstat -x -f | grep -E 'job_state|Exit_status'
 """
 
+# How the driver ends, and its exit code.
 ENDS = {
-    "by its last line": "",
-    "after a child of it": "if os.fork() == 0: sys.exit()\nos.wait()\nnumber(2).result()",
-    "by an exception": "raise SystemExit('stopped')",
-    "by kill -9": "os.kill(os.getpid(), signal.SIGKILL)",
-    "by sigterm": "os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)",
+    "by its last line": ("", 0),
+    "after a child of it": ("if os.fork() == 0: sys.exit()\nos.wait()\nnumber(2).result()", 0),
+    "by an exception": ("raise SystemExit('stopped')", 1),
+    "by kill -9": ("os.kill(os.getpid(), signal.SIGKILL)", 137),
+    "by sigterm": ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", 143),
 }
 
 
@@ -48,10 +49,11 @@ ENDS = {
 def test_no_job_is_left_when_the_driver_ends(
     in_sandbox: Callable[[str], str], tmp_path: Path, end: str
 ) -> None:
-    (tmp_path / "project" / "driver.py").write_text(DRIVER.format(ENDS[end]))
+    text, code = ENDS[end]
+    (tmp_path / "project" / "driver.py").write_text(DRIVER.format(text))
     (tmp_path / "project" / "script.sh").write_text(SCRIPT)
     printed = in_sandbox("bash script.sh")
-    assert printed.startswith("42\ndriver ended with ")
-    _, *after = printed.partition("driver ended")[2].splitlines()
+    result, ended, *after = printed.splitlines()
+    assert (result, ended) == ("42", f"driver ended with {code}")
     states = [line.split()[2] for line in after if "job_state" in line]
     assert states == ["F"], printed
