@@ -1,3 +1,4 @@
+import os
 import warnings
 from pathlib import Path
 
@@ -40,9 +41,9 @@ def test_the_initial_blocks_are_asked_for_at_the_start_and_only_then(
     assert sum(asked) == blocks
 
 
-def test_jobs_that_cannot_be_deleted_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def with_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PolarisExecutor:
+    """An executor that knows of three jobs, with tmp_path/qdel to delete them by."""
     config = polaris_parsl.config(account="datascience", address="127.0.0.1", run_dir=tmp_path)
     (executor,) = config.executors
     assert isinstance(executor, PolarisExecutor)
@@ -52,14 +53,36 @@ def test_jobs_that_cannot_be_deleted_are_named(
         "2.pbs": {"status": JobStatus(JobState.COMPLETED)},
         "3.pbs": {"status": JobStatus(JobState.PENDING)},
     }
-    qdel = tmp_path / "qdel"
-    qdel.write_text('#!/bin/sh\necho "qdel $*: Connection refused" >&2\nexit 162\n')
-    qdel.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(HighThroughputExecutor, "shutdown", lambda *_: None)
+    return executor
+
+
+def qdel(folder: Path, script: str) -> None:
+    (folder / "qdel").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "qdel").chmod(0o755)
+
+
+def test_jobs_that_cannot_be_deleted_are_named(with_jobs: PolarisExecutor, tmp_path: Path) -> None:
+    qdel(tmp_path, 'echo "qdel $*: Connection refused" >&2; exit 162')
     with pytest.warns(polaris_parsl.PolarisParslWarning, match=r"`qdel 1\.pbs 3\.pbs`"):
-        executor.shutdown()
-    qdel.write_text('#!/bin/sh\necho "qdel: Job has finished $1" >&2\nexit 35\n')
+        with_jobs.shutdown()
+
+
+def test_jobs_that_have_ended_meanwhile_are_no_complaint(
+    with_jobs: PolarisExecutor, tmp_path: Path
+) -> None:
+    qdel(tmp_path, 'echo "qdel: Job has finished $1" >&2; exit 35')
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        executor.shutdown()
+        with_jobs.shutdown()
+
+
+def test_a_process_that_the_driver_forked_leaves_the_jobs_alone(
+    with_jobs: PolarisExecutor, tmp_path: Path
+) -> None:
+    qdel(tmp_path, f'echo "$*" >>{tmp_path}/deleted')
+    with_jobs._delete_jobs_at_exit(os.getpid() + 1)
+    assert not (tmp_path / "deleted").exists()
+    with_jobs._delete_jobs_at_exit(os.getpid())
+    assert (tmp_path / "deleted").read_text() == "1.pbs 3.pbs\n"

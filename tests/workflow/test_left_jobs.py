@@ -12,14 +12,14 @@ import parsl, polaris_parsl
 from parsl import python_app
 
 @python_app(cache=True)
-def number(attempt):
+def number():
     return 42
 
 config = polaris_parsl.config(
     account="sandbox", walltime="0:10:00", run_dir="runs", heartbeat_period=1, heartbeat_threshold=4
 )
 parsl.load(config)
-print(number(1).result(), flush=True)
+print(number().result(), flush=True)
 {}
 """
 
@@ -38,7 +38,6 @@ qstat -x -f | grep -E 'job_state|Exit_status'
 # How the driver ends, and its exit code.
 ENDS = {
     "by its last line": ("", 0),
-    "after a child of it": ("if os.fork() == 0: sys.exit()\nos.wait()\nnumber(2).result()", 0),
     "by an exception": ("raise SystemExit('stopped')", 1),
     "by kill -9": ("os.kill(os.getpid(), signal.SIGKILL)", 137),
     "by sigterm": ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", 143),
