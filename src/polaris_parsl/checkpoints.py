@@ -1,7 +1,6 @@
 """Checkpoints: written when a task ends, found again, and never silently missing."""
 
 import pickle
-import warnings
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from parsl.dataflow.memoization import BasicMemoizer
 from parsl.dataflow.taskrecord import TaskRecord
 from parsl.utils import get_all_checkpoints
 
-from polaris_parsl.errors import PolarisParslWarning
+from polaris_parsl.errors import warn
 
 # Parsl runs the bodies of join apps and file staging in this executor; they hold no results.
 _INTERNAL_EXECUTOR = "_parsl_internal"
@@ -54,11 +53,9 @@ class CheckpointMemoizer(BasicMemoizer):
             and app not in self._warned
         ):
             self._warned.add(app)
-            warnings.warn(
+            warn(
                 f"results of the app {app!r} go into no checkpoint and are computed again in the "
                 "next run; write @python_app(cache=True) to keep them",
-                PolarisParslWarning,
-                stacklevel=2,
             )
         return super().check_memo(task)
 
@@ -86,11 +83,9 @@ def _mend(file: Path) -> bool:
     mended.write_bytes(intact)
     file.rename(file.with_suffix(".damaged"))
     mended.rename(file)
-    warnings.warn(
+    warn(
         f"{file} ended in the middle of a record, as when a driver is killed while it writes; its "
         f"{records} whole results are used, and the file as it was is kept as "
         f"{file.with_suffix('.damaged').name}",
-        PolarisParslWarning,
-        stacklevel=2,
     )
     return True

@@ -2,12 +2,11 @@
 
 import ipaddress
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from polaris_parsl.errors import OptionError, PolarisParslWarning
+from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts import Accelerator, polaris
 
 Launcher = Literal["mpiexec", "gnu_parallel"]
@@ -153,11 +152,9 @@ def worker_init(name: str, value: Any) -> str:
         )
     for placeholder in _PLACEHOLDER_PATHS:
         if placeholder in value:
-            warnings.warn(
+            warn(
                 f"{name} still holds the example's {placeholder!r}; leave {name} out: the workers "
                 "get the environment of this process without it",
-                PolarisParslWarning,
-                stacklevel=2,
             )
             break
     return value.strip()

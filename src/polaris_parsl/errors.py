@@ -4,6 +4,9 @@ Each class is one kind of failure, with the exit code that the command line
 returns for it (README, "Exit codes").
 """
 
+import sys
+import warnings
+
 
 class PolarisParslError(Exception):
     """A refusal that names the problem, with the value and the limit, and the remedy.
@@ -59,3 +62,11 @@ class SandboxError(PolarisParslError):
 
 class PolarisParslWarning(UserWarning):
     """Something works, but not as the author of the workflow probably expects."""
+
+
+def warn(text: str) -> None:
+    """Warn as PolarisParslWarning, at the line outside of this package that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("polaris_parsl."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, PolarisParslWarning, stacklevel=level)

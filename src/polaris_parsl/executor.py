@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import warnings
 
 from parsl.addresses import address_by_interface
 from parsl.executors import HighThroughputExecutor
@@ -18,7 +17,7 @@ from parsl.providers import PBSProProvider
 
 from polaris_parsl import checks
 from polaris_parsl.driver import Driver
-from polaris_parsl.errors import OptionError, PolarisParslWarning
+from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts import polaris
 from polaris_parsl.options import Options
 from polaris_parsl.process import run
@@ -83,11 +82,9 @@ class PolarisExecutor(HighThroughputExecutor):
         left = [str(job) for job, entry in resources if not entry["status"].terminal]
         complaint = _qdel(left, provider.cmd_timeout) if left else ""
         if complaint:
-            warnings.warn(
+            warn(
                 f"jobs may be left running: {complaint}; look with `qstat -u $USER` and "
                 f"delete them with `qdel {' '.join(left)}`",
-                PolarisParslWarning,
-                stacklevel=2,
             )
 
 

@@ -1,14 +1,13 @@
 """What a user may ask for: names, defaults, and values that must fit each other."""
 
 import difflib
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from polaris_parsl import checks
-from polaris_parsl.errors import OptionError, PolarisParslWarning
+from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts import Accelerator, polaris
 
 # Arguments of Parsl and of older pages, and what stands for them here.
@@ -102,10 +101,8 @@ class Options:
         options = cls(**{name: check(name, wanted[name]) for name, check in _checks().items()})
         _refuse_misfits(options)
         if "start_method" in given:
-            warnings.warn(
+            warn(
                 "start_method can be left out: Parsl always spawns its workers now",
-                PolarisParslWarning,
-                stacklevel=2,
             )
         return options
 

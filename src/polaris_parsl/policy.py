@@ -6,9 +6,8 @@ and vanishes.
 """
 
 import re
-import warnings
 
-from polaris_parsl.errors import OptionError, PolarisParslWarning
+from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts import Queue, polaris
 from polaris_parsl.options import Options
 
@@ -44,11 +43,9 @@ def _check_filesystems(options: Options) -> None:
     found = re.findall(r"filesystems=([\w:]*)", options.scheduler_options)
     for name in (name for each in found for name in each.split(":") if name):
         if name in facts.doubtful_filesystems:
-            warnings.warn(
+            warn(
                 f"scheduler_options asks for the filesystem {name!r}, which ALCF's pages no longer "
                 f"list; {facts.default_filesystems} is what they have now",
-                PolarisParslWarning,
-                stacklevel=2,
             )
         elif name not in facts.filesystems:
             raise OptionError(
@@ -104,7 +101,7 @@ def _check_blocks(options: Options, queue: Queue) -> None:
     remedy = f"use max_blocks={most} with more nodes_per_block, or another queue"
     if queue.doubt is None:
         raise OptionError(problem, remedy=remedy)
-    warnings.warn(f"{problem}; but {queue.doubt}: {remedy}", PolarisParslWarning, stacklevel=2)
+    warn(f"{problem}; but {queue.doubt}: {remedy}")
 
 
 def _limits(queue: Queue) -> str:
