@@ -1,4 +1,4 @@
-"""Every way in which polaris_parsl refuses to go on.
+"""Every way in which polaris_parsl refuses to go on, and the one in which it warns.
 
 Each class is one kind of failure, with the exit code that the command line
 returns for it (README, "Exit codes").
