@@ -21,7 +21,8 @@ def compose(options: Options, driver: Driver) -> str:
     """
     parts = [
         _PRELUDE,
-        _module(driver) if driver.module else _interpreter_first_on_path(driver),
+        _module(driver) if driver.module else "",
+        _interpreter_first_on_path(driver),
         _variables(driver),
         f"# worker_init of the user\n{options.worker_init}" if options.worker_init else "",
         _gnu_parallel() if options.launcher == "gnu_parallel" else _mpiexec(),

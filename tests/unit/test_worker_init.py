@@ -115,6 +115,18 @@ def test_a_module_that_loads_lets_the_job_go_on_though_module_returns_1(tmp_path
     assert result.stdout == "went on\n"
 
 
+def test_a_virtual_environment_on_top_of_the_module_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "venv").symlink_to(Path(sys.executable).parents[1])
+    driver = Driver(
+        python=tmp_path / "venv" / "bin" / "python",
+        module="polaris-parsl/1.2",
+        module_tree=Path("/eagle/modulefiles"),
+    )
+    loads = 'module() { export POLARIS_PARSL_MODULE=$2 PATH="/eagle/overlay/bin:$PATH"; }\n'
+    result = bash(loads + script(tmp_path, driver) + "\ncommand -v python", tmp_path)
+    assert result.stdout.strip() == str(driver.python), result.stderr
+
+
 def test_gnu_parallel_finds_a_list_of_variables_to_keep_and_it_is_gone_afterwards(
     tmp_path: Path,
 ) -> None:
