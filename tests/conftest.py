@@ -1,6 +1,7 @@
 """What several kinds of tests need: real installs, each made once for the whole run, and Lmod."""
 
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ import pytest
 import builder
 
 _LMOD = ("/usr/share/lmod/lmod/init/bash", "/opt/cray/pe/lmod/lmod/init/bash")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what the tests start, also where it is ignored: a shell's background job."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ def test_a_base_with_everything_gets_only_our_own_package(
 ) -> None:
     base = builder.stand_in_base(tmp_path / "base")
     lock = digest(builder.REPOSITORY / "overlay.lock")[:16]
-    for wheel in (cache / "polaris-parsl/wheels").glob(f"*-{lock}/*.whl"):
+    for wheel in (cache / "polaris-parsl/wheels").glob(
+        f"{sys.implementation.cache_tag}-{lock}/*.whl"
+    ):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(builder.site_packages(base))
     done = plan("--base", base)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,9 @@ def test_a_damaged_wheel_in_the_cache_is_not_installed(
 ) -> None:
     kept = builder.copy_cache(cache, tmp_path / "cache")
     lock_digest = digest(builder.REPOSITORY / "overlay.lock")[:16]
-    (damaged,) = (kept / "polaris-parsl/wheels").glob(f"*-{lock_digest}/parsl-*.whl")
+    (damaged,) = (kept / "polaris-parsl/wheels").glob(
+        f"{sys.implementation.cache_tag}-{lock_digest}/parsl-*.whl"
+    )
     right = digest(damaged)
     damaged.write_bytes(b"something else")
     env = {**install.env, "XDG_CACHE_HOME": str(kept)}
