@@ -98,6 +98,11 @@ class Facts:
     queues: Mapping[str, Queue]
     defaults: Mapping[str, Any]
 
+    @property
+    def login_fqdn(self) -> str:
+        """Full name of the login node."""
+        return f"{self.login_hostname}.{self.node.domain}"
+
 
 @cache
 def polaris() -> Facts:

@@ -1,10 +1,14 @@
-"""The one place from which other programs are run to completion."""
+"""The one place from which other programs are run to completion, and what shows the steps of it."""
 
 import logging
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+# Called with the name of a step, around it: cli/progress.py shows it.
+Step = Callable[[str], AbstractContextManager[None]]
 
 logger = logging.getLogger(__name__)
 

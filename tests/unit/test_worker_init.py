@@ -9,6 +9,12 @@ from polaris_parsl.driver import Driver
 from polaris_parsl.options import Options
 from polaris_parsl.worker_init import compose
 
+MODULE_USER = Driver(
+    python=Path(sys.executable),
+    module="polaris-parsl/1.2",
+    module_tree=Path("/eagle/modulefiles"),
+)
+
 
 def script(tmp_path: Path, driver: Driver | None = None, **given: Any) -> str:
     options = Options.parse({"account": "datascience", "run_dir": tmp_path, **given})
@@ -90,26 +96,16 @@ def test_what_is_missing_on_the_node_ends_the_job_with_a_message(
 
 
 def test_a_module_that_does_not_load_ends_the_job_whatever_module_returns(tmp_path: Path) -> None:
-    driver = Driver(
-        python=Path(sys.executable),
-        module="polaris-parsl/1.2",
-        module_tree=Path("/eagle/modulefiles"),
-    )
     quiet = "module() { return 0; }\n"
-    result = bash(quiet + script(tmp_path, driver) + "\necho went on", tmp_path)
+    result = bash(quiet + script(tmp_path, MODULE_USER) + "\necho went on", tmp_path)
     assert result.returncode == 1
     assert "cannot load the module polaris-parsl/1.2 of /eagle/modulefiles" in result.stderr
 
 
 def test_a_module_that_loads_lets_the_job_go_on_though_module_returns_1(tmp_path: Path) -> None:
-    driver = Driver(
-        python=Path(sys.executable),
-        module="polaris-parsl/1.2",
-        module_tree=Path("/eagle/modulefiles"),
-    )
     warns = 'module() { [ "$1" = load ] && export POLARIS_PARSL_MODULE=$2; return 1; }\n'
     result = bash(
-        warns + script(tmp_path, driver) + "\necho went on", tmp_path, BASH_ENV="/dev/null"
+        warns + script(tmp_path, MODULE_USER) + "\necho went on", tmp_path, BASH_ENV="/dev/null"
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == "went on\n"

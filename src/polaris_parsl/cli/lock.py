@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.progress import step
-from polaris_parsl.env.lock import LOCKS, relock
+from polaris_parsl.env.lock import relock
+from polaris_parsl.env.locks import LOCKS
 from polaris_parsl.errors import LockError
 from polaris_parsl.files import checkout
 

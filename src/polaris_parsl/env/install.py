@@ -8,7 +8,7 @@ from typing import Any
 from polaris_parsl.env import gnu_parallel
 from polaris_parsl.env.environments import create, fill
 from polaris_parsl.env.modulefile import NAME, ModuleValues, render_default, render_modulefile
-from polaris_parsl.env.plan import Plan, Step
+from polaris_parsl.env.plan import Plan
 from polaris_parsl.env.publish import renamed, write_atomically
 from polaris_parsl.env.receipt import scan, write_receipt
 from polaris_parsl.env.verify import (
@@ -20,6 +20,7 @@ from polaris_parsl.env.verify import (
 )
 from polaris_parsl.errors import MissingToolError
 from polaris_parsl.facts import polaris
+from polaris_parsl.process import Step
 
 # Finds the install that it lies in, so that it works wherever the tree is moved or copied to.
 _LAUNCHER = """\

@@ -14,20 +14,17 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import yaml
 
-from polaris_parsl.env.locks import overlay_requirements, read_conda, read_requirements
+from polaris_parsl.env.locks import LOCKS, overlay_requirements, read_conda, read_requirements
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.errors import LockError, MissingToolError
-from polaris_parsl.process import run
-
-LOCKS = ("conda-lock.yml", "overlay.lock", "tools.lock")
+from polaris_parsl.process import Step, run
 
 _CHANNEL_ALIAS = "https://conda.anaconda.org"
 _CHANNEL_TIMEOUT_SECONDS = 10
@@ -47,8 +44,6 @@ environments = [
 ]
 constraint-dependencies = {constraints}
 """
-
-Step = Callable[[str], AbstractContextManager[None]]
 
 
 def relock(root: Path, *, env: Mapping[str, str], repodata: Path | None, step: Step) -> None:

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from polaris_parsl.errors import LockError
 
+LOCKS = ("conda-lock.yml", "overlay.lock", "tools.lock")
 _RELOCK = "write it anew with `polaris-parsl lock`"
 
 

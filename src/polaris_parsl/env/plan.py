@@ -1,24 +1,26 @@
 """What an install will do: computed whole before anything is written to the prefix."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from polaris_parsl.env.base import Base, choose_base, conda_module, probe
 from polaris_parsl.env.delta import Delta, compute_delta
 from polaris_parsl.env.gnu_parallel import Parallel, choose_parallel
-from polaris_parsl.env.locks import digest, overlay_requirements, read_conda, read_requirements
+from polaris_parsl.env.locks import (
+    LOCKS,
+    digest,
+    overlay_requirements,
+    read_conda,
+    read_requirements,
+)
 from polaris_parsl.env.publish import refuse_unusable
 from polaris_parsl.env.wheels import Wheel, build_own, fetch
 from polaris_parsl.errors import MissingToolError
 from polaris_parsl.files import checkout, shipped
+from polaris_parsl.process import Step
 from polaris_parsl.version import VERSION
-
-Step = Callable[[str], AbstractContextManager[None]]
-
-LOCKS = ("conda-lock.yml", "overlay.lock", "tools.lock")
 
 
 @dataclass(frozen=True)

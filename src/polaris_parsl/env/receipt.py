@@ -65,25 +65,3 @@ def write_receipt(folder: Path, contents: Mapping[str, Any], tree: Tree) -> None
     }
     text = json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
     (folder / NAME).write_text(text, encoding="utf-8", errors="surrogateescape")
-
-
-def read_receipt(install: Path) -> dict[str, Any]:
-    """The receipt of an install.
-
-    Raises:
-        PrefixError: there is none, or it is of a later format.
-    """
-    path = install / NAME
-    try:
-        receipt = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
-    except (OSError, ValueError) as error:
-        raise PrefixError(
-            f"{install} is no install of polaris-parsl: {error}",
-            remedy="give a directory PREFIX/versions/VERSION",
-        ) from error
-    if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
-        raise PrefixError(
-            f"{path} is of a format that this version does not know",
-            remedy="use the polaris-parsl of that install",
-        )
-    return receipt

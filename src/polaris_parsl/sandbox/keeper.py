@@ -15,9 +15,8 @@ from collections.abc import Callable
 from functools import partial
 
 from polaris_parsl.errors import PolarisParslError
-from polaris_parsl.facts import polaris
 from polaris_parsl.sandbox import kernel, requests
-from polaris_parsl.sandbox.nodes import Node, node_environment, node_names
+from polaris_parsl.sandbox.nodes import Node, host_names, node_environment
 from polaris_parsl.sandbox.pbs.commands import COMMANDS, Call
 from polaris_parsl.sandbox.pbs.server import Server
 from polaris_parsl.sandbox.processes import descendants
@@ -155,7 +154,7 @@ def _make_nodes(settings: Settings) -> tuple[Node, list[Node]]:
         return build_network(settings)
     login, *nodes = [
         Node(name, number, node_environment(settings, is_login=number == 0))
-        for number, name in enumerate([polaris().login_hostname, *node_names(settings.nodes)])
+        for number, name in enumerate(host_names(settings))
     ]
     return login, nodes
 

@@ -12,7 +12,7 @@ from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts import polaris
 from polaris_parsl.process import run
 from polaris_parsl.sandbox import kernel
-from polaris_parsl.sandbox.nodes import Node, node_environment, node_names
+from polaris_parsl.sandbox.nodes import Node, host_names, node_environment
 from polaris_parsl.sandbox.settings import Settings
 
 _FIRST_SUBNET = 77  # 10.77.0.0/16, 10.78.0.0/16, ...: one for each interface
@@ -25,7 +25,7 @@ def build_network(settings: Settings) -> tuple[Node, list[Node]]:
         SandboxError: `ip` or the kernel refused.
     """
     scratch = settings.folder("network")
-    names = [polaris().login_hostname, *node_names(settings.nodes)]
+    names = host_names(settings)
     _write_hosts(scratch / "hosts", names)
     kernel.bind_mount(str(scratch / "hosts"), "/etc/hosts")
     lines = ["link set lo up"]

@@ -54,16 +54,20 @@ def node_names(count: int) -> list[str]:
     return list(itertools.islice(known, count))
 
 
+def host_names(settings: Settings) -> list[str]:
+    """Names of the login node and of the compute nodes of a sandbox, in this order."""
+    return [polaris().login_hostname, *node_names(settings.nodes)]
+
+
 def node_environment(settings: Settings, *, is_login: bool) -> dict[str, str]:
     """What every process on a node finds in its environment because of the sandbox."""
     environment = {STATE: str(settings.state)}
     if not is_login:
         environment["POLARIS_PARSL_SANDBOX_CPUS"] = str(polaris().node.threads)
     if settings.tier is Tier.LOOPBACK:
-        names = [polaris().login_hostname, *node_names(settings.nodes)]
         environment |= {
             "POLARIS_PARSL_ADDRESS": LOOPBACK_ADDRESS,
-            "POLARIS_PARSL_SANDBOX_NAMES": " ".join(names),
+            "POLARIS_PARSL_SANDBOX_NAMES": " ".join(host_names(settings)),
         }
     if not is_login or settings.tier is Tier.LOOPBACK:
         already = os.environ.get("LD_PRELOAD", "") if is_login else ""

@@ -10,7 +10,7 @@ from polaris_parsl.sandbox.pbs.resources import show_walltime
 
 def job_attributes(job: Job) -> dict[str, Any]:
     """Name and value of each attribute that the job has in its state."""
-    login = _login()
+    login = polaris().login_fqdn
     started = job.stime is not None
     has_begun = job.session is not None and job.substate != 41
     vnodes = [f"({h}:{c.written})" for h, c in zip(job.hosts, job.chunks, strict=False)]
@@ -61,10 +61,6 @@ def walltime_used(job: Job) -> str:
     if job.stime is None:
         return show_walltime(0)
     return show_walltime(max(0, int((job.obittime or time.time()) - job.stime)))
-
-
-def _login() -> str:
-    return f"{polaris().login_hostname}.{polaris().node.domain}"
 
 
 def _used(job: Job) -> dict[str, Any]:

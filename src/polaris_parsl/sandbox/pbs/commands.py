@@ -68,7 +68,7 @@ def qdel(server: Server, call: Call) -> Answer:
     if not names:
         return Answer(USAGE, stderr=f"{_QDEL_USAGE}\n")
     user = call.environment.get("LOGNAME", "user")
-    by = f"{user}@{polaris().login_hostname}.{polaris().node.domain}"
+    by = f"{user}@{polaris().login_fqdn}"
     for name in names:
         try:
             server.delete(_number(name), by=by, from_history=("-x", "") in pairs)

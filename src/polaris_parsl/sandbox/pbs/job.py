@@ -19,7 +19,6 @@ class Job:
     owner: str
     account: str
     queue: str
-    asked_queue: str
     script: str
     shell: str
     select: str

@@ -89,7 +89,6 @@ def make_job(
         owner=user.get("LOGNAME", user.get("USER", "user")),
         account=letters["A"],
         queue=queue.name,
-        asked_queue=queue.name,
         script=script,
         shell=letters.get("S", ""),
         select=select,
@@ -137,5 +136,4 @@ def _variables(
         }
     if "v" in letters:
         variables |= read_variables(letters["v"], dict(environment))
-    login = f"{polaris().login_hostname}.{polaris().node.domain}"
-    return variables | {"PBS_O_QUEUE": queue, "PBS_O_HOST": login}
+    return variables | {"PBS_O_QUEUE": queue, "PBS_O_HOST": polaris().login_fqdn}
