@@ -4,12 +4,14 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts import Accelerator, polaris
 
 Launcher = Literal["mpiexec", "gnu_parallel"]
+Mode = Literal["blocks", "inside_job", "sandbox"]
+Strategy = Literal["simple", "htex_auto_scale", "none"]
 Check = Callable[[str, Any], Any]
 
 _WALLTIME = re.compile(r"[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]")
@@ -22,13 +24,10 @@ _PLACEHOLDER_ACCOUNTS = frozenset({"YOURPROJECT", "YOUR_PROJECT", "YOURACCOUNT",
 _PLACEHOLDER_PATHS = ("/path/to/", "/yourproject/", "/yourrundir")
 
 
-def account(name: str, value: Any) -> str:
-    """An ALCF project; a page's placeholder is refused."""
+def account(name: str, value: Any) -> str | None:
+    """An ALCF project, or None; a page's placeholder is refused."""
     if value is None:
-        raise OptionError(
-            "no account is given, and PBS refuses a job without one",
-            remedy='pass account="..." with the ALCF project to charge (`sbank` lists yours)',
-        )
+        return None
     text = word(name, value)
     if text.upper() in _PLACEHOLDER_ACCOUNTS:
         raise OptionError(
@@ -102,12 +101,12 @@ def flag(name: str, value: Any) -> bool:
 
 
 def accelerators(name: str, value: Any) -> tuple[Accelerator, ...]:
-    """How many GPUs of a node get a worker, or which."""
+    """How many GPUs of a node get workers, or which; 0 or an empty list for CPU-only work."""
     known = {accelerator.gpu: accelerator for accelerator in polaris().node.accelerators}
-    remedy = f"give how many GPUs get a worker, 1 to {len(known)}, or a list of GPU numbers"
+    remedy = f"give how many GPUs get a worker, 0 to {len(known)}, or a list of GPU numbers"
     if isinstance(value, int) and not isinstance(value, bool):
-        chosen: Sequence[Any] = range(count(1, len(known))(name, value))
-    elif isinstance(value, list | tuple) and value:
+        chosen: Sequence[Any] = range(count(0, len(known))(name, value))
+    elif isinstance(value, list | tuple):
         chosen = value
     else:
         raise OptionError(f"{name}={value!r} names no GPUs", remedy=remedy)
@@ -119,7 +118,8 @@ def accelerators(name: str, value: Any) -> tuple[Accelerator, ...]:
         )
     if len(set(gpus)) < len(gpus):
         raise OptionError(
-            f"{name}={value!r} names a GPU twice", remedy="name each once: one task runs per GPU"
+            f"{name}={value!r} names a GPU twice",
+            remedy="name each once; for several tasks per GPU give workers_per_gpu",
         )
     return tuple(known[gpu] for gpu in gpus)
 
@@ -188,12 +188,24 @@ def interpreter(value: Path) -> Path:
     return value
 
 
-def launcher(name: str, value: Any) -> Launcher:
-    """One of the launchers that work on the system."""
-    if value not in get_args(Launcher):
-        names = " or ".join(repr(choice) for choice in get_args(Launcher))
-        raise OptionError(f"{name}={value!r} is no launcher", remedy=f"use {names}")
-    return cast("Launcher", value)
+def choice(kind: Any) -> Check:
+    """A check for one of the names of a Literal type."""
+    names = get_args(kind)
+
+    def check(name: str, value: Any) -> Any:
+        if not isinstance(value, str) or value not in names:
+            raise OptionError(
+                f"{name}={value!r} is no {name} that works here",
+                remedy=f"use {' or '.join(repr(each) for each in names)}",
+            )
+        return value
+
+    return check
+
+
+def optional(check: Check) -> Check:
+    """The same check, for a value that may also be None."""
+    return lambda name, value: None if value is None else check(name, value)
 
 
 def start_method(name: str, value: Any) -> Literal["spawn"]:

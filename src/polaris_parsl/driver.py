@@ -6,8 +6,10 @@ The only module that reads os.environ for the configuration; all else is told.
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+_PREFIX = "POLARIS_PARSL_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,19 +18,27 @@ class Driver:
 
     Attributes:
         python: absolute path of the interpreter, symbolic links kept (a venv is known by them).
+        folder: working directory.
         module: name/version of the loaded polaris-parsl module, None without one.
         module_tree: directory that holds its modulefile, for `module use`.
         lmod_init: the script that defines `module` in bash, None where Lmod is not known.
         pythonpath: PYTHONPATH of the driver, None where it is not set.
-        address: address that POLARIS_PARSL_ADDRESS sets for the workers, None without it.
+        job: id of the PBS job that the driver runs in, None outside one.
+        nodefile: file with the nodes of that job, a line or more for each.
+        in_sandbox: whether qsub here is the sandbox's.
+        variables: all variables named POLARIS_PARSL_*, without that prefix.
     """
 
     python: Path
+    folder: Path = field(default_factory=Path.cwd)
     module: str | None = None
     module_tree: Path | None = None
     lmod_init: Path | None = None
     pythonpath: str | None = None
-    address: str | None = None
+    job: str | None = None
+    nodefile: Path | None = None
+    in_sandbox: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def current(cls, environ: Mapping[str, str] | None = None) -> "Driver":
@@ -41,11 +51,19 @@ class Driver:
         module = env.get("POLARIS_PARSL_MODULE") or None
         tree = env.get("POLARIS_PARSL_MODULEPATH") or None
         lmod = env.get("LMOD_PKG") or None
+        nodefile = env.get("PBS_NODEFILE") or None
         return cls(
             python=Path(sys.executable),
             module=module if tree else None,
             module_tree=Path(tree) if tree and module else None,
             lmod_init=Path(lmod) / "init" / "bash" if lmod else None,
             pythonpath=env.get("PYTHONPATH") or None,
-            address=env.get("POLARIS_PARSL_ADDRESS") or None,
+            job=env.get("PBS_JOBID") or None,
+            nodefile=Path(nodefile) if nodefile else None,
+            in_sandbox=bool(env.get("POLARIS_PARSL_SANDBOX")),
+            variables={
+                name.removeprefix(_PREFIX): value
+                for name, value in env.items()
+                if name.startswith(_PREFIX) and value
+            },
         )

@@ -6,6 +6,8 @@ returns for it (README, "Exit codes").
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class PolarisParslError(Exception):
@@ -62,6 +64,21 @@ class SandboxError(PolarisParslError):
 
 class PolarisParslWarning(UserWarning):
     """Something works, but not as the author of the workflow probably expects."""
+
+
+@contextmanager
+def set_in(place: str) -> Iterator[None]:
+    """Let a refusal of an option say in which file or variable the value stands.
+
+    Args:
+        place: its name; "" where the caller gave the value.
+    """
+    try:
+        yield
+    except OptionError as error:
+        if not place:
+            raise
+        raise OptionError(f"{place}: {error.problem}", remedy=error.remedy) from None
 
 
 def warn(text: str) -> None:

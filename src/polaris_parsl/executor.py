@@ -1,42 +1,30 @@
 """Parsl's pieces, set up for the system: executor, provider and launcher."""
 
 import atexit
+import logging
 import os
-import shlex
-import socket
 import subprocess
-import sys
 import threading
 
-from parsl.addresses import address_by_interface
-from parsl.executors import HighThroughputExecutor
-from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
-from parsl.launchers import GnuParallelLauncher, MpiExecLauncher
-from parsl.launchers.base import Launcher
-from parsl.providers import PBSProProvider
+from parsl.executors import HighThroughputExecutor, MPIExecutor
+from parsl.launchers import GnuParallelLauncher, MpiExecLauncher, SimpleLauncher
+from parsl.providers import LocalProvider, PBSProProvider
 
-from polaris_parsl import checks
-from polaris_parsl.driver import Driver
-from polaris_parsl.errors import OptionError, warn
-from polaris_parsl.facts import polaris
-from polaris_parsl.options import Options
+from polaris_parsl.errors import warn
 from polaris_parsl.process import run
-from polaris_parsl.worker_init import compose
-
-_HTEX = "parsl.executors.high_throughput"
-
+from polaris_parsl.settings import HTEX, ExecutorSettings, values
 
 # Ends the interchange with its parent; without it the workers see a living one until the walltime.
 _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER = f"""\
 import ctypes, runpy, signal
 PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
-runpy.run_module("{_HTEX}.interchange", run_name="__main__", alter_sys=True)
+runpy.run_module("{HTEX}.interchange", run_name="__main__", alter_sys=True)
 """
 
 
-class PolarisExecutor(HighThroughputExecutor):
-    """HighThroughputExecutor that asks for its first blocks at once and leaves none behind.
+class _OrderlyBlocks(HighThroughputExecutor):
+    """Asks for its first blocks at once and leaves none behind.
 
     Parsl leaves the first blocks to the first round of its scaling thread that
     sees the executor, a whole strategy_period (5 s) after the start. And it
@@ -44,6 +32,8 @@ class PolarisExecutor(HighThroughputExecutor):
     is killed, or has given the executor up: they would idle until their walltime,
     at the cost of the account.
     """
+
+    mode = ""
 
     def start(self) -> None:
         """Start the interchange and submit the initial blocks."""
@@ -60,6 +50,8 @@ class PolarisExecutor(HighThroughputExecutor):
         super().start()  # type: ignore[no-untyped-call]
         provider = self.provider
         assert provider is not None, "build_executor gives one"
+        # To Parsl's log, beside what it says about blocks.
+        logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
         self.scale_out_facade(provider.init_blocks)
         # They are asked for; the scaling thread would ask for as many again.
         provider.init_blocks = 0
@@ -77,7 +69,8 @@ class PolarisExecutor(HighThroughputExecutor):
 
     def _delete_jobs(self) -> None:
         provider = self.provider
-        assert isinstance(provider, PBSProProvider), "build_executor gives one"
+        if not isinstance(provider, PBSProProvider):
+            return  # inside a job the blocks are processes, which end with the job
         resources = provider.resources.items()
         left = [str(job) for job, entry in resources if not entry["status"].terminal]
         complaint = _qdel(left, provider.cmd_timeout) if left else ""
@@ -101,31 +94,35 @@ def _qdel(jobs: list[str], timeout_seconds: float) -> str:
     return " ".join(line for line in lines if "has finished" not in line)
 
 
-def build_executor(options: Options, driver: Driver) -> PolarisExecutor:
-    """The executor: one worker on each chosen GPU, bound to the CPUs of its NUMA domain.
+class PolarisExecutor(_OrderlyBlocks):
+    """HighThroughputExecutor with orderly blocks: tasks that run on one node."""
 
-    Raises:
-        OptionError: no address that compute nodes reach was found on this node.
+
+class PolarisMPIExecutor(_OrderlyBlocks, MPIExecutor):
+    """MPIExecutor with orderly blocks: tasks that run over several nodes."""
+
+
+def build_executor(settings: ExecutorSettings, mode: str) -> PolarisExecutor | PolarisMPIExecutor:
+    """The executor with its provider and launcher.
+
+    Args:
+        settings: their arguments.
+        mode: where the workers run and why, for Parsl's log.
     """
-    gpus = options.available_accelerators
-    addresses = _addresses(options, driver)
-    executor = PolarisExecutor(
-        label=options.label,
+    launcher = _LAUNCHERS[settings.launcher_kind](**values(settings.launcher))
+    provider = _PROVIDERS[settings.provider_kind](launcher=launcher, **values(settings.provider))
+    arguments = values(settings.executor)
+    # Of MPIExecutor it wants one word, of HighThroughputExecutor a list, and both take a list later.
+    interchange = arguments.pop("interchange_launch_cmd")
+    addresses = settings.addresses.value
+    executor = _EXECUTORS[settings.executor_kind](
+        provider=provider,
         # With several, the interchange listens on all interfaces; see below.
         address=addresses[0],
-        provider=_provider(options, driver),
-        launch_cmd=_launch_command(options, driver),
-        interchange_launch_cmd=[str(driver.python), "-P", "-m", f"{_HTEX}.interchange"],
-        max_workers_per_node=len(gpus),
-        available_accelerators=[str(accelerator.gpu) for accelerator in gpus],
-        cpu_affinity="list:" + ":".join(accelerator.cpus for accelerator in gpus),
-        cores_per_worker=options.cores_per_worker,
-        heartbeat_period=options.heartbeat_period,
-        heartbeat_threshold=options.heartbeat_threshold,
-        prefetch_capacity=options.prefetch_capacity,
-        encrypted=options.encrypted,
-        worker_debug=options.worker_debug,
+        **arguments,
     )
+    executor.interchange_launch_cmd = interchange
+    executor.mode = mode
     if len(addresses) > 1:
         # The constructor takes one address, or asks an outside service for more.
         executor.address = None
@@ -133,62 +130,13 @@ def build_executor(options: Options, driver: Driver) -> PolarisExecutor:
     return executor
 
 
-def _provider(options: Options, driver: Driver) -> PBSProProvider:
-    return PBSProProvider(
-        account=options.account,
-        queue=options.queue,
-        walltime=options.walltime,
-        nodes_per_block=options.nodes_per_block,
-        cpus_per_node=options.cpus_per_node,
-        select_options=f"ngpus={len(polaris().node.accelerators)}",
-        scheduler_options=options.scheduler_options,
-        worker_init=compose(options, driver),
-        init_blocks=options.init_blocks,
-        min_blocks=options.min_blocks,
-        max_blocks=options.max_blocks,
-        launcher=_launcher(options),
-    )
-
-
-def _launcher(options: Options) -> Launcher:
-    if options.launcher == "gnu_parallel":
-        return GnuParallelLauncher()
-    node = polaris().node
-    return MpiExecLauncher(
-        # Parsl appends "none" to bind_cmd: the pool sees all CPUs and binds its workers itself.
-        bind_cmd="--cpu-bind",
-        overrides=f"--depth={node.threads} --ppn 1 --env TMPDIR={node.tmpdir}",
-    )
-
-
-def _launch_command(options: Options, driver: Driver) -> str:
-    """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
-    python = shlex.quote(str(checks.interpreter(driver.python)))
-    pool = f"{python} -P -m {_HTEX}.process_worker_pool"
-    command = DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool, 1)
-    # ssh starts in HOME, where tasks would leave their files.
-    return f"cd {shlex.quote(str(options.run_dir))} && exec {command}"
-
-
-def _addresses(options: Options, driver: Driver) -> list[str]:
-    if options.address is not None:
-        return [options.address]
-    if options.interface is None and driver.address is not None:
-        return [str(checks.address("POLARIS_PARSL_ADDRESS", driver.address))]
-    present = [name for _, name in socket.if_nameindex()]
-    wanted = polaris().interfaces if options.interface is None else (options.interface,)
-    found = []
-    for name in wanted:
-        if name in present:
-            try:
-                found.append(address_by_interface(name))
-            except OSError:  # the interface has no IPv4 address
-                continue
-    if not found:
-        raise OptionError(
-            f"this node has no address on {' or '.join(wanted)}, where compute nodes would look "
-            f"for it; its interfaces are {', '.join(present)}",
-            remedy="run on a login node of the system, rehearse with `polaris-parsl sandbox -- "
-            f"{sys.argv[0] or 'COMMAND'}`, or pass address= or interface=",
-        )
-    return list(dict.fromkeys(found))
+_EXECUTORS: dict[str, type[PolarisExecutor | PolarisMPIExecutor]] = {
+    "htex": PolarisExecutor,
+    "mpi": PolarisMPIExecutor,
+}
+_PROVIDERS = {"pbspro": PBSProProvider, "local": LocalProvider}
+_LAUNCHERS = {
+    "mpiexec": MpiExecLauncher,
+    "gnu_parallel": GnuParallelLauncher,
+    "simple": SimpleLauncher,
+}

@@ -21,6 +21,14 @@ class Accelerator:
 
 
 @dataclass(frozen=True)
+class Mps:
+    """Where NVIDIA's Multi-Process Service meets its clients and writes its logs, on each node."""
+
+    pipe_directory: str
+    log_directory: str
+
+
+@dataclass(frozen=True)
 class Node:
     """A compute node; threads counts hardware threads, which PBS calls ncpus."""
 
@@ -31,6 +39,7 @@ class Node:
     domain: str
     tmpdir: str
     accelerators: tuple[Accelerator, ...]
+    mps: Mps
 
 
 @dataclass(frozen=True)
@@ -110,8 +119,7 @@ def polaris() -> Facts:
 
     Source: data/polaris.toml, where each table names its own.
     """
-    with _FILE.open("rb") as stream:
-        data = tomllib.load(stream)
+    data = _read()
     return Facts(
         system=data["system"]["name"],
         site=data["system"]["site"],
@@ -141,6 +149,24 @@ def polaris() -> Facts:
     )
 
 
+def source(table: str) -> str:
+    """Where the facts of a table come from, and when that was read.
+
+    Args:
+        table: name as in data/polaris.toml, for instance "node" or "queue.debug".
+    """
+    entry: Any = _read()
+    for key in table.split("."):
+        entry = entry[key]
+    return f"{' '.join(entry['source'].split())}, read {entry['checked']}"
+
+
+@cache
+def _read() -> Mapping[str, Any]:
+    with _FILE.open("rb") as stream:
+        return tomllib.load(stream)
+
+
 def _node(data: Mapping[str, Any]) -> Node:
     return Node(
         cores=data["cores"],
@@ -152,6 +178,7 @@ def _node(data: Mapping[str, Any]) -> Node:
         accelerators=tuple(
             Accelerator(entry["gpu"], entry["numa"], entry["cpus"]) for entry in data["accelerator"]
         ),
+        mps=Mps(data["mps"]["pipe_directory"], data["mps"]["log_directory"]),
     )
 
 

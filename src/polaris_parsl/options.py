@@ -1,13 +1,14 @@
 """What a user may ask for: names, defaults, and values that must fit each other."""
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from polaris_parsl import checks
-from polaris_parsl.errors import OptionError, warn
+from polaris_parsl.errors import OptionError, set_in
 from polaris_parsl.facts import Accelerator, polaris
 
 # Arguments of Parsl and of older pages, and what stands for them here.
@@ -15,26 +16,48 @@ _REPLACED = {
     "app_cache": "leave it out: results of apps with cache=True are always remembered",
     "checkpoint_files": "leave it out: all checkpoints in run_dir are found and loaded",
     "checkpoint_mode": "leave it out: a checkpoint is written whenever a task ends",
-    "cpu_affinity": "leave it out: it follows from the GPUs that get a worker",
-    "max_workers": "use available_accelerators: one worker runs on each of them",
-    "max_workers_per_node": "use available_accelerators: one worker runs on each of them",
+    "cpu_affinity": "leave it out: it follows from the workers of a node",
+    "max_workers": "use available_accelerators, or for CPU-only work max_workers_per_node",
     "nodes": "use nodes_per_block",
+    "nodes_per_job": "use nodes_per_block",
     "project": "use account",
     "select_options": "leave it out: every node is asked for with all its GPUs",
 }
 
 
+# What holds for a run as a whole, not for one of its executors.
+RUN_LEVEL = frozenset(
+    [
+        "executors",
+        "mode",
+        "run_dir",
+        "retries",
+        "strategy",
+        "max_idletime",
+        "usage_tracking",
+        "initialize_logging",
+        "start_method",
+    ]
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """A checked request, complete with defaults. `Options.parse` makes it.
+    """A checked request for one executor, complete with defaults. `Options.parse` makes it.
 
     Attributes:
-        account: ALCF project to charge (PBS -A).
+        mode: where the workers run: blocks through PBS, in the running job, or in the sandbox.
+        account: ALCF project to charge (PBS -A); None only inside a job.
         queue: PBS queue.
         walltime: length of one block, H:MM:SS.
         nodes_per_block: nodes in one block (one PBS job), count.
+        nodes: names of the nodes of the running job that this executor uses; none for blocks.
         cpus_per_node: hardware threads that PBS gives on each node (ncpus), count.
-        available_accelerators: GPUs of a node that get a worker, in the order of the workers.
+        available_accelerators: GPUs of a node that get workers, in their order; none for CPU only.
+        workers_per_gpu: workers that share a GPU, count.
+        gpus_per_worker: GPUs that a worker has for itself, count.
+        max_workers_per_node: workers on a node, count; None for as many as fit.
+        max_workers_per_block: MPI tasks at once in a block, count; None for tasks without MPI.
         cores_per_worker: hardware threads per worker, count.
         scheduler_options: lines of "#PBS ..." for the job script.
         worker_init: shell text that runs on the first node of a block, after our own.
@@ -47,20 +70,34 @@ class Options:
         retries: times that a failed task runs again, count.
         heartbeat_period: seconds between heartbeats of node and driver.
         heartbeat_threshold: seconds of silence after which a node counts as lost.
+        drain_period: seconds after which a node gets no more tasks, None for never.
+        address_probe_timeout: seconds that a node tries one address of the driver, None for Parsl's.
+        cmd_timeout: seconds that qsub, qstat and qdel may take.
         prefetch_capacity: tasks that wait on a node beyond those that run, count.
         encrypted: whether the traffic with the workers is encrypted (CurveZMQ).
         worker_debug: whether workers log at debug level.
+        block_error_handler: whether Parsl gives up after several blocks that failed.
+        strategy: how Parsl asks for and gives back blocks.
+        max_idletime: seconds after which an idle block is given back.
+        usage_tracking: what Parsl reports home, 0 (nothing) to 3.
+        initialize_logging: whether Parsl writes parsl.log.
         start_method: how workers are started; Parsl knows only "spawn" now.
         address: IP address that workers connect to, None for those of the interfaces.
         interface: network interface whose address workers connect to, None for the system's.
     """
 
-    account: str
+    mode: checks.Mode
+    account: str | None
     queue: str
     walltime: str
     nodes_per_block: int
+    nodes: tuple[str, ...]
     cpus_per_node: int
     available_accelerators: tuple[Accelerator, ...]
+    workers_per_gpu: int
+    gpus_per_worker: int
+    max_workers_per_node: int | None
+    max_workers_per_block: int | None
     cores_per_worker: float
     scheduler_options: str
     worker_init: str
@@ -73,54 +110,85 @@ class Options:
     retries: int
     heartbeat_period: int
     heartbeat_threshold: int
+    drain_period: int | None
+    address_probe_timeout: int | None
+    cmd_timeout: int
     prefetch_capacity: int
     encrypted: bool
     worker_debug: bool
+    block_error_handler: bool
+    strategy: checks.Strategy
+    max_idletime: float
+    usage_tracking: int
+    initialize_logging: bool
     start_method: Literal["spawn"]
     address: str | None
     interface: str | None
 
     @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> "Options":
+    def parse(
+        cls,
+        given: Mapping[str, Any],
+        *,
+        nodes: tuple[str, ...] = (),
+        places: Mapping[str, str] | None = None,
+    ) -> "Options":
         """Check what a user gave, fill in the defaults of the facts file.
 
         Args:
-            given: option names and values, as for `polaris_parsl.config`.
+            given: option names and values, as for `polaris_parsl.config` but for `executors`.
+            nodes: nodes of the running job to use, for mode "inside_job".
+            places: file or variable that an option stands in, for messages.
 
         Raises:
             OptionError: a name is unknown, a value cannot work, or two do not fit each other.
         """
-        _refuse_unknown(given)
-        facts = polaris()
-        wanted = {
-            **dict.fromkeys(("account", "address", "interface")),
-            "scheduler_options": f"#PBS -l filesystems={facts.default_filesystems}",
-            **facts.defaults,
-            **given,
-        }
-        options = cls(**{name: check(name, wanted[name]) for name, check in _checks().items()})
-        _refuse_misfits(options)
-        if "start_method" in given:
-            warn(
-                "start_method can be left out: Parsl always spawns its workers now",
-            )
+        refuse_unknown(given)
+        wanted = {**defaults(), **given}
+        values = {}
+        for name, check in option_checks().items():
+            with set_in((places or {}).get(name, "")):
+                values[name] = check(name, wanted[name])
+        options = cls(nodes=nodes, **values)
+        refuse_misfits(options)
         return options
 
 
-def _checks() -> Mapping[str, checks.Check]:
+def defaults() -> Mapping[str, Any]:
+    """The value of every option that nobody sets.
+
+    Source: [defaults] and [filesystems] in data/polaris.toml.
+    """
+    facts = polaris()
+    return {
+        **dict.fromkeys(option_checks()),
+        "mode": "blocks",
+        "scheduler_options": f"#PBS -l filesystems={facts.default_filesystems}",
+        **facts.defaults,
+    }
+
+
+@cache
+def option_checks() -> Mapping[str, checks.Check]:
+    """The check of each option's value, by name; the names are all there are."""
     facts = polaris()
     return {
         "account": checks.account,
         "queue": checks.word,
         "walltime": checks.walltime,
+        "mode": checks.choice(checks.Mode),
         "nodes_per_block": checks.count(1, facts.node_count),
         "cpus_per_node": checks.count(1, facts.node.threads),
         "available_accelerators": checks.accelerators,
+        "workers_per_gpu": checks.count(1, facts.node.threads // len(facts.node.accelerators)),
+        "gpus_per_worker": checks.count(1, len(facts.node.accelerators)),
+        "max_workers_per_node": checks.optional(checks.count(1, facts.node.threads)),
+        "max_workers_per_block": checks.optional(checks.count(1, facts.node_count)),
         "cores_per_worker": checks.number,
         "scheduler_options": checks.scheduler_options,
         "worker_init": checks.worker_init,
         "run_dir": checks.run_dir,
-        "launcher": checks.launcher,
+        "launcher": checks.choice(checks.Launcher),
         "label": checks.word,
         "init_blocks": checks.count(0),
         "min_blocks": checks.count(0),
@@ -128,52 +196,107 @@ def _checks() -> Mapping[str, checks.Check]:
         "retries": checks.count(0),
         "heartbeat_period": checks.count(1),
         "heartbeat_threshold": checks.count(1),
+        "drain_period": checks.optional(checks.count(1)),
+        "address_probe_timeout": checks.optional(checks.count(1)),
+        "cmd_timeout": checks.count(1),
         "prefetch_capacity": checks.count(0),
         "encrypted": checks.flag,
         "worker_debug": checks.flag,
+        "block_error_handler": checks.flag,
+        "strategy": checks.choice(checks.Strategy),
+        "max_idletime": checks.number,
+        "usage_tracking": checks.count(0, 3),
+        "initialize_logging": checks.flag,
         "start_method": checks.start_method,
         "address": checks.address,
         "interface": checks.interface,
     }
 
 
-def _refuse_unknown(given: Mapping[str, Any]) -> None:
-    known = [field.name for field in fields(Options)]
+def refuse_unknown(given: Iterable[str], *, known: Iterable[str] | None = None) -> None:
+    """Refuse names that are no options, with the one that was probably meant.
+
+    Args:
+        given: the names.
+        known: names that are options here; default: all but `executors`.
+
+    Raises:
+        OptionError: one of them is none.
+    """
+    names = list(option_checks() if known is None else known)
     for name in given:
-        if name in known:
+        if name in names:
             continue
         if name in _REPLACED:
             raise OptionError(f"{name} is not an option of polaris_parsl", remedy=_REPLACED[name])
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(str(name), names, n=1)
         raise OptionError(
             f"{name} is not an option of polaris_parsl",
-            remedy=f"did you mean {near[0]}?" if near else f"use one of: {', '.join(known)}",
+            remedy=f"did you mean {near[0]}?" if near else f"use one of: {', '.join(names)}",
         )
 
 
-def _refuse_misfits(options: Options) -> None:
-    workers = len(options.available_accelerators)
-    threads = polaris().node.threads
-    if options.cores_per_worker * workers > threads:
+def refuse_misfits(options: Options) -> None:
+    """Refuse values that are right by themselves and wrong together.
+
+    Raises:
+        OptionError: two of them do not fit each other.
+    """
+    if options.account is None and options.mode != "inside_job":
         raise OptionError(
-            f"cores_per_worker={options.cores_per_worker:g} for {workers} workers is more than the "
-            f"{threads} hardware threads of a node",
-            remedy=f"give at most cores_per_worker={threads // workers}",
+            "no account is given, and PBS refuses a job without one",
+            remedy='pass account="..." with the ALCF project to charge (`sbank` lists yours)',
         )
+    _refuse_misfit_times(options)
     if not options.min_blocks <= options.init_blocks <= options.max_blocks:
         raise OptionError(
             f"min_blocks={options.min_blocks}, init_blocks={options.init_blocks} and "
             f"max_blocks={options.max_blocks} are not in rising order",
             remedy="choose them so that min_blocks <= init_blocks <= max_blocks",
         )
+    if options.address is not None and options.interface is not None:
+        raise OptionError(
+            f"both address={options.address!r} and interface={options.interface!r} are given",
+            remedy="give one of the two",
+        )
+    if options.max_workers_per_block is not None:
+        _refuse_misfit_mpi(options)
+
+
+def _refuse_misfit_times(options: Options) -> None:
     if options.heartbeat_threshold <= options.heartbeat_period:
         raise OptionError(
             f"heartbeat_threshold={options.heartbeat_threshold} s is not longer than "
             f"heartbeat_period={options.heartbeat_period} s",
             remedy="let the threshold last several periods, or each node would count as lost",
         )
-    if options.address is not None and options.interface is not None:
+    if options.drain_period is not None and options.mode != "inside_job":
+        hours, minutes, seconds = (int(part) for part in options.walltime.split(":"))
+        length = 3600 * hours + 60 * minutes + seconds
+        if options.drain_period >= length:
+            raise OptionError(
+                f"drain_period={options.drain_period} s is not shorter than "
+                f"walltime={options.walltime!r}, {length} s",
+                remedy="give the walltime less the time of the longest task, or leave it out",
+            )
+
+
+def _refuse_misfit_mpi(options: Options) -> None:
+    tasks = options.max_workers_per_block
+    assert tasks is not None, "the caller has looked"
+    if tasks > options.nodes_per_block:
         raise OptionError(
-            f"both address={options.address!r} and interface={options.interface!r} are given",
-            remedy="give one of the two",
+            f"max_workers_per_block={tasks} MPI tasks at once need as many nodes, and "
+            f"nodes_per_block={options.nodes_per_block}",
+            remedy=f"give at most max_workers_per_block={options.nodes_per_block}: nodes_per_block "
+            "divided by the nodes of a task",
         )
+    usual = defaults()
+    for name in ("workers_per_gpu", "gpus_per_worker", "max_workers_per_node", "launcher"):
+        if getattr(options, name) != usual[name]:
+            raise OptionError(
+                f"{name}={getattr(options, name)!r} has no meaning for MPI tasks, which "
+                f"max_workers_per_block={tasks} asks for",
+                remedy=f"leave {name} out; the ranks of a task get their GPUs by "
+                "`$PARSL_MPI_PREFIX $POLARIS_PARSL_RANK program`",
+            )

@@ -6,6 +6,7 @@ and vanishes.
 """
 
 import re
+from collections.abc import Sequence
 
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts import Queue, polaris
@@ -35,7 +36,20 @@ def check_policy(options: Options) -> None:
             remedy=f"submit to {' or '.join(parents)}, which routes to it",
         )
     _check_size(options, queue)
-    _check_blocks(options, queue)
+    _check_blocks(options.max_blocks, queue)
+
+
+def check_blocks_together(requests: Sequence[Options]) -> None:
+    """Refuse more blocks of all executors of a run than their queue holds.
+
+    Raises:
+        OptionError: the executors that share a queue may ask for too many blocks together.
+    """
+    for name in dict.fromkeys(options.queue for options in requests):
+        sharing = [options for options in requests if options.queue == name]
+        queue = polaris().queues.get(name)
+        if queue is not None and len(sharing) > 1:
+            _check_blocks(sum(options.max_blocks for options in sharing), queue)
 
 
 def _check_filesystems(options: Options) -> None:
@@ -89,12 +103,12 @@ def _check_size(options: Options, queue: Queue) -> None:
     )
 
 
-def _check_blocks(options: Options, queue: Queue) -> None:
+def _check_blocks(blocks: int, queue: Queue) -> None:
     most = queue.jobs_per_user_max
-    if most is None or options.max_blocks <= most:
+    if most is None or blocks <= most:
         return
     problem = (
-        f"max_blocks={options.max_blocks}, but {queue.name} holds no more than {most} "
+        f"max_blocks={blocks}, but {queue.name} holds no more than {most} "
         f"{'job' if most == 1 else 'jobs'} of a user at a time, and each block is one "
         f"{_source(queue)}"
     )

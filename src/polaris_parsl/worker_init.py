@@ -1,5 +1,6 @@
 """The shell text that gives a block the environment of the driver, or stops it."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from shlex import quote
 
@@ -12,21 +13,31 @@ from polaris_parsl.version import VERSION
 _STAY_ON_FIRST_NODE = ("HOSTNAME", "PWD", "OLDPWD", "SHLVL", "PARALLEL_HOME", "_")
 
 
-def compose(options: Options, driver: Driver) -> str:
+def compose(options: Options, driver: Driver, variables: Mapping[str, str] | None = None) -> str:
     """Shell text for the provider's worker_init.
 
     bash runs it on the first node of a block. Where a part fails, it ends the
     job with a message on standard error, which Parsl shows to the user; going
     on would end in workers that never come.
+
+    Args:
+        options: the request.
+        driver: whose environment the workers get. Inside a job they inherit its modules.
+        variables: environment variables that the tasks need.
     """
+    is_inside = options.mode == "inside_job"
+    by_parallel = options.launcher == "gnu_parallel"
     parts = [
         _PRELUDE,
-        _module(driver) if driver.module else "",
+        _module(driver) if driver.module and not is_inside else "",
         _interpreter_first_on_path(driver),
-        _variables(driver),
+        _variables(driver, variables or {}),
         f"# worker_init of the user\n{options.worker_init}" if options.worker_init else "",
-        _gnu_parallel() if options.launcher == "gnu_parallel" else _mpiexec(),
+        _check_parallel() if by_parallel else _check_mpiexec(),
         _check_interpreter(driver),
+        _SCRATCH if is_inside or by_parallel else "",
+        _nodes(options) if is_inside else "",
+        _PARALLEL_HOME if by_parallel else "",
         _enter_run_dir(options),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -42,6 +53,26 @@ polaris_parsl_stop() {{
 
 def _stop(problem: str, remedy: str) -> str:
     return f"polaris_parsl_stop {quote(problem)} {quote(remedy)}"
+
+
+_SCRATCH = f"""\
+polaris_parsl_scratch=$(mktemp -d) || {
+    _stop("cannot make a directory in TMPDIR", "free some space there")
+}
+trap 'rm -rf -- "$polaris_parsl_scratch"' EXIT"""
+
+
+_PARALLEL_HOME = f"""\
+# `parallel --env _`, as Parsl calls it, copies all variables to the nodes but those listed here
+export PARALLEL_HOME=$polaris_parsl_scratch
+printf '%s\\n' {" ".join(_STAY_ON_FIRST_NODE)} >"$PARALLEL_HOME/ignored_vars\""""
+
+
+def _nodes(options: Options) -> str:
+    """The nodes of this executor, where Parsl's launchers and MPIExecutor look for them."""
+    return f"""\
+printf '%s\\n' {" ".join(quote(node) for node in options.nodes)} >"$polaris_parsl_scratch/nodes"
+export PBS_NODEFILE=$polaris_parsl_scratch/nodes"""
 
 
 def _module(driver: Driver) -> str:
@@ -74,34 +105,25 @@ def _interpreter_first_on_path(driver: Driver) -> str:
     return f"export PATH={quote(str(driver.python.parent))}:$PATH"
 
 
-def _variables(driver: Driver) -> str:
+def _variables(driver: Driver, variables: Mapping[str, str]) -> str:
     pythonpath = (
         f"export PYTHONPATH={quote(driver.pythonpath)}" if driver.pythonpath else "unset PYTHONPATH"
     )
-    return f"""\
-unset PYTHONHOME
-{pythonpath}
-export PYTHONNOUSERSITE=1
-export TMPDIR={quote(polaris().node.tmpdir)}"""
+    own = {"PYTHONNOUSERSITE": "1", "TMPDIR": polaris().node.tmpdir, **variables}
+    exports = (f"export {name}={quote(value)}" for name, value in own.items())
+    return "\n".join(["unset PYTHONHOME", pythonpath, *exports])
 
 
-def _mpiexec() -> str:
+def _check_mpiexec() -> str:
     missing = _stop("there is no mpiexec on PATH", "ask the site how a batch job gets mpiexec")
     return f"command -v mpiexec >/dev/null || {missing}"
 
 
-def _gnu_parallel() -> str:
+def _check_parallel() -> str:
     missing = _stop(
         "there is no GNU Parallel on PATH", "use launcher='mpiexec', or load a module that has it"
     )
-    no_space = _stop("cannot make a directory in TMPDIR", "free some space there")
-    return f"""\
-parallel --version 2>/dev/null | grep -q '^GNU parallel' || {missing}
-# `parallel --env _`, as Parsl calls it, copies all variables to the nodes but those listed here
-PARALLEL_HOME=$(mktemp -d) || {no_space}
-export PARALLEL_HOME
-trap 'rm -rf -- "$PARALLEL_HOME"' EXIT
-printf '%s\\n' {" ".join(_STAY_ON_FIRST_NODE)} >"$PARALLEL_HOME/ignored_vars\""""
+    return f"parallel --version 2>/dev/null | grep -q '^GNU parallel' || {missing}"
 
 
 def _check_interpreter(driver: Driver) -> str:

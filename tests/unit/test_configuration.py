@@ -64,7 +64,7 @@ def test_workers_and_interchange_run_by_absolute_interpreter(tmp_path: Path) -> 
 def interfaces(monkeypatch: pytest.MonkeyPatch, **addresses: str) -> None:
     monkeypatch.delenv("POLARIS_PARSL_ADDRESS", raising=False)
     monkeypatch.setattr(socket, "if_nameindex", lambda: list(enumerate(addresses, 1)))
-    monkeypatch.setattr("polaris_parsl.executor.address_by_interface", addresses.__getitem__)
+    monkeypatch.setattr("polaris_parsl.addresses.address_by_interface", addresses.__getitem__)
 
 
 def test_the_cluster_facing_addresses_and_no_others_are_offered(
@@ -107,7 +107,7 @@ def test_the_environment_can_set_the_address(
     _, executor, _ = build(tmp_path, address=None)
     assert executor.address == "127.0.0.2"
     monkeypatch.setenv("POLARIS_PARSL_ADDRESS", "nowhere")
-    with pytest.raises(polaris_parsl.PolarisParslError, match="POLARIS_PARSL_ADDRESS='nowhere'"):
+    with pytest.raises(polaris_parsl.PolarisParslError, match="POLARIS_PARSL_ADDRESS: address"):
         build(tmp_path, address=None)
 
 

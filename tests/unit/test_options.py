@@ -1,3 +1,4 @@
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -5,13 +6,19 @@ from typing import Any
 import pytest
 
 from polaris_parsl import PolarisParslError, PolarisParslWarning
+from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts import polaris
 from polaris_parsl.options import Options
+from polaris_parsl.resolve import resolve
+from polaris_parsl.workers import workers_of_node
 
 
 def parse(**given: Any) -> Options:
-    return Options.parse({"account": "datascience", **given})
+    driver = Driver(python=Path(sys.executable), folder=Path("/"))
+    (request,) = resolve({"account": "datascience", **given}, driver)
+    workers_of_node(request.options)
+    return request.options
 
 
 def test_an_account_is_all_that_must_be_given() -> None:
@@ -45,10 +52,8 @@ REFUSED = [
     ("nodes_per_block", True, ["True", "whole number"]),
     ("nodes_per_block", 2.0, ["2.0", "whole number"]),
     ("cpus_per_node", 128, ["cpus_per_node=128", "from 1 to 64"]),
-    ("available_accelerators", 5, ["=5", "1 to 4"]),
-    ("available_accelerators", 0, ["=0", "1 to 4"]),
-    ("available_accelerators", "4", ["'4'", "1 to 4"]),
-    ("available_accelerators", [], ["[]", "1 to 4"]),
+    ("available_accelerators", 5, ["=5", "0 to 4"]),
+    ("available_accelerators", "4", ["'4'", "0 to 4"]),
     ("available_accelerators", [0, 4], ["[0, 4]", "[0, 1, 2, 3]"]),
     ("available_accelerators", ["0", 0], ["twice"]),
     ("cores_per_worker", 0, ["above 0"]),
@@ -81,7 +86,27 @@ REFUSED = [
     ("colour", "red", ["colour", "use one of: account"]),
     ("max_workers", 4, ["max_workers", "available_accelerators"]),
     ("checkpoint_files", [], ["checkpoint_files", "run_dir"]),
-    ("cpu_affinity", "block", ["cpu_affinity", "GPUs"]),
+    ("cpu_affinity", "block", ["cpu_affinity", "follows from the workers"]),
+    ("mode", "local", ["'local'", "'inside_job'"]),
+    ("mode", "inside_job", ["no PBS job", "PBS_NODEFILE"]),
+    ("mode", "sandbox", ["not the sandbox", "polaris-parsl sandbox"]),
+    ("workers_per_gpu", 17, ["workers_per_gpu=17", "1 to 16"]),
+    ("gpus_per_worker", 3, ["gpus_per_worker=3", "4 GPUs"]),
+    (
+        "max_workers_per_node",
+        5,
+        ["max_workers_per_node=5", "available_accelerators=4", "4 workers"],
+    ),
+    ("max_workers_per_block", 2, ["2 MPI tasks", "nodes_per_block=1"]),
+    ("drain_period", 3600, ["3600 s", "walltime='1:00:00'"]),
+    ("drain_period", "600", ["'600'", "whole number"]),
+    ("strategy", "smple", ["'smple'", "'htex_auto_scale'"]),
+    ("usage_tracking", 4, ["usage_tracking=4", "0 to 3"]),
+    ("executors", {}, ["executors={}", "options that differ"]),
+    ("executors", ["gpu"], ["executors=['gpu']"]),
+    ("executors", {"a": {"retries": 1}}, ["retries", "whole run"]),
+    ("executors", {"a": {"queu": "debug"}}, ["executors['a']", "did you mean queue?"]),
+    ("executors", {"a b": {}}, ["'a b'", "letters"]),
 ]
 
 

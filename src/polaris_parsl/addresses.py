@@ -1,0 +1,44 @@
+"""The addresses of this node that workers on other nodes connect to."""
+
+import socket
+import sys
+
+from parsl.addresses import address_by_interface
+
+from polaris_parsl.errors import OptionError
+from polaris_parsl.facts import polaris
+from polaris_parsl.options import Options
+
+LOOPBACK = "127.0.0.1"
+
+
+def addresses_for_workers(options: Options) -> list[str]:
+    """The address that is asked for, or those of the interfaces that face the compute nodes.
+
+    Raises:
+        OptionError: this node has no such address.
+
+    Source: [network] in data/polaris.toml. Sources disagree about the interface, so all
+    are offered; workers try each. No outside service is asked.
+    """
+    if options.address is not None:
+        return [options.address]
+    present = [name for _, name in socket.if_nameindex()]
+    wanted = polaris().interfaces if options.interface is None else (options.interface,)
+    found = []
+    for name in wanted:
+        if name in present:
+            try:
+                found.append(address_by_interface(name))
+            except OSError:  # the interface has no IPv4 address
+                continue
+    if found:
+        return list(dict.fromkeys(found))
+    if options.interface is None and options.mode == "inside_job" and options.nodes_per_block == 1:
+        return [LOOPBACK]
+    raise OptionError(
+        f"this node has no address on {' or '.join(wanted)}, where compute nodes would look "
+        f"for it; its interfaces are {', '.join(present)}",
+        remedy="run on a login node of the system, rehearse with `polaris-parsl sandbox -- "
+        f"{sys.argv[0] or 'COMMAND'}`, or pass address= or interface=",
+    )
