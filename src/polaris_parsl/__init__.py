@@ -10,6 +10,7 @@ Importing this package imports neither parsl nor anything else outside the
 standard library; parsl is imported when a configuration is built.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from polaris_parsl.errors import PolarisParslError, PolarisParslWarning
@@ -17,13 +18,15 @@ from polaris_parsl.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from polaris_parsl.configuration import config as config
+    from polaris_parsl.explanation import explain as explain
 
-__all__ = ["PolarisParslError", "PolarisParslWarning", "__version__", "config"]
+__all__ = ["PolarisParslError", "PolarisParslWarning", "__version__", "config", "explain"]
+
+# These import parsl, so only when they are asked for.
+_MODULES = {"config": "polaris_parsl.configuration", "explain": "polaris_parsl.explanation"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "config":
-        from polaris_parsl.configuration import config  # noqa: PLC0415 - it imports parsl
-
-        return config
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

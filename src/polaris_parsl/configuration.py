@@ -1,6 +1,7 @@
 """`polaris_parsl.config`: from account, queue, nodes and walltime to a parsl.Config."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from parsl.config import Config
@@ -107,18 +108,32 @@ def config(**user_opts: Any) -> Config:
     Source: data/polaris.toml, which names its sources; ALCF's page "Parsl on Polaris".
     """
     driver = Driver.current()
-    requests = resolve(user_opts, driver)
+    requests = plan(user_opts, driver)
     first = requests[0]
-    if first.options.mode != "inside_job":
-        for request in requests:
-            check_policy(request.options)
-        check_blocks_together([request.options for request in requests])
     _LOGGER.info("%s (%s)", first.options.mode, first.mode_reason)
     return Config(
         executors=[_executor(request, driver) for request in requests],
         memoizer=CheckpointMemoizer(),
         **values(run_settings(first.options)),
     )
+
+
+def plan(user_opts: Mapping[str, Any], driver: Driver) -> list[Request]:
+    """The executors that a call asks for, checked against all that is known.
+
+    Args:
+        user_opts: as for `config`.
+        driver: the process that builds the configuration.
+
+    Raises:
+        OptionError: as `config` does.
+    """
+    requests = resolve(user_opts, driver)
+    if requests[0].options.mode != "inside_job":
+        for request in requests:
+            check_policy(request.options)
+        check_blocks_together([request.options for request in requests])
+    return requests
 
 
 def _executor(request: Request, driver: Driver) -> PolarisExecutor | PolarisMPIExecutor:

@@ -142,11 +142,17 @@ def polaris() -> Facts:
         closed_queue_patterns=tuple(data["pbs"]["closed_queue_patterns"]),
         queues={name: _queue(name, entry) for name, entry in data["queue"].items()},
         defaults={
-            name: value
-            for name, value in data["defaults"].items()
-            if name not in ("source", "checked")
+            name: value for entry in data["defaults"] for name, value in entry["values"].items()
         },
     )
+
+
+def reason_for_default(option: str) -> tuple[str, str]:
+    """Why an option has its default, and the source; two empty texts where it has none."""
+    for entry in _read()["defaults"]:
+        if option in entry["values"]:
+            return entry["why"], _citation(entry)
+    return "", ""
 
 
 def source(table: str) -> str:
@@ -158,6 +164,10 @@ def source(table: str) -> str:
     entry: Any = _read()
     for key in table.split("."):
         entry = entry[key]
+    return _citation(entry)
+
+
+def _citation(entry: Mapping[str, Any]) -> str:
     return f"{' '.join(entry['source'].split())}, read {entry['checked']}"
 
 

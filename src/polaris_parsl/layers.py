@@ -19,7 +19,7 @@ from polaris_parsl.facts import polaris
 PROJECT_FILE = "polaris-parsl.toml"
 INSTALL_FILE = "defaults.toml"
 
-_RANK = ("argument", "environment", "project file", "install")
+_NAMES = ("argument", "environment", "project file", "install")
 
 # Options whose value is text, in which nothing is to be read but the text.
 _TEXTS = frozenset(
@@ -56,6 +56,11 @@ class Layer:
     name: str
     file: Path | None
     values: Mapping[str, Any]
+
+    @property
+    def rank(self) -> int:
+        """Place in the order of layers; the strongest has the lowest."""
+        return _NAMES.index(self.name)
 
     def place(self, option: str) -> str:
         """What to look at to change an option: a variable or a file, "" for an argument."""
@@ -115,11 +120,6 @@ def merge(layers: list[Layer]) -> dict[str, Given]:
     return merged
 
 
-def outranks(one: Layer, other: Layer) -> bool:
-    """Whether a layer is stronger than another."""
-    return _RANK.index(one.name) < _RANK.index(other.name)
-
-
 def parse(name: str, text: str) -> Any:
     """The value that a text from the environment or a command line stands for.
 
@@ -139,7 +139,7 @@ def parse(name: str, text: str) -> Any:
 def _warn_of_misspelt(driver: Driver, known: Iterable[str]) -> None:
     options = {name.upper() for name in known}
     for name in sorted(driver.variables.keys() - options):
-        near = difflib.get_close_matches(name, options, n=1, cutoff=0.8)
+        near = difflib.get_close_matches(name, options, n=1, cutoff=0.85)
         if near:
             warn(
                 f"POLARIS_PARSL_{name} is set and stands for no option; "

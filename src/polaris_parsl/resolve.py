@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, set_in, warn
-from polaris_parsl.layers import Given, Layer, gather, merge, outranks
+from polaris_parsl.layers import Given, Layer, gather, merge
 from polaris_parsl.mode import choose_mode, nodes_of_job
 from polaris_parsl.options import RUN_LEVEL, Options, option_checks, refuse_unknown
 
@@ -81,7 +81,7 @@ def _entry(
 ) -> dict[str, Given]:
     entry = {**shared, "label": Given(label, layer)}
     for name, value in special.items():
-        if name not in shared or not outranks(shared[name].layer, layer):
+        if name not in shared or shared[name].layer.rank >= layer.rank:
             entry[name] = Given(value, layer)
     return entry
 

@@ -146,7 +146,10 @@ def _pool(options: Options) -> dict[str, Setting]:
         follows = ("available_accelerators", "max_workers_per_node", "cores_per_worker")
     return {
         "max_workers_per_node": Setting(
-            len(workers), follows, "as many as the node's GPUs or CPUs are shared out to"
+            len(workers),
+            follows,
+            "as many as the node's GPUs or CPUs are shared out to",
+            source("node"),
         ),
         "available_accelerators": Setting(
             accelerator_names(workers) if on_gpus else [],

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.explain import explain
 from polaris_parsl.cli.install import install
 from polaris_parsl.cli.lock import lock
 from polaris_parsl.cli.queues import queues
 from polaris_parsl.cli.sandbox import sandbox
+from polaris_parsl.cli.script import script
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.version import VERSION
 
@@ -23,10 +25,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command()(explain)
 app.command()(install)
 app.command()(lock)
 app.command()(queues)
 app.command()(sandbox)
+app.command()(script)
 
 
 @app.callback()

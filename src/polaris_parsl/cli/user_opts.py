@@ -1,0 +1,27 @@
+"""Options of a configuration on the command line: NAME=VALUE, as many as there are."""
+
+from typing import Annotated, Any
+
+import typer
+
+from polaris_parsl.layers import parse
+
+UserOpts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME=VALUE]...",
+        help="Options of polaris_parsl.config, for instance account=PROJECT nodes_per_block=3.",
+        show_default=False,
+    ),
+]
+
+
+def read_user_opts(words: list[str] | None) -> dict[str, Any]:
+    """The options that words of the form NAME=VALUE stand for."""
+    options = {}
+    for word in words or []:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{word!r} is not of the form NAME=VALUE")
+        options[name] = parse(name, text)
+    return options
