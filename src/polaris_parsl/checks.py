@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from polaris_parsl.directives import read_scheduler_options, resources
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts import Accelerator, polaris
 
@@ -128,20 +129,13 @@ def scheduler_options(name: str, value: Any) -> str:
     """Lines of "#PBS ...", among them the filesystems."""
     if not isinstance(value, str):
         raise OptionError(f"{name}={value!r} is not text", remedy='give lines of "#PBS ..."')
-    lines = [line.strip() for line in value.splitlines() if line.strip()]
-    for line in lines:
-        if not line.startswith("#PBS "):
-            raise OptionError(
-                f"{name} has a line that is no PBS directive: {line!r}",
-                remedy='begin each line with "#PBS ", for instance "#PBS -l filesystems=home:eagle"',
-            )
-    if not any("filesystems=" in line for line in lines):
+    if "filesystems" not in resources(read_scheduler_options(name, value)):
         default = polaris().default_filesystems
         raise OptionError(
             f"{name}={value!r} names no filesystems, and PBS refuses a job without them",
             remedy=f'add the line "#PBS -l filesystems={default}"',
         )
-    return "\n".join(lines)
+    return "\n".join(line.strip() for line in value.splitlines() if line.strip())
 
 
 def worker_init(name: str, value: Any) -> str:

@@ -8,6 +8,7 @@ and vanishes.
 import re
 from collections.abc import Sequence
 
+from polaris_parsl.directives import read_scheduler_options, resources
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts import Queue, polaris
 from polaris_parsl.options import Options
@@ -54,8 +55,8 @@ def check_blocks_together(requests: Sequence[Options]) -> None:
 
 def _check_filesystems(options: Options) -> None:
     facts = polaris()
-    found = re.findall(r"filesystems=([\w:]*)", options.scheduler_options)
-    for name in (name for each in found for name in each.split(":") if name):
+    directives = read_scheduler_options("scheduler_options", options.scheduler_options)
+    for name in resources(directives)["filesystems"].split(":"):
         if name in facts.doubtful_filesystems:
             warn(
                 f"scheduler_options asks for the filesystem {name!r}, which ALCF's pages no longer "

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from polaris_parsl.directives import QSUB_LETTERS
 from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, USAGE, Refusal
 
-_LETTERS = "a:A:c:C:e:fhIj:J:k:l:m:M:N:o:p:P:q:r:R:S:u:v:VW:Xz"
 _NOT_IMITATED = "aCfhIJWX"
 _NAME_LENGTH_MAX = 230
 _USAGE = """\
@@ -50,7 +50,7 @@ def read_command_line(words: Sequence[str]) -> tuple[list[tuple[str, str]], list
         Refusal: an option is unknown, lacks its value or is not imitated.
     """
     try:
-        pairs, operands = getopt.getopt(list(words), _LETTERS)
+        pairs, operands = getopt.getopt(list(words), QSUB_LETTERS)
     except getopt.GetoptError as error:
         problem = "option requires an argument" if "requires" in error.msg else "invalid option"
         raise Refusal(USAGE, f"{problem} -- '{error.opt}'\n{_USAGE}") from error
