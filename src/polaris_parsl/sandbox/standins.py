@@ -33,6 +33,10 @@ def write_standins(settings: Settings) -> None:
         settings.node_bin / "mpiexec",
         f'exec {_python(_HERE / "mpiexec.py", settings.node_bin / "ssh")} "$@"',
     )
+    _write_script(
+        settings.node_bin / "nvidia-cuda-mps-control",
+        f'exec {_python(_HERE / "mps_control.py", settings.state)} "$@"',
+    )
     _write_nvidia_smi(settings)
     _compile_preload(settings)
 

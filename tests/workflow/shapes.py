@@ -1,0 +1,97 @@
+"""A workflow for each shape of work; prints as JSON what its tasks saw. Run in the sandbox.
+
+python shapes.py SHAPE
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import parsl
+from parsl import bash_app, python_app
+
+import polaris_parsl
+
+COMMON = {"account": "sandbox", "queue": "preemptable", "walltime": "0:10:00", "run_dir": "runs"}
+SHAPES = {
+    "shared": {"nodes_per_block": 2, "workers_per_gpu": 2},
+    "shared_parallel": {"nodes_per_block": 2, "workers_per_gpu": 2, "launcher": "gnu_parallel"},
+    "several": {"gpus_per_worker": 2},
+    "cpu": {"available_accelerators": 0, "cores_per_worker": 8},
+    "two": {"executors": {"gpu": {}, "cpu": {"available_accelerators": 0, "cores_per_worker": 16}}},
+    "mpi": {"nodes_per_block": 4, "max_workers_per_block": 2},
+    "inside": {
+        "executors": {
+            "gpu": {"nodes_per_block": 2},
+            "cpu": {"available_accelerators": 0, "cores_per_worker": 16},
+        }
+    },
+}
+
+
+def look(_number, inputs=()):
+    import os
+    import socket
+    import subprocess
+    import time
+
+    time.sleep(1)  # so that every worker gets a task
+    servers = ""
+    if "CUDA_MPS_PIPE_DIRECTORY" in os.environ:
+        done = subprocess.run(
+            "nvidia-cuda-mps-control",
+            input="get_server_list\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        servers = done.stdout.strip()
+    return [
+        socket.gethostname(),
+        os.environ.get("CUDA_VISIBLE_DEVICES"),
+        sorted(os.sched_getaffinity(0)),
+        servers,
+        os.environ.get("PBS_JOBID"),
+    ]
+
+
+def ranks(_number, stdout=None, stderr=None, parsl_resource_specification=None):
+    import sys
+
+    probe = "import os,socket; print(socket.gethostname(), os.environ['CUDA_VISIBLE_DEVICES'],"
+    probe += " *sorted(os.sched_getaffinity(0)))"
+    return f'$PARSL_MPI_PREFIX --cpu-bind none $POLARIS_PARSL_RANK {sys.executable} -c "{probe}"'
+
+
+def tasks_of_mpi():
+    app = bash_app(ranks)
+    wanted = {"num_nodes": 2, "ranks_per_node": 4, "num_ranks": 8}
+    futures = [
+        app(number, stdout=f"mpi{number}.txt", stderr=f"mpi{number}.err",
+            parsl_resource_specification=wanted)
+        for number in range(3)
+    ]  # fmt: skip
+    assert [future.result() for future in futures] == [0, 0, 0]
+    return [Path(f"runs/mpi{number}.txt").read_text().splitlines() for number in range(3)]
+
+
+def main(shape):
+    warnings.simplefilter("ignore", polaris_parsl.PolarisParslWarning)
+    options = COMMON | SHAPES[shape]
+    config = polaris_parsl.config(**options)
+    labels = [executor.label for executor in config.executors]
+    with parsl.load(config):
+        if shape == "mpi":
+            found = {"mpi": tasks_of_mpi()}
+        else:
+            apps = {label: python_app(look, executors=[label]) for label in labels}
+            count = sum(executor.workers_per_node for executor in config.executors) * 6
+            futures = {label: [apps[label](n) for n in range(count)] for label in labels}
+            found = {label: [f.result() for f in futures[label]] for label in labels}
+    mode = polaris_parsl.explain(**options).rows[0].value
+    print("FOUND", json.dumps({"mode": mode, "found": found}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

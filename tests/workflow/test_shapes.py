@@ -1,0 +1,162 @@
+"""Every shape of work and way of running, for real: tasks on the sandbox's nodes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polaris_parsl.errors import SandboxError
+from polaris_parsl.facts import polaris
+from polaris_parsl.sandbox.tiers import choose_tier
+
+WORKFLOW = Path(__file__).with_name("shapes.py")
+CPUS = {
+    str(each.gpu): {
+        cpu
+        for part in each.cpus.split(",")
+        for cpu in range(int(part.split("-")[0]), int(part.split("-")[1]) + 1)
+    }
+    for each in polaris().node.accelerators
+}
+# Submits a workflow as the script of a job of three nodes, and shows what it says.
+IN_A_JOB = f"""
+qsub -A sandbox -q preemptable -l select=3:ncpus=64:ngpus=4 -l walltime=0:10:00 \
+    -l filesystems=home:eagle -j oe -o job.out >/dev/null <<'JOB'
+cd "$PBS_O_WORKDIR"
+{sys.executable} {WORKFLOW} inside
+echo "ended $?"
+JOB
+until grep -q ended job.out 2>/dev/null; do sleep 0.3; done
+cat job.out
+"""
+Found = dict[str, Any]
+Run = Callable[..., Found]
+
+
+@pytest.fixture(params=["namespaces", "loopback"])
+def tier(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    try:
+        choose_tier(name)
+    except SandboxError as error:
+        pytest.skip(error.problem)
+    return name
+
+
+@pytest.fixture
+def sandboxed(tier: str, tmp_path: Path) -> Callable[..., str]:
+    """Runs a command in a sandbox of its own, in tmp_path; returns what it prints."""
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "polaris_parsl", "sandbox", "--", *command],
+            env={
+                "HOME": str(tmp_path),
+                "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                "POLARIS_PARSL_SANDBOX_TIER": tier,
+                **{name: os.environ[name] for name in ("LANG", "USER") if name in os.environ},
+            },
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def run(sandboxed: Callable[..., str]) -> Run:
+    """What the tasks of a shape saw, by executor."""
+
+    def run_shape(shape: str) -> Found:
+        return found_in(sandboxed(sys.executable, str(WORKFLOW), shape))
+
+    return run_shape
+
+
+def found_in(output: str) -> Found:
+    (line,) = (line for line in output.splitlines() if line.startswith("FOUND "))
+    found: Found = json.loads(line.removeprefix("FOUND "))
+    return found
+
+
+def workers(rows: list[Any]) -> set[tuple[str, str | None, tuple[int, ...]]]:
+    """The different workers that tasks ran on: node, GPUs, CPUs."""
+    return {(node, gpus, tuple(cpus)) for node, gpus, cpus, *_ in rows}
+
+
+@pytest.mark.parametrize("shape", ["shared", "shared_parallel"])
+def test_workers_share_a_gpu_under_mps_on_every_node(run: Run, shape: str) -> None:
+    found = run(shape)
+    rows = found["found"]["htex"]
+    seen = workers(rows)
+    assert found["mode"] == "sandbox"
+    assert Counter((node, gpu) for node, gpu, _ in seen) == {
+        (node, gpu): 2 for node in {node for node, *_ in seen} for gpu in CPUS
+    }
+    assert len({node for node, *_ in seen}) == 2
+    for _, gpu, cpus in seen:
+        assert len(cpus) == 8
+        assert set(cpus) < CPUS[str(gpu)]
+    assert all(servers for *_, servers, _ in rows), "no MPS server where a task ran"
+
+
+def test_a_worker_has_several_gpus_and_their_cpus(run: Run) -> None:
+    seen = workers(run("several")["found"]["htex"])
+    assert {(gpus, cpus) for _, gpus, cpus in seen} == {
+        ("0,1", tuple(sorted(CPUS["0"] | CPUS["1"]))),
+        ("2,3", tuple(sorted(CPUS["2"] | CPUS["3"]))),
+    }
+
+
+def test_cpu_only_workers_share_out_the_cpus_and_see_no_gpu(run: Run) -> None:
+    seen = workers(run("cpu")["found"]["htex"])
+    assert len(seen) == 8
+    assert {gpus for _, gpus, _ in seen} == {None}
+    assert sorted(cpu for *_, cpus in seen for cpu in cpus) == list(range(64))
+
+
+def test_executors_of_one_run_have_jobs_of_their_own(run: Run) -> None:
+    found = run("two")["found"]
+    jobs = {label: {job for *_, job in rows} for label, rows in found.items()}
+    assert len(jobs["gpu"] | jobs["cpu"]) == 2
+    assert {gpu for _, gpu, _ in workers(found["gpu"])} == set(CPUS)
+    assert {gpu for _, gpu, _ in workers(found["cpu"])} == {None}
+    assert len(workers(found["cpu"])) == 4
+
+
+def test_mpi_tasks_run_over_nodes_of_their_own_with_a_gpu_for_each_rank(run: Run) -> None:
+    for task in run("mpi")["found"]["mpi"]:
+        ranks = [line.split() for line in task]
+        assert len(ranks) == 8
+        nodes = {node for node, *_ in ranks}
+        assert len(nodes) == 2
+        assert {(node, gpu) for node, gpu, *_ in ranks} == {(n, gpu) for n in nodes for gpu in CPUS}
+        for _, gpu, *cpus in ranks:
+            assert {int(cpu) for cpu in cpus} == CPUS[gpu]
+
+
+def test_the_same_call_inside_a_job_uses_its_nodes_split_between_the_executors(
+    sandboxed: Callable[..., str],
+) -> None:
+    output = sandboxed("bash", "-c", IN_A_JOB)
+    assert "ended 0" in output, output
+    found = found_in(output)
+    assert found["mode"] == "inside_job"
+    seen = {label: workers(rows) for label, rows in found["found"].items()}
+    nodes = {label: {node for node, *_ in each} for label, each in seen.items()}
+    assert len(nodes["gpu"]) == 2
+    assert len(nodes["cpu"]) == 1
+    assert not nodes["gpu"] & nodes["cpu"]
+    assert {gpu for _, gpu, _ in seen["gpu"]} == set(CPUS)
+    assert len({job for rows in found["found"].values() for *_, job in rows}) == 1
