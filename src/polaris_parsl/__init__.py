@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from polaris_parsl.errors import PolarisParslError, PolarisParslWarning
+from polaris_parsl.parsl_version import check_parsl
 from polaris_parsl.version import VERSION as __version__
 
 if TYPE_CHECKING:
@@ -28,5 +29,6 @@ _MODULES = {"config": "polaris_parsl.configuration", "explain": "polaris_parsl.e
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
+        check_parsl()
         return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

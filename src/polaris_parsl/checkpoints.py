@@ -30,19 +30,22 @@ class CheckpointMemoizer(BasicMemoizer):
         super().__init__(checkpoint_mode="task_exit", memoize=True)
         self._warned: set[str] = set()
 
-    def start(self, *, run_dir: str, config_run_dir: str) -> None:
+    def start(self, *, run_dir: str, config_run_dir: str | None = None) -> None:
         """Load the checkpoints of all earlier runs in config_run_dir."""
+        # Parsl 2025.12.8 names only the directory of this run.
+        known = {} if config_run_dir is None else {"config_run_dir": config_run_dir}
+        config_run_dir = config_run_dir or str(Path(run_dir).parent)
         files = [Path(folder) / "tasks.pkl" for folder in get_all_checkpoints(config_run_dir)]
         # A driver that was killed early leaves the folder without the file.
         files = [file for file in files if file.is_file()]
         self.checkpoint_files = [str(file.parent) for file in files]
         try:
-            super().start(run_dir=run_dir, config_run_dir=config_run_dir)
+            super().start(run_dir=run_dir, **known)
         except BadCheckpoint:
             mended = [file for file in files if _mend(file)]
             if not mended:
                 raise
-            super().start(run_dir=run_dir, config_run_dir=config_run_dir)
+            super().start(run_dir=run_dir, **known)
 
     def check_memo(self, task: TaskRecord) -> Future[Any] | None:
         """Look the task up in the checkpoints; warn where its app is not kept in them."""

@@ -27,7 +27,7 @@ class PolarisParslError(Exception):
 
 
 class BaseEnvironmentError(PolarisParslError):
-    """The base is no Python, not a supported one, or not readable."""
+    """The base is no Python, not a supported one, or not readable; or its Parsl is not supported."""
 
     exit_code = 3
 

@@ -7,8 +7,10 @@ import subprocess
 import threading
 
 from parsl.executors import HighThroughputExecutor, MPIExecutor
+from parsl.jobs.states import JobState
 from parsl.launchers import GnuParallelLauncher, MpiExecLauncher, SimpleLauncher
 from parsl.providers import LocalProvider, PBSProProvider
+from parsl.providers.torque.torque import translate_table
 
 from polaris_parsl.errors import warn
 from polaris_parsl.process import run
@@ -21,6 +23,11 @@ PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
 runpy.run_module("{HTEX}.interchange", run_name="__main__", alter_sys=True)
 """
+
+
+# Parsl before 2026.4.13 takes a finished job for one in an unknown state (its pull request 4085),
+# never counts it as failed, and submits another at every poll.
+translate_table.setdefault("F", JobState.COMPLETED)
 
 
 class _OrderlyBlocks(HighThroughputExecutor):
@@ -126,7 +133,10 @@ def build_executor(settings: ExecutorSettings, mode: str) -> PolarisExecutor | P
     if len(addresses) > 1:
         # The constructor takes one address, or asks an outside service for more.
         executor.address = None
-        executor.all_addresses = set(addresses)
+        # Parsl 2026.2.23 and earlier write them with commas.
+        asked: object = executor.all_addresses
+        offered: object = ",".join(addresses) if isinstance(asked, str) else set(addresses)
+        executor.all_addresses = offered  # type: ignore[assignment]
     return executor
 
 

@@ -85,6 +85,15 @@ class CondaModule:
 
 
 @dataclass(frozen=True)
+class ParslReleases:
+    """Releases of Parsl: the oldest supported, those that are locked, and all that are tested."""
+
+    oldest: str
+    locked: tuple[str, ...]
+    tested: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that is known of the system; data/polaris.toml says from where."""
 
@@ -105,6 +114,7 @@ class Facts:
     reservation_pattern: str
     closed_queue_patterns: tuple[str, ...]
     queues: Mapping[str, Queue]
+    parsl: ParslReleases
     defaults: Mapping[str, Any]
 
     @property
@@ -141,6 +151,11 @@ def polaris() -> Facts:
         reservation_pattern=data["pbs"]["reservation_pattern"],
         closed_queue_patterns=tuple(data["pbs"]["closed_queue_patterns"]),
         queues={name: _queue(name, entry) for name, entry in data["queue"].items()},
+        parsl=ParslReleases(
+            data["parsl"]["oldest"],
+            tuple(data["parsl"]["locked"]),
+            tuple(data["parsl"]["tested"]),
+        ),
         defaults={
             name: value for entry in data["defaults"] for name, value in entry["values"].items()
         },

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Try releases of Parsl with this package and with ALCF's page, and write docs/compatibility.md.
+
+    .venv/bin/python scripts/compatibility.py                  all that are tested, and the newest
+    .venv/bin/python scripts/compatibility.py --check VERSION  does the table tell the truth about it?
+
+Each release gets an environment of its own. What is tried: every shape of work builds, without
+a deprecation warning, up to its job script; the example runs over the sandbox, and its second
+run finds everything in the checkpoints.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from polaris_parsl.env.tools import uv_program
+from polaris_parsl.facts import polaris
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "docs" / "compatibility.md"
+HEAD = """\
+# Parsl releases
+
+Made by `scripts/compatibility.py` on CPython {python}; do not edit. The tests try the locked releases again
+and compare.
+
+| Parsl | page of 2023-08 | page of 2025-02 | our shapes build | the example, twice | PBS state F |
+|---|---|---|---|---|---|
+"""
+FOOT = """
+- **page of ...**: the configuration of ALCF's page as it stood then. It is shown whether it builds.
+- **our shapes build**: one task per GPU, several per GPU, several GPUs per task, CPU only, MPI tasks, GNU Parallel and
+  two executors, each to its job script, with deprecation warnings as errors.
+- **the example, twice**: `examples/sweep.py` on three nodes of the sandbox; its second run must take all 72 results
+  from the checkpoints of the first.
+- **PBS state F**: whether this Parsl by itself knows the state of a finished job. One that does not (before 2026.4.13)
+  takes it for unknown: a block that failed is never counted as failed, and while tasks wait another is
+  submitted at every poll. polaris_parsl adds the state, so its users are not affected.
+- A Parsl before {oldest} is refused by name.
+"""
+PAGE = """
+from parsl.config import Config
+from parsl.executors import HighThroughputExecutor
+from parsl.launchers import MpiExecLauncher
+from parsl.providers import PBSProProvider
+old = {old}
+more = dict(start_method="spawn", cores_per_worker=8) if old else dict(max_workers_per_node=4)
+affinity = "block-reverse" if old else "list:24-31,56-63:16-23,48-55:8-15,40-47:0-7,32-39"
+Config(
+    executors=[HighThroughputExecutor(
+        label="htex", heartbeat_period=15, heartbeat_threshold=120, worker_debug=True,
+        available_accelerators=4, cpu_affinity=affinity, prefetch_capacity=0, address="127.0.0.1",
+        provider=PBSProProvider(
+            launcher=MpiExecLauncher(bind_cmd="--cpu-bind", overrides="--depth=64 --ppn 1"),
+            account="A", queue="debug-scaling", select_options="ngpus=4", nodes_per_block=3,
+            scheduler_options="#PBS -l filesystems=home:eagle", init_blocks=1, min_blocks=0,
+            max_blocks=1, cpus_per_node=32, walltime="1:00:00"),
+        **more)],
+    checkpoint_files=[], run_dir="runs", checkpoint_mode="task_exit", retries=2, app_cache=True)
+"""
+SHAPES = """
+from polaris_parsl.jobscript import job_scripts
+import polaris_parsl
+shapes = [{}, {"workers_per_gpu": 2}, {"gpus_per_worker": 2}, {"available_accelerators": 0},
+          {"nodes_per_block": 4, "max_workers_per_block": 2}, {"launcher": "gnu_parallel"},
+          {"executors": {"gpu": {}, "cpu": {"available_accelerators": 0}}}]
+for shape in shapes:
+    polaris_parsl.config(account="A", queue="preemptable", address="127.0.0.1", **shape)
+    assert job_scripts(account="A", queue="preemptable", address="127.0.0.1", **shape)
+print(len(shapes))
+"""
+STATE = "from parsl.providers.torque.torque import translate_table as t; print('F' in t)"
+
+
+def environment() -> dict[str, str]:
+    """Ours, with this source tree for Python and nothing of a job or a module."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PBS_",))}
+    return {**kept, "PYTHONPATH": str(ROOT / "src")}
+
+
+def attempt(python: Path, *words: str, cwd: Path) -> tuple[bool, str]:
+    """Run Python; whether it went well, and the last line that it printed."""
+    done = subprocess.run(
+        [python, *words], env=environment(), cwd=cwd, capture_output=True, text=True, check=False
+    )
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    return done.returncode == 0, lines[-1] if lines else ""
+
+
+def make_environment(folder: Path, release: str) -> Path:
+    """An environment with this release of Parsl; "" for the newest."""
+    uv = uv_program()
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    wanted = f"parsl=={release}" if release else "parsl"
+    python = folder / "bin" / "python"
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, wanted], check=True)
+    return python
+
+
+def page(python: Path, *, old: bool, cwd: Path) -> str:
+    """Whether the page's configuration builds, else the keyword that it fails by."""
+    is_built, line = attempt(python, "-c", PAGE.replace("{old}", str(old)), cwd=cwd)
+    keyword = re.search(r"unexpected keyword argument '(\w+)'", line)
+    return "builds" if is_built else f"`{keyword[1]}`" if keyword else line
+
+
+def example(python: Path, cwd: Path) -> str:
+    """Whether the example runs in the sandbox, and its second run computes nothing."""
+    for told in ("72 computed, 0 from checkpoints", "0 computed, 72 from checkpoints"):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "polaris_parsl", "sandbox", "--", python),
+                *(ROOT / "examples" / "sweep.py", "--directory", "sweep"),
+            ],
+            env=environment(),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        if done.returncode != 0 or told not in done.stdout:
+            return f"fails: {(done.stderr.strip().splitlines() or ['no result'])[-1]}"
+    return "works"
+
+
+def row(release: str, folder: Path) -> str:
+    """The table's row of a release."""
+    python = make_environment(folder / "environment", release)
+    _, found = attempt(
+        python, "-c", "from importlib.metadata import version; print(version('parsl'))", cwd=folder
+    )
+    is_built, shapes = attempt(python, "-W", "error::DeprecationWarning", "-c", SHAPES, cwd=folder)
+    cells = [
+        found,
+        page(python, old=True, cwd=folder),
+        page(python, old=False, cwd=folder),
+        f"all {shapes}" if is_built else f"no: {shapes}",
+        example(python, folder),
+        "known" if attempt(python, "-c", STATE, cwd=folder)[1] == "True" else "unknown",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def rows(releases: list[str]) -> list[str]:
+    """The rows of several releases, each once."""
+    made = []
+    for release in releases:
+        with tempfile.TemporaryDirectory() as folder:
+            made.append(row(release, Path(folder)))
+    return list(dict.fromkeys(made))
+
+
+def main() -> int:
+    """Write the table, or check a row of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", metavar="VERSION", help="compare one release with the table")
+    options = parser.parse_args()
+    if options.check:
+        (made,) = rows([options.check])
+        print(made)
+        return 0 if made in TABLE.read_text().splitlines() else 1
+    table = "\n".join(rows([*polaris().parsl.tested, ""]))
+    python = ".".join(map(str, sys.version_info[:2]))
+    TABLE.write_text(
+        HEAD.format(python=python) + table + "\n" + FOOT.format(oldest=polaris().parsl.oldest)
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Refuses a Parsl that this package was never right with, by its name."""
+
+import re
+
+from polaris_parsl.errors import BaseEnvironmentError
+
+
+def check_parsl() -> None:
+    """Refuse a Parsl that is missing, or older than the oldest that was tested.
+
+    Raises:
+        BaseEnvironmentError: it is.
+
+    Source: [parsl] in data/polaris.toml; docs/compatibility.md has what was tested.
+    """
+    # Not at the top: `import polaris_parsl` costs next to nothing.
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+    from polaris_parsl.facts import polaris  # noqa: PLC0415
+
+    oldest = polaris().parsl.oldest
+    remedy = "load the polaris-parsl module, or `pip install --upgrade parsl` in your environment"
+    try:
+        found = version("parsl")
+    except PackageNotFoundError:
+        raise BaseEnvironmentError("there is no Parsl in this environment", remedy=remedy) from None
+    if _numbers(found) < _numbers(oldest):
+        raise BaseEnvironmentError(
+            f"Parsl {found} is older than {oldest}, the oldest that polaris_parsl works with",
+            remedy=remedy,
+        )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]

@@ -1,0 +1,44 @@
+"""The releases of Parsl that are locked do what docs/compatibility.md says."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import polaris_parsl
+from polaris_parsl.errors import BaseEnvironmentError
+from polaris_parsl.facts import polaris
+from polaris_parsl.parsl_version import check_parsl
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("release", polaris().parsl.locked)
+def test_a_locked_release_does_what_the_table_says(release: str) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "compatibility.py", "--check", release],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| all 7 | works |" in done.stdout
+
+
+def test_the_locked_parsl_is_one_of_them() -> None:
+    assert version("parsl") == polaris().parsl.locked[0]
+    assert set(polaris().parsl.locked) <= set(polaris().parsl.tested)
+
+
+@pytest.mark.parametrize("found", ["2025.12.1", "2025.1.13", "2023.11.27"])
+def test_an_older_parsl_is_refused_by_name(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: found)
+    with pytest.raises(BaseEnvironmentError, match=f"Parsl {found} is older than 2025.12.8"):
+        _ = polaris_parsl.config
+
+
+def test_a_newer_parsl_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "2027.01.04")
+    check_parsl()
