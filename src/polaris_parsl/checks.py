@@ -22,7 +22,7 @@ _PATH = re.compile(r"/[A-Za-z0-9_./@%+=,-]*")
 # Inside single quotes in a here document, and in a str.format template of Parsl's.
 _QUOTABLE_PATH = re.compile(r"/[^$`\\{}'\x00-\x1f]*")
 _PLACEHOLDER_ACCOUNTS = frozenset({"YOURPROJECT", "YOUR_PROJECT", "YOURACCOUNT", "YOUR_ACCOUNT"})
-_PLACEHOLDER_PATHS = ("/path/to/", "/yourproject/", "/yourrundir")
+PLACEHOLDER_PATHS = ("/path/to/", "/yourproject/", "/yourrundir")
 
 
 def account(name: str, value: Any) -> str | None:
@@ -144,7 +144,7 @@ def worker_init(name: str, value: Any) -> str:
         raise OptionError(
             f"{name}={value!r} is not shell text", remedy="give text, or leave it out"
         )
-    for placeholder in _PLACEHOLDER_PATHS:
+    for placeholder in PLACEHOLDER_PATHS:
         if placeholder in value:
             warn(
                 f"{name} still holds the example's {placeholder!r}; leave {name} out: the workers "

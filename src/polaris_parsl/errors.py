@@ -62,6 +62,12 @@ class SandboxError(PolarisParslError):
     exit_code = 8
 
 
+class AdoptError(PolarisParslError):
+    """A file to adopt makes no configuration, or is of no kind that can be read."""
+
+    exit_code = 9
+
+
 class PolarisParslWarning(UserWarning):
     """Something works, but not as the author of the workflow probably expects."""
 

@@ -86,11 +86,15 @@ class CondaModule:
 
 @dataclass(frozen=True)
 class ParslReleases:
-    """Releases of Parsl: the oldest supported, those that are locked, and all that are tested."""
+    """Releases of Parsl: the oldest supported, those that are locked, and all that are tested.
+
+    `removed` has for each argument of older configurations the first release without it.
+    """
 
     oldest: str
     locked: tuple[str, ...]
     tested: tuple[str, ...]
+    removed: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,7 @@ def polaris() -> Facts:
             data["parsl"]["oldest"],
             tuple(data["parsl"]["locked"]),
             tuple(data["parsl"]["tested"]),
+            data["parsl"]["removed"],
         ),
         defaults={
             name: value for entry in data["defaults"] for name, value in entry["values"].items()

@@ -12,7 +12,7 @@ from polaris_parsl.errors import OptionError, set_in
 from polaris_parsl.facts import Accelerator, polaris
 
 # Arguments of Parsl and of older pages, and what stands for them here.
-_REPLACED = {
+REPLACED = {
     "app_cache": "leave it out: results of apps with cache=True are always remembered",
     "checkpoint_files": "leave it out: all checkpoints in run_dir are found and loaded",
     "checkpoint_mode": "leave it out: a checkpoint is written whenever a task ends",
@@ -227,8 +227,8 @@ def refuse_unknown(given: Iterable[str], *, known: Iterable[str] | None = None) 
     for name in given:
         if name in names:
             continue
-        if name in _REPLACED:
-            raise OptionError(f"{name} is not an option of polaris_parsl", remedy=_REPLACED[name])
+        if name in REPLACED:
+            raise OptionError(f"{name} is not an option of polaris_parsl", remedy=REPLACED[name])
         near = difflib.get_close_matches(str(name), names, n=1)
         raise OptionError(
             f"{name} is not an option of polaris_parsl",

@@ -115,7 +115,7 @@ def _threads_of(group: Sequence[Accelerator]) -> list[int]:
     cores = polaris().node.cores
     return list(
         chain.from_iterable(
-            sorted(_numbers(each.cpus), key=lambda cpu: (cpu % cores, cpu)) for each in group
+            sorted(cpu_numbers(each.cpus), key=lambda cpu: (cpu % cores, cpu)) for each in group
         )
     )
 
@@ -130,7 +130,8 @@ def _shares(threads: list[int], count: int) -> list[str]:
     return [_ranges(threads[start : start + size]) for start in range(0, size * count, size)]
 
 
-def _numbers(cpus: str) -> list[int]:
+def cpu_numbers(cpus: str) -> list[int]:
+    """The numbers that a text such as "0-7,32-39" stands for."""
     numbers: list[int] = []
     for part in cpus.split(","):
         first, _, last = part.partition("-")

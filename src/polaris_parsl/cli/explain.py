@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.user_opts import UserOpts, read_user_opts
+from polaris_parsl.cli.user_opts import UserOpts, read_words
 
 
 def explain(
@@ -15,7 +15,7 @@ def explain(
     """Show what polaris_parsl.config would hand to Parsl, who set each value, and why."""
     import polaris_parsl  # noqa: PLC0415 - parsl takes its time, and other verbs need none
 
-    explanation = polaris_parsl.explain(**read_user_opts(options))
+    explanation = polaris_parsl.explain(**read_words(options))
     if as_json:
         print(json.dumps(explanation.as_json(), indent=2))
     else:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.adopt import adopt
 from polaris_parsl.cli.explain import explain
 from polaris_parsl.cli.install import install
 from polaris_parsl.cli.lock import lock
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command()(adopt)
 app.command()(explain)
 app.command()(install)
 app.command()(lock)

@@ -1,12 +1,12 @@
 """`polaris-parsl script`: the job scripts that Parsl would submit."""
 
-from polaris_parsl.cli.user_opts import UserOpts, read_user_opts
+from polaris_parsl.cli.user_opts import UserOpts, read_words
 
 
 def script(options: UserOpts = None) -> None:
     """Print the job script of each executor's first block, and the command that submits it."""
     from polaris_parsl.jobscript import job_scripts  # noqa: PLC0415 - parsl takes its time
 
-    for job in job_scripts(**read_user_opts(options)):
+    for job in job_scripts(**read_words(options)):
         print(job.text)
         print(f"# {job.executor} is submitted by: {job.command or 'bash, inside this job'}")

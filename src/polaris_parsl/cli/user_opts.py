@@ -16,7 +16,7 @@ UserOpts = Annotated[
 ]
 
 
-def read_user_opts(words: list[str] | None) -> dict[str, Any]:
+def read_words(words: list[str] | None) -> dict[str, Any]:
     """The options that words of the form NAME=VALUE stand for."""
     options = {}
     for word in words or []:

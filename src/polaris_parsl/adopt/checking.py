@@ -1,0 +1,72 @@
+"""Holds adopted options against all that `polaris_parsl.config` refuses or warns of."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.errors import OptionError, PolarisParslWarning
+from polaris_parsl.options import Options, option_checks
+from polaris_parsl.policy import check_blocks_together, check_policy
+from polaris_parsl.workers import workers_of_node
+
+_PLACEHOLDERS = ("placeholder", "example's")
+
+
+def check_like_config(entries: Sequence[Mapping[str, Any]], line: int, findings: Findings) -> None:
+    """Note each refusal and warning.
+
+    Args:
+        entries: the options of each executor.
+        line: where the file has them.
+        findings: what is noted goes there.
+    """
+    in_blocks = []
+    for entry in entries:
+        options = _parse(_without_refused(entry, line, findings), line, findings)
+        if options is not None:
+            _try("PP105", partial(workers_of_node, options), line, findings)
+            in_blocks += [options] if options.mode != "inside_job" else []
+    for options in in_blocks:
+        _try("PP104", partial(check_policy, options), line, findings)
+    _try("PP104", partial(check_blocks_together, in_blocks), line, findings)
+
+
+def _without_refused(entry: Mapping[str, Any], line: int, findings: Findings) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in entry.items()
+        if _try("PP105", partial(option_checks()[name], name, value), line, findings)
+    }
+
+
+def _parse(entry: Mapping[str, Any], line: int, findings: Findings) -> Options | None:
+    found: list[Options] = []
+    # A refused account has been noted; the rest is to be looked at in any case.
+    _try(
+        "PP105",
+        lambda: found.append(Options.parse({"account": "unknown", **entry})),
+        line,
+        findings,
+    )
+    return found[0] if found else None
+
+
+def _try(rule: str, check: Callable[[], object], line: int, findings: Findings) -> bool:
+    """Whether a check passes; if not, its refusal is noted, and its warnings are in any case."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PolarisParslWarning)
+        try:
+            check()
+        except OptionError as error:
+            findings.add(_rule(rule, error.problem), line, error.problem, error.remedy)
+            return False
+    for warning in caught:
+        text = str(warning.message)
+        findings.add(_rule(rule, text), line, text, "look into it before you submit")
+    return True
+
+
+def _rule(rule: str, text: str) -> str:
+    return "PP103" if any(word in text for word in _PLACEHOLDERS) else rule

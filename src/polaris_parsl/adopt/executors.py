@@ -1,0 +1,180 @@
+"""Reads an executor of Parsl: its workers and what they run on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from polaris_parsl.adopt.arguments import complete, note_leftovers
+from polaris_parsl.adopt.providers import ReadProvider, read_provider
+from polaris_parsl.adopt.python_file import Call
+from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.facts import polaris
+from polaris_parsl.workers import cpu_numbers
+
+_AS_THEY_ARE = (
+    "label", "heartbeat_period", "heartbeat_threshold", "worker_debug", "drain_period",
+    "address_probe_timeout", "prefetch_capacity", "encrypted", "block_error_handler",
+)  # fmt: skip
+_WORKERS = ("available_accelerators", "max_workers_per_node", "cores_per_worker", "cpu_affinity")
+_READ = {*_AS_THEY_ARE, *_WORKERS, "provider", "address", "max_workers_per_block", "mpi_launcher"}
+_OURS = "each worker is bound to the CPUs of the NUMA domain of its GPU"
+
+
+def read_executor(executor: Call, findings: Findings, *, is_alone: bool) -> dict[str, Any] | None:
+    """The options that stand for an executor with its provider; None where none can.
+
+    Args:
+        executor: its call.
+        findings: what is noted goes there.
+        is_alone: whether the configuration has no other.
+
+    Raises:
+        AdoptError: its provider is for another scheduler.
+    """
+    provider = executor.arguments.get("provider")
+    is_mpi = executor.name == "MPIExecutor"
+    if not isinstance(provider, Call) or not (is_mpi or executor.name == "HighThroughputExecutor"):
+        findings.add(
+            "PP505",
+            executor.line,
+            executor.name,
+            "left out: it starts nothing on nodes; append it to config.executors of the result",
+        )
+        return None
+    arguments = complete(executor, ("heartbeat_period",))
+    read = read_provider(provider, findings, is_mpi=is_mpi, is_alone=is_alone)
+    options = {name: arguments[name] for name in _AS_THEY_ARE if arguments.get(name) is not None}
+    options |= read.options
+    options |= {"mode": "inside_job"} if read.inside_job else {}
+    options |= _address(arguments.get("address"), executor, findings)
+    if is_mpi:
+        options["max_workers_per_block"] = arguments.get("max_workers_per_block", 1)
+    else:
+        options |= _workers(arguments, executor, read, findings)
+    note_leftovers(executor, arguments, _READ, findings)
+    return options
+
+
+def _workers(
+    arguments: dict[str, Any], executor: Call, read: ReadProvider, findings: Findings
+) -> dict[str, Any]:
+    wanted = arguments.get("max_workers_per_node", arguments.get("max_workers"))
+    threads_each = arguments.get("cores_per_worker", 1)
+    names = _names(arguments.get("available_accelerators", ()))
+    options: dict[str, Any] = {} if threads_each == 1 else {"cores_per_worker": threads_each}
+    if not names:
+        return options | _without_accelerators(wanted, executor.line, findings)
+    if not read.asks_for_gpus:
+        findings.add(
+            "PP209", executor.line, "no ngpus in select_options", "the call asks for all of a node"
+        )
+    fitting = [len(names), wanted, _fitting(threads_each)]
+    workers = min(number for number in fitting if isinstance(number, int))
+    gpus = _gpus(names, workers, executor.line, findings)
+    if gpus is None:
+        return options
+    per_gpu = gpus.get("workers_per_gpu", 1)
+    if per_gpu > 1:
+        _check_mps(per_gpu, read, executor.line, findings)
+    affinity = str(arguments.get("cpu_affinity", "none"))
+    _check_affinity(affinity, names[:workers], per_gpu, executor.line, findings)
+    return options | gpus
+
+
+def _without_accelerators(wanted: Any, line: int, findings: Findings) -> dict[str, Any]:
+    if wanted == 1:
+        # A worker for the whole node, which sees all GPUs.
+        return {"gpus_per_worker": len(polaris().node.accelerators)}
+    findings.add(
+        "PP203",
+        line,
+        "without available_accelerators all workers see all GPUs and none has its own",
+        "if the tasks use GPUs, leave available_accelerators=0 out of the call",
+    )
+    alone = {"available_accelerators": 0}
+    return alone if wanted is None else {**alone, "max_workers_per_node": wanted}
+
+
+def _names(value: Any) -> list[str]:
+    """The accelerators that Parsl would name for its workers."""
+    if isinstance(value, int):
+        return [str(number) for number in range(value)]
+    return [str(name) for name in value] if isinstance(value, list | tuple | str) else []
+
+
+def _gpus(
+    names: Sequence[str], workers: int, line: int, findings: Findings
+) -> dict[str, Any] | None:
+    """The options that share out the GPUs like these names; None where they name none."""
+    gpus = len(polaris().node.accelerators)
+    sizes = {len(name.split(",")) for name in names}
+    if sizes != {1}:
+        return {"gpus_per_worker": max(sizes)}
+    if workers > gpus and workers % gpus == 0:
+        return {"workers_per_gpu": workers // gpus}
+    chosen = [int(name) for name in names[:workers] if name.isdecimal()]
+    if workers > gpus or len(chosen) < workers or max(chosen) >= gpus:
+        findings.add(
+            "PP206",
+            line,
+            f"{workers} workers for {', '.join(names)} on a node with {gpus}",
+            "the call gives each of them one worker; workers_per_gpu shares them",
+        )
+        return None
+    return {"available_accelerators": workers if chosen == list(range(workers)) else chosen}
+
+
+def _fitting(threads_each: Any) -> int | None:
+    is_number = isinstance(threads_each, int | float) and threads_each > 0
+    return int(polaris().node.threads // threads_each) if is_number else None
+
+
+def _check_mps(per_gpu: int, read: ReadProvider, line: int, findings: Findings) -> None:
+    ours = "polaris_parsl starts it on every node"
+    if read.shell.starts_mps:
+        findings.add("PP205", line, "worker_init runs there and nowhere else", ours)
+    else:
+        findings.add("PP204", line, f"{per_gpu} on each take turns instead of sharing it", ours)
+
+
+def _check_affinity(
+    affinity: str, names: Sequence[str], per_gpu: int, line: int, findings: Findings
+) -> None:
+    if not affinity.startswith("list:"):
+        text = f"cpu_affinity={affinity!r} knows nothing of GPUs"
+        findings.add("PP202", line, text, _OURS)
+        return
+    entries = affinity.removeprefix("list:").split(":")
+    if len(entries) != len(names):
+        findings.add(
+            "PP201",
+            line,
+            f"{len(entries)} entries in cpu_affinity for {len(names)} workers",
+            f"an entry for each follows from the workers: {_OURS}",
+        )
+        return
+    near = polaris().node.accelerators
+    for index, (entry, name) in enumerate(zip(entries, names, strict=True)):
+        first = index // per_gpu if per_gpu > 1 else int(name.split(",")[0])
+        beside = {
+            cpu
+            for each in near[first : first + len(name.split(","))]
+            for cpu in cpu_numbers(each.cpus)
+        }
+        if not beside.issuperset(cpu_numbers(entry)):
+            findings.add("PP202", line, f"{entry} for a worker on GPU {first}", _OURS)
+            return
+
+
+def _address(value: Any, executor: Call, findings: Findings) -> dict[str, Any]:
+    facts = polaris()
+    both = f"the call offers the workers the addresses of {' and '.join(facts.interfaces)}"
+    if isinstance(value, str):
+        return {"address": value}
+    if not isinstance(value, Call) or value.name != "address_by_interface":
+        by = f"{value.name}()" if isinstance(value, Call) else "Parsl's own way"
+        findings.add("PP402", executor.line, f"{by} is used", both)
+        return {}
+    names = [*value.args, *value.arguments.values()]
+    name = names[0] if names else ""
+    findings.add("PP401", value.line, f"{name!r}; sources do not agree on the one that works", both)
+    return {} if name in facts.interfaces else {"interface": name}

@@ -1,0 +1,156 @@
+"""Finds the Parsl configurations of a Python file, by running it among stand-ins."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.errors import AdoptError
+from polaris_parsl.process import run
+
+# Of a pretended job, for files that read PBS_NODEFILE. No workflow asks for so many by itself.
+NODES_OF_PRETENDED_JOB = 7
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of one of Parsl's classes or functions.
+
+    Attributes:
+        name: of the class or function.
+        line: where it stands in the file.
+        args: its arguments by position.
+        arguments: its arguments by name, those set afterwards among them.
+        later: names of arguments set after the call, as attributes.
+    """
+
+    name: str
+    line: int
+    args: tuple[Any, ...]
+    arguments: Mapping[str, Any]
+    later: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that is no text, number, list or call: its type's name."""
+
+    type_name: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a file does with Parsl.
+
+    Attributes:
+        configs: the calls of parsl.Config.
+        apps_without_cache: lines of apps that do not say cache=True.
+    """
+
+    configs: tuple[Call, ...]
+    apps_without_cache: tuple[int, ...]
+
+
+def read_python_file(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> Recording:
+    """The configurations that a Python file makes.
+
+    The file is run in a process of its own, first as if outside a PBS job. Nothing is started,
+    connected to or written; this is no protection against a hostile file.
+
+    Args:
+        file: the Python file.
+        given: values for parameters of its functions that make a configuration.
+        environ: environment variables to run it with, but for PBS's.
+
+    Raises:
+        AdoptError: the file makes no configuration, or fails before it does.
+    """
+    environ = {name: value for name, value in environ.items() if not name.startswith("PBS_")}
+    outside = _record(file, given, environ)
+    if any("PBSProProvider" in json.dumps(config) for config in outside["configs"]):
+        return _recording(outside)
+    with _pretended_job() as variables:
+        inside = _record(file, given, {**environ, **variables})
+    if not inside["configs"]:
+        raise _refusal(file, inside)
+    return _recording(inside)
+
+
+def _record(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    recorder = Path(__file__).with_name("recorder.py")
+    command = [sys.executable, "-P", str(recorder), str(file.resolve()), json.dumps(given)]
+    folder = file.resolve().parent
+    try:
+        done = run(command, env=environ, cwd=folder, timeout_seconds=_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise AdoptError(
+            f"{file} was read for {_TIMEOUT_SECONDS} s without an end",
+            remedy="move its configuration into a file of its own, and adopt that",
+        ) from error
+    try:
+        recorded: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        raise AdoptError(
+            f"{file} ended the process that read it: {done.stderr.strip()[-400:]}",
+            remedy="move its configuration into a file of its own, and adopt that",
+        ) from error
+    return recorded
+
+
+@contextmanager
+def _pretended_job() -> Iterator[dict[str, str]]:
+    with tempfile.NamedTemporaryFile("w", prefix="nodes-") as nodefile:
+        nodefile.writelines(f"node-{number}\n" for number in range(NODES_OF_PRETENDED_JOB))
+        nodefile.flush()
+        yield {"PBS_JOBID": "0.pretended", "PBS_NODEFILE": nodefile.name}
+
+
+def _refusal(file: Path, recorded: Mapping[str, Any]) -> AdoptError:
+    if "variable" in recorded:
+        return AdoptError(
+            f"{file} wants the environment variable {recorded['variable']}",
+            remedy="set it as you do for your runs, and adopt again",
+        )
+    if "error" in recorded:
+        return AdoptError(
+            f"{file} makes no configuration of Parsl before it fails: {recorded['error']}",
+            remedy="move its configuration into a file of its own, and adopt that",
+        )
+    if recorded["lacking"]:
+        return AdoptError(
+            f"{file} makes its configuration in a function that needs arguments: "
+            f"{', '.join(recorded['lacking'])}",
+            remedy="give them after the file, as NAME=VALUE",
+        )
+    return AdoptError(
+        f"{file} makes no configuration of Parsl when it is run",
+        remedy="give a Python file that calls parsl.Config, or a PBS job script",
+    )
+
+
+def _recording(recorded: Mapping[str, Any]) -> Recording:
+    return Recording(
+        tuple(_decode(config) for config in recorded["configs"]),
+        tuple(recorded["apps_without_cache"]),
+    )
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(each) for each in value]
+    if isinstance(value, dict) and "call" in value:
+        arguments = {name: _decode(each) for name, each in value["arguments"].items()}
+        return Call(
+            value["call"],
+            value["line"],
+            tuple(_decode(value["args"])),
+            arguments,
+            tuple(value["later"]),
+        )
+    return Unknown(value["unknown"]) if isinstance(value, dict) else value

@@ -1,0 +1,66 @@
+"""Tells what kind of file it is, and prints what was adopted from it."""
+
+import ast
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.adopt.job_script import read_job_script
+from polaris_parsl.adopt.python_file import read_python_file
+from polaris_parsl.adopt.translate import Adopted, translate
+from polaris_parsl.errors import AdoptError
+
+
+def adopt(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> list[Adopted]:
+    """The configurations of a file, in polaris_parsl's words.
+
+    Args:
+        file: a Python file with a Parsl configuration, or a PBS job script.
+        given: values for parameters of its functions that make a configuration.
+        environ: environment variables to run it with.
+
+    Raises:
+        AdoptError: it is neither, it makes no configuration, or it fails before it does.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AdoptError(f"cannot read {file}: {error}", remedy="name a text file") from error
+    if _is_python(text):
+        return translate(read_python_file(file, given, environ))
+    if "#PBS" in text:
+        return [read_job_script(file, text)]
+    raise AdoptError(
+        f"{file} is neither Python nor a PBS job script",
+        remedy="give a Python file that calls parsl.Config, or a script with #PBS lines",
+    )
+
+
+def call_text(options: Mapping[str, Any]) -> str:
+    """The call of `polaris_parsl.config` with these options, as Python."""
+    words = [f"{name}={_literal(value)}" for name, value in options.items()]
+    line = f"polaris_parsl.config({', '.join(words)})"
+    if len(line) <= 88:
+        return line
+    return "\n".join(["polaris_parsl.config(", *(f"    {word}," for word in words), ")"])
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return (
+            "{"
+            + ", ".join(f"{_literal(name)}: {_literal(each)}" for name, each in value.items())
+            + "}"
+        )
+    return repr(value)
+
+
+def _is_python(text: str) -> bool:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))

@@ -1,0 +1,292 @@
+"""Reads a Python file with Parsl replaced by stand-ins that write down how they are called.
+
+`python_file` starts this file as a process of its own. It uses the standard library only, and
+not Parsl: a file may be meant for any release of it. What the file would do besides is kept
+from happening: nothing is started, connected to or written.
+
+Arguments: the file, and values for the parameters of its functions as a JSON object.
+Prints one JSON object.
+"""
+
+import ast
+import builtins
+import contextlib
+import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import inspect
+import io
+import json
+import os
+import sys
+import traceback
+import types
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+from unittest.mock import MagicMock
+
+_APPS = ("python_app", "bash_app", "join_app")
+_FORBIDDEN = {
+    "subprocess.Popen": "start a program",
+    "os.system": "start a program",
+    "os.exec": "start a program",
+    "os.posix_spawn": "start a program",
+    "os.fork": "start a process",
+    "os.forkpty": "start a process",
+    "socket.connect": "open a connection",
+    "socket.bind": "listen for connections",
+    "os.remove": "remove a file",
+    "os.rmdir": "remove a folder",
+    "os.rename": "rename a file",
+    "os.link": "make a link",
+    "os.symlink": "make a link",
+    "os.chmod": "change a file",
+    "os.truncate": "change a file",
+}
+
+
+class _LoadedByTheFile(BaseException):
+    """The file has called parsl.load: what follows is work, not configuration."""
+
+
+class Recorded:
+    """A call of one of Parsl's classes or of its functions that find an address."""
+
+    def __init__(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        self.__dict__.update(
+            name=name, args=list(args), arguments=dict(kwargs), line=_line(), later=[]
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "arguments" not in self.__dict__:
+            raise AttributeError(name)
+        return self.arguments[name] if name in self.arguments else MagicMock(name=name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.arguments[name] = value
+        self.later.append(name)
+
+
+class _Module(types.ModuleType):
+    """A module of Parsl, or one of its functions: from the name alone one cannot tell."""
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        return MagicMock()
+
+
+class _Parsl(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives stand-ins for all modules of Parsl."""
+
+    def __init__(self) -> None:
+        self.configs: list[Recorded] = []
+        self.apps_without_cache: list[int] = []
+        self.classes: dict[str, type[Recorded]] = {}
+
+    def find_spec(self, name: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
+        if name.partition(".")[0] != "parsl":
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        module = _Module(spec.name)
+        module.__getattr__ = functools.partial(self._stand_in, spec.name)  # type: ignore[method-assign]
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+    def _stand_in(self, module: str, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name == "load":
+            return _load
+        if name in _APPS:
+            return self._app
+        if name.startswith("address_by"):
+            return lambda *args, **kwargs: Recorded(name, args, kwargs)
+        return (
+            self._class(name) if name[0].isupper() else importlib.import_module(f"{module}.{name}")
+        )
+
+    def _class(self, name: str) -> type[Recorded]:
+        def initialize(recorded: Recorded, *args: Any, **kwargs: Any) -> None:
+            Recorded.__init__(recorded, name, args, kwargs)
+            if name == "Config":
+                self.configs.append(recorded)
+
+        if name not in self.classes:
+            self.classes[name] = type(name, (Recorded,), {"__init__": initialize})
+        return self.classes[name]
+
+    def _app(self, *_: Any, cache: bool = False, **__: Any) -> MagicMock:
+        if not cache:
+            self.apps_without_cache.append(_line())
+        return MagicMock()
+
+
+class _Missing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives empty stand-ins for modules that this machine lacks and files in a folder import."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find_spec(self, name: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
+        parent = sys.modules.get(name.partition(".")[0])
+        if parent is not None and not isinstance(parent, MagicMock):
+            return None
+        if not Path(_importing_file()).is_relative_to(self.folder):
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return MagicMock(name=spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+
+def _load(*_: Any, **__: Any) -> None:
+    raise _LoadedByTheFile
+
+
+def _line() -> int:
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename != _FILE:
+        frame = frame.f_back
+    return frame.f_lineno if frame is not None else 0
+
+
+def _importing_file() -> str:
+    frame = inspect.currentframe()
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file != __file__ and "importlib" not in file:
+            return file
+        frame = frame.f_back
+    return ""
+
+
+def _write_nowhere(really_open: Callable[..., Any]) -> Callable[..., Any]:
+    def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        writes = any(letter in mode for letter in "wax+")
+        return really_open(os.devnull if writes else file, mode, *args, **kwargs)
+
+    return opened
+
+
+def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _FORBIDDEN:
+        what = str(arguments[0])[:100] if arguments else ""
+        raise PermissionError(f"it wants to {_FORBIDDEN[event]} while it is read: {what}")
+
+
+def _package_of(file: Path) -> tuple[Path, str]:
+    """The folder to import from, and the package that the file belongs to, "" for none."""
+    folder, names = file.parent, list[str]()
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return folder, ".".join(names)
+
+
+def _run(code: types.CodeType, name: str, package: str) -> dict[str, Any]:
+    namespace = {"__name__": name, "__file__": _FILE, "__package__": package}
+    with contextlib.suppress(_LoadedByTheFile, SystemExit):
+        if package:
+            importlib.import_module(package)
+        exec(code, namespace)  # noqa: S102 - the user's own file, which they would run themselves
+    return namespace
+
+
+def _call_functions(namespace: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Call the file's functions that make a Config; what they lack for that."""
+    lacking = []
+    for value in list(namespace.values()):
+        if not isinstance(value, types.FunctionType) or value.__code__.co_filename != _FILE:
+            continue
+        if "Config" not in value.__code__.co_names:
+            continue
+        parameters = inspect.signature(value).parameters.values()
+        wanted = [
+            each.name
+            for each in parameters
+            if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        ]
+        needed = [
+            each.name for each in parameters if each.name in wanted and each.default is each.empty
+        ]
+        missing = [name for name in needed if name not in given]
+        if missing:
+            lacking.append(f"{value.__name__}({', '.join(missing)})")
+            continue
+        with contextlib.suppress(_LoadedByTheFile, SystemExit):
+            value(**{name: given[name] for name in wanted if name in given})
+    return lacking
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Recorded):
+        return {
+            "call": value.name,
+            "line": value.line,
+            "args": [_encode(each) for each in value.args],
+            "arguments": {name: _encode(each) for name, each in value.arguments.items()},
+            "later": value.later,
+        }
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, list | tuple | range):
+        return [_encode(each) for each in value]
+    return {"unknown": type(value).__name__}
+
+
+def _read(given: Mapping[str, Any]) -> dict[str, Any]:
+    parsl, lacking = _Parsl(), list[str]()
+    folder, package = _package_of(Path(_FILE))
+    sys.path.insert(0, str(folder))
+    sys.argv = [_FILE]
+    sys.dont_write_bytecode = True
+    sys.meta_path.insert(0, parsl)
+    sys.meta_path.append(_Missing(folder))
+    builtins.open = io.open = _write_nowhere(open)
+    os.mkdir = lambda *_, **__: None
+    sys.addaudithook(_forbid)
+    trouble: dict[str, str] = {}
+    try:
+        source = Path(_FILE).read_text(encoding="utf-8")
+        code = compile(ast.parse(source, _FILE), _FILE, "exec")
+        namespace = _run(code, "adopted", package)
+        if not parsl.configs:
+            lacking = _call_functions(namespace, given)
+        if not parsl.configs and not lacking:
+            _run(code, "__main__", package)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user is told
+        trouble = _trouble(error)
+    return {
+        "configs": [_encode(config) for config in parsl.configs],
+        "apps_without_cache": parsl.apps_without_cache,
+        "lacking": lacking,
+        **trouble,
+    }
+
+
+def _trouble(error: Exception) -> dict[str, str]:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == _FILE]
+    if isinstance(error, KeyError) and frames[-1].filename in (os.__file__, "<frozen os>"):
+        return {"variable": str(error.args[0])}
+    where = f"line {lines[-1]}: " if lines else ""
+    return {"error": f"{where}{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    _FILE = sys.argv[1]
+    _RESULT = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what the file prints is talk
+    json.dump(_read(json.loads(sys.argv[2])), _RESULT)
+    _RESULT.flush()
+    os._exit(0)  # the file's threads and exit handlers are not wanted

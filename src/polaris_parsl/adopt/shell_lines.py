@@ -1,0 +1,86 @@
+"""Sorts the shell text with which people prepare the workers: what is replaced here, what is kept."""
+
+import re
+from dataclasses import dataclass
+
+from polaris_parsl.adopt.rules import Findings
+
+_ENVIRONMENT = re.compile(
+    r"module (use|restore|load (conda|python|cray-python|frameworks))\b|(conda|mamba|micromamba|source) (de)?activate\b"
+    r"|(source|\.) \S*(/activate|conda\.sh)\b|eval .*(conda|mamba).*hook"
+)
+_DATED_CONDA = re.compile(r"conda/(\d{4}-\d{2}-\d{2})")
+_TMPDIR = re.compile(r"(export )?TMPDIR=")
+_MPS = re.compile(r"nvidia-cuda-mps-control|CUDA_MPS_|(mkdir|rm) .*nvidia-(mps|log)")
+_FOLDER = re.compile(r"cd\s")
+# Text in which a command is more than a line, or a line more than commands.
+_COMPOUND = re.compile(r"(^|[\n;&|]\s*)(if|for|while|until|case|function)\b|<<|\\|\(\)|[{}]\s*$")
+_COMMAND = re.compile(r"(?:\"[^\"]*\"|'[^']*'|(?<!&)&(?!&)|[^;&\n\"'])+")
+
+
+@dataclass(frozen=True)
+class ShellLines:
+    """What shell text does.
+
+    Attributes:
+        kept: the text without what polaris_parsl does by itself.
+        changes_folder: whether it says `cd`.
+        sets_tmpdir: whether it sets TMPDIR.
+        starts_mps: whether it starts NVIDIA's Multi-Process Service.
+        readies_parallel: whether it gives GNU Parallel its file of ignored variables.
+    """
+
+    kept: str
+    changes_folder: bool
+    sets_tmpdir: bool
+    starts_mps: bool
+    readies_parallel: bool
+
+
+def sort_shell_lines(text: str, line: int, findings: Findings) -> ShellLines:
+    """Sort the commands of a text, and note what is left out of it.
+
+    Args:
+        text: shell commands.
+        line: where they stand in the file.
+        findings: what is noted goes there.
+    """
+    commands = _commands(text)
+    environment = [command for command in commands if _ENVIRONMENT.match(command)]
+    dated = _DATED_CONDA.search(text)
+    if dated:
+        findings.add(
+            "PP307",
+            line,
+            f"{dated.group()!r}; ALCF removes and rebuilds these modules",
+            "load the module polaris-parsl, which keeps to the base that it was built on",
+        )
+    if environment:
+        findings.add(
+            "PP308",
+            line,
+            "; ".join(environment),
+            "left out: the workers get the environment of the script that calls the configuration, "
+            "or stop with the reason",
+        )
+    replaced = (_ENVIRONMENT, _TMPDIR, _MPS, _FOLDER)
+    kept = [command for command in commands if not any(each.match(command) for each in replaced)]
+    return ShellLines(
+        kept="\n".join(kept),
+        changes_folder=any(_FOLDER.match(command) for command in commands) or "\ncd " in text,
+        sets_tmpdir="TMPDIR=" in text,
+        starts_mps="nvidia-cuda-mps-control" in text,
+        readies_parallel="PARALLEL_HOME" in text or "--record-env" in text,
+    )
+
+
+def _commands(text: str) -> list[str]:
+    """The commands of a text: those between newlines, and `;` and `&&` outside of quotes.
+
+    A text that is more than that is one command.
+    """
+    parts = _COMMAND.findall(text)
+    between = _COMMAND.sub("", text)
+    if _COMPOUND.search(text) or re.sub(r"[;&\n]", "", between):
+        return [text.strip()]
+    return [part.strip() for part in parts if part.strip() and not part.strip().startswith("#")]

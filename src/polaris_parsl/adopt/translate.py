@@ -1,0 +1,119 @@
+"""From what a file does with Parsl to the call of `polaris_parsl.config` that equals it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polaris_parsl.adopt.arguments import complete, note_leftovers
+from polaris_parsl.adopt.checking import check_like_config
+from polaris_parsl.adopt.executors import read_executor
+from polaris_parsl.adopt.python_file import Call, Recording
+from polaris_parsl.adopt.rules import Finding, Findings
+from polaris_parsl.checks import PLACEHOLDER_PATHS
+from polaris_parsl.options import RUN_LEVEL, defaults, option_checks
+
+_ALWAYS = ("account", "queue")
+_RUN = ("retries", "run_dir", "strategy", "max_idletime", "usage_tracking", "initialize_logging")
+_CHECKPOINTS = {"memoizer", "checkpoint_mode", "checkpoint_files", "checkpoint_period"}
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A configuration in polaris_parsl's words.
+
+    Attributes:
+        line: where the file makes it.
+        options: options of `polaris_parsl.config`, without those that it takes by itself.
+        findings: what is wrong in the file, or changed.
+    """
+
+    line: int
+    options: Mapping[str, Any]
+    findings: Sequence[Finding]
+
+
+def translate(recording: Recording) -> list[Adopted]:
+    """The options that stand for each configuration of a file.
+
+    Raises:
+        AdoptError: one is for another scheduler.
+    """
+    return [_translate(config, recording.apps_without_cache) for config in recording.configs]
+
+
+def adopted(line: int, entries: Sequence[Mapping[str, Any]], findings: Findings) -> Adopted:
+    """Check options as `polaris_parsl.config` would, and leave out those that are its own.
+
+    Args:
+        line: where the file has them.
+        entries: the options of each executor.
+        findings: refusals are noted there.
+    """
+    check_like_config(entries, line, findings)
+    short = [_short(entry) for entry in entries]
+    findings.sort(key=lambda finding: (finding.line, finding.rule))
+    return Adopted(line, _in_one_call(short), tuple(findings))
+
+
+def _translate(config: Call, apps_without_cache: Sequence[int]) -> Adopted:
+    findings = Findings()
+    arguments = complete(config, ("retries",))
+    run = {
+        name: arguments[name] for name in _RUN if isinstance(arguments.get(name), str | int | float)
+    }
+    if "strategy" in arguments and arguments["strategy"] is None:
+        run["strategy"] = "none"
+    if any(place in str(run.get("run_dir", "")) for place in PLACEHOLDER_PATHS):
+        findings.add("PP103", config.line, f"run_dir={run.pop('run_dir')!r}", "left out")
+    if _CHECKPOINTS & arguments.keys():
+        for line in apps_without_cache:
+            findings.add(
+                "PP503", line, "the results of this app are in no checkpoint", "say cache=True"
+            )
+    note_leftovers(config, arguments, {*_RUN, "executors", "memoizer"}, findings)
+    calls = [each for each in arguments.get("executors") or [] if isinstance(each, Call)]
+    read = [read_executor(each, findings, is_alone=len(calls) == 1) for each in calls]
+    entries = [{**run, **_plain(entry)} for entry in read if entry is not None]
+    return adopted(config.line, entries or [run], findings)
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without values that are known only where the file runs."""
+    plain = {
+        name: value
+        for name, value in options.items()
+        if isinstance(value, str | int | float | list | tuple)
+    }
+    walltime = plain.get("walltime")
+    return plain | ({"walltime": walltime.removeprefix("0")} if isinstance(walltime, str) else {})
+
+
+def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The options in the order of the documents, without those that polaris_parsl takes anyway."""
+    usual = defaults()
+    return {
+        name: entry[name]
+        for name in option_checks()
+        if name in entry and name != "mode" and (name in _ALWAYS or entry[name] != usual[name])
+    }
+
+
+def _in_one_call(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The options of one call: what all executors share, and `executors` where there are several."""
+    first, *others = entries
+    if not others:
+        return dict(first)
+    common = {
+        name: value
+        for name, value in first.items()
+        if name != "label" and all(name in each and each[name] == value for each in others)
+    }
+    special = {
+        str(entry.get("label", f"executor{number}")): {
+            name: value
+            for name, value in entry.items()
+            if name not in common and name != "label" and name not in RUN_LEVEL
+        }
+        for number, entry in enumerate(entries, 1)
+    }
+    return {**common, "executors": special}

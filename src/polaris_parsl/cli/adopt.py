@@ -1,0 +1,38 @@
+"""`polaris-parsl adopt`: what a configuration that people have is in polaris_parsl's words."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.user_opts import read_words
+
+
+def adopt(
+    file: Annotated[
+        Path, typer.Argument(help="A Python file with a Parsl configuration, or a PBS job script.")
+    ],
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=VALUE]...",
+            help="Arguments for a function of FILE that makes the configuration.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Print the polaris_parsl.config(...) that equals a configuration, and what is wrong in it."""
+    from polaris_parsl.adopt import reading  # noqa: PLC0415 - parsl takes its time
+
+    configurations = reading.adopt(file, read_words(given), os.environ)
+    print("import polaris_parsl")
+    for number, each in enumerate(configurations, 1):
+        for finding in each.findings:
+            print(f"{file}:{finding.line}: {finding.rule} {finding.text}", file=sys.stderr)
+            print(f"  {finding.remedy}", file=sys.stderr)
+        name = "config" if len(configurations) == 1 else f"config{number}"
+        print(f"\n# from {file.name}, line {each.line}")
+        print(f"{name} = {reading.call_text(each.options)}")
+    print("The rules are explained in docs/adopt.md.", file=sys.stderr)

@@ -1,0 +1,169 @@
+"""What `adopt` makes of files: the same configuration, without doing what the files do."""
+
+import os
+import runpy
+from pathlib import Path
+
+import pytest
+from parsl.config import Config
+
+import polaris_parsl
+from polaris_parsl.adopt.reading import adopt, call_text
+from polaris_parsl.adopt.translate import Adopted
+from polaris_parsl.errors import AdoptError
+
+FILES = Path(__file__).with_name("files")
+
+
+def adopted_of(file: Path, **given: object) -> Adopted:
+    (found,) = adopt(file, given, os.environ)
+    return found
+
+
+def adopted_of_text(folder: Path, text: str, **given: object) -> Adopted:
+    file = folder / "some_workflow.py"
+    file.write_text(text)
+    return adopted_of(file, **given)
+
+
+def built(call: str) -> Config:
+    config: Config = eval(call, {"polaris_parsl": polaris_parsl})
+    return config
+
+
+def test_the_call_builds_what_the_file_builds() -> None:
+    found = adopted_of(FILES / "good.py")
+    assert not found.findings
+    theirs = runpy.run_path(str(FILES / "good.py"))["config"]
+    ours = built(call_text(found.options))
+    for name in ("retries", "run_dir", "max_idletime", "strategy", "usage_tracking"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    (ours,), (theirs,) = ours.executors, theirs.executors
+    for name in (
+        "label", "heartbeat_period", "heartbeat_threshold", "drain_period", "available_accelerators",
+        "cores_per_worker", "cpu_affinity", "address", "prefetch_capacity", "encrypted",
+        "max_workers_per_node", "workers_per_node", "worker_debug",
+    ):  # fmt: skip
+        assert getattr(ours, name) == getattr(theirs, name), name
+    for name in (
+        "account", "queue", "select_options", "scheduler_options", "nodes_per_block", "walltime",
+        "cpus_per_node", "init_blocks", "min_blocks", "max_blocks", "cmd_timeout",
+    ):  # fmt: skip
+        expected = getattr(theirs.provider, name)
+        assert getattr(ours.provider, name) == ("2:00:00" if name == "walltime" else expected), name
+    assert vars(ours.provider.launcher) == vars(theirs.provider.launcher)
+    assert "export OMP_PROC_BIND=close" in ours.provider.worker_init
+
+
+def test_a_file_that_starts_work_is_only_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "inside.py"
+    file.write_text((FILES / "inside.py").read_text())
+    monkeypatch.chdir(tmp_path)
+    found = adopted_of(file, run_dir=str(tmp_path / "run"))
+    assert found.options["executors"] == {
+        "gpus": {"nodes_per_block": 5, "workers_per_gpu": 2},
+        "mpi": {"nodes_per_block": 2, "max_workers_per_block": 1},
+    }
+    assert found.options["run_dir"] == str(tmp_path / "run")
+    assert [each.name for each in tmp_path.iterdir()] == ["inside.py"]
+
+
+def test_arguments_that_a_function_needs_are_asked_for() -> None:
+    with pytest.raises(AdoptError, match=r"run\(run_dir\).*\n.*NAME=VALUE"):
+        adopted_of(FILES / "inside.py")
+
+
+def test_a_job_script_becomes_blocks_of_its_size() -> None:
+    found = adopted_of(FILES / "job.sh")
+    assert not found.findings
+    assert found.options == {
+        "account": "datascience",
+        "queue": "prod",
+        "walltime": "2:30:00",
+        "nodes_per_block": 10,
+        "scheduler_options": "#PBS -l place=scatter\n#PBS -l filesystems=home:eagle",
+        "worker_init": "export MODEL=/eagle/datascience/model",
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "nodes", "walltime"),
+    [
+        ("#PBS -l select=2+3:ncpus=8,walltime=90", 5, "0:01:30"),
+        ("#PBS -l select=4\n#PBS -l select=9\n#PBS -l walltime=5:00", 4, "0:05:00"),
+        ("#PBS -l select=ncpus=64 -l walltime=01:00:00", 1, "1:00:00"),
+    ],
+)
+def test_sizes_and_times_are_read_in_all_of_the_forms_of_pbs(
+    tmp_path: Path, asked: str, nodes: int, walltime: str
+) -> None:
+    file = tmp_path / "job.sh"
+    file.write_text(f"#!/bin/sh\n{asked}\n#PBS -l filesystems=home -A x -q capacity\nhostname\n")
+    options = {"nodes_per_block": 1, "walltime": "1:00:00"} | dict(adopted_of(file).options)
+    assert (options["nodes_per_block"], options["walltime"]) == (nodes, walltime)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import os\nos.environ['NO_SUCH_NAME']\n", "environment variable NO_SUCH_NAME"),
+        ("import os\nos.system('hostname')\n", "line 2: PermissionError: it wants to start"),
+        ("import socket\nsocket.create_connection(('localhost', 9))\n", "open a connection"),
+        ("import os\n1 / 0\n", "line 2: ZeroDivisionError"),
+        ("import os\nos._exit(3)\n", "ended the process"),
+        ("import os\n", "makes no configuration"),
+        ("hello\n", "neither Python nor a PBS job script"),
+        ("#PBS -l\nhostname\n", "qsub would not understand"),
+        (
+            """from parsl import Config, HighThroughputExecutor as HTEX
+from parsl.providers import SlurmProvider
+Config(executors=[HTEX(provider=SlurmProvider())])
+""",
+            "by SlurmProvider",
+        ),
+    ],
+)
+def test_a_file_without_a_configuration_is_refused_with_the_reason(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(AdoptError, match=message):
+        adopted_of_text(tmp_path, text)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AdoptError, match="cannot read"):
+        adopt(tmp_path / "none.py", {}, os.environ)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "kept"),
+    [
+        ("export X=\"a; b\" Y='$(c)'; cd /there", "export X=\"a; b\" Y='$(c)'"),
+        (
+            "cd /there && export A=1 # a\nmodule load PrgEnv-gnu",
+            "export A=1 # a\nmodule load PrgEnv-gnu",
+        ),
+        ('export Z=\\"; cd /there', 'export Z=\\"; cd /there'),
+        ("if true; then cd /there; fi", "if true; then cd /there; fi"),
+        ("echo don't; cd /there", "echo don't; cd /there"),
+    ],
+)
+def test_shell_text_stays_what_it_was_but_for_what_is_replaced(
+    tmp_path: Path, theirs: str, kept: str
+) -> None:
+    text = (FILES / "good.py").read_text()
+    before = '"export OMP_PROC_BIND=close; cd /eagle/datascience/run"'
+    found = adopted_of_text(tmp_path, text.replace(before, repr(theirs)))
+    assert found.options["worker_init"] == kept
+    call = call_text(found.options)
+    assert eval(call, {"polaris_parsl": Spy})["worker_init"] == kept
+
+
+class Spy:
+    """Stands for polaris_parsl, to see what a call says."""
+
+    @staticmethod
+    def config(**options: object) -> dict[str, object]:
+        return options
