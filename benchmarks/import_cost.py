@@ -1,0 +1,70 @@
+"""What an import costs, before any configuration is built: ours beside ALCF's page, in one run.
+
+    python benchmarks/import_cost.py
+
+Counts files opened and modules imported, and adds up what `python -X importtime` says; the
+counts are the same on every machine. "page" are the imports of the page's configuration.
+"""
+
+import statistics
+import subprocess
+import sys
+
+ROUNDS = 5
+PAGE = (
+    "from parsl.config import Config; from parsl.providers import PBSProProvider; "
+    "from parsl.executors import HighThroughputExecutor; "
+    "from parsl.launchers import MpiExecLauncher"
+)
+VARIANTS = {
+    "python -c pass": "pass",
+    "import polaris_parsl": "import polaris_parsl",
+    "polaris_parsl.config": "import polaris_parsl; polaris_parsl.config",
+    "page": PAGE,
+}
+COUNTER = """\
+import sys
+opened = []
+sys.addaudithook(lambda event, arguments: opened.append(arguments) if event == "open" else None)
+{code}
+ours = {{"polaris_parsl", "__main__"}}
+tops = {{name.partition(".")[0] for name in sys.modules}} - ours - set(sys.stdlib_module_names)
+others = sorted(top for top in tops if not top.startswith("_"))
+print(len(opened), len(sys.modules), len(others))
+"""
+
+
+def counts(code: str) -> list[int]:
+    """Files opened, modules imported, and packages that are neither Python's nor ours."""
+    command = [sys.executable, "-c", COUNTER.format(code=code)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [int(word) for word in printed.split()]
+
+
+def milliseconds(code: str) -> float:
+    """The sum of what -X importtime says of each module."""
+    command = [sys.executable, "-X", "importtime", "-c", code]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    own = [line.split(":")[1].split("|")[0] for line in said.splitlines() if line.count("|") == 2]
+    return sum(int(text) for text in own if text.strip().isdecimal()) / 1000
+
+
+def main() -> None:
+    """Print a row for each variant, with ratios to the page's."""
+    rows = {}
+    for name, code in VARIANTS.items():
+        times = [milliseconds(code) for _ in range(ROUNDS)]
+        rows[name] = [*counts(code), statistics.median(times)]
+    files, modules, others, time = rows["page"]
+    print(f"{'':<22} {'files':>6} {'modules':>8} {'other packages':>15} {'importtime ms':>14}")
+    for name, row in rows.items():
+        print(f"{name:<22} {row[0]:>6} {row[1]:>8} {row[2]:>15} {row[3]:>14.1f}")
+    ours = rows["import polaris_parsl"]
+    print(
+        f"ours/page: files {ours[0] / files:.2f}, modules {ours[1] / modules:.2f}, "
+        f"importtime {ours[3] / time:.2f}; other packages {ours[2]} and {others}"
+    )
+
+
+if __name__ == "__main__":
+    main()
