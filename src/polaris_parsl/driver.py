@@ -53,7 +53,7 @@ class Driver:
         lmod = env.get("LMOD_PKG") or None
         nodefile = env.get("PBS_NODEFILE") or None
         return cls(
-            python=Path(sys.executable),
+            python=_interpreter(),
             module=module if tree else None,
             module_tree=Path(tree) if tree and module else None,
             lmod_init=Path(lmod) / "init" / "bash" if lmod else None,
@@ -67,3 +67,10 @@ class Driver:
                 if name.startswith(_PREFIX) and value
             },
         )
+
+
+def _interpreter() -> Path:
+    """This process's; for the polaris-parsl command of an install, that of the overlay beside it."""
+    environment = Path(sys.prefix)
+    overlay = environment.with_name("overlay") / "bin" / "python"
+    return overlay if environment.name == "tools" and overlay.exists() else Path(sys.executable)

@@ -177,3 +177,13 @@ def test_the_modulefile_sets_nothing_that_it_must_not(conda_install: Any) -> Non
     for word in ("VIRTUAL_ENV", "PYTHONPATH", "family(", "execute", 'setenv("CONDA'):
         assert word not in text
     assert text.startswith(f"-- made by polaris-parsl {VERSION}, locks ")
+
+
+def test_the_command_speaks_for_the_python_of_the_users_scripts(install: Any, shell: Shell) -> None:
+    done = shell(
+        f"{use(install)}; module load polaris-parsl; "
+        "polaris-parsl script account=datascience address=127.0.0.1 run_dir=/runs"
+    )
+    assert done.stderr == ""
+    assert f"'{install.root}/overlay/bin/python' -P -m parsl.executors" in done.stdout
+    assert f"{install.root}/tools" not in done.stdout
