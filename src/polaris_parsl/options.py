@@ -14,14 +14,19 @@ from polaris_parsl.facts import Accelerator, polaris
 # Arguments of Parsl and of older pages, and what stands for them here.
 REPLACED = {
     "app_cache": "leave it out: results of apps with cache=True are always remembered",
+    "bind_cmd": "leave it out: the launcher gets the flags of the system's mpiexec",
     "checkpoint_files": "leave it out: all checkpoints in run_dir are found and loaded",
     "checkpoint_mode": "leave it out: a checkpoint is written whenever a task ends",
+    "checkpoint_period": "leave it out: a checkpoint is written whenever a task ends",
     "cpu_affinity": "leave it out: it follows from the workers of a node",
     "max_workers": "use available_accelerators, or for CPU-only work max_workers_per_node",
+    "monitoring": "leave it out, and set the attribute of that name of the Config that you get",
     "nodes": "use nodes_per_block",
     "nodes_per_job": "use nodes_per_block",
+    "overrides": "leave it out: the launcher gets the flags of the system's mpiexec",
     "project": "use account",
     "select_options": "leave it out: every node is asked for with all its GPUs",
+    "working_dir": "use run_dir: tasks start in it",
 }
 
 
