@@ -4,9 +4,10 @@
     .venv/bin/python scripts/compatibility.py                  all that are tested, and the newest
     .venv/bin/python scripts/compatibility.py --check VERSION  does the table tell the truth about it?
 
-Each release gets an environment of its own. What is tried: every shape of work builds, without
-a deprecation warning, up to its job script; the example runs over the sandbox, and its second
-run finds everything in the checkpoints.
+Each release gets an environment of its own. What is tried, with deprecation warnings as errors:
+every shape of work builds up to its job script, and so do our calls for published
+configurations. And the example runs over the sandbox; its second run finds everything in the
+checkpoints.
 """
 
 import argparse
@@ -28,13 +29,15 @@ HEAD = """\
 Made by `scripts/compatibility.py` on CPython {python}; do not edit. The tests try the locked releases again
 and compare.
 
-| Parsl | page of 2023-08 | page of 2025-02 | our shapes build | the example, twice | PBS state F |
-|---|---|---|---|---|---|
+| Parsl | page of 2023-08 | page of 2025-02 | our shapes build | published ones build | the example, twice | PBS state F |
+|---|---|---|---|---|---|---|
 """
 FOOT = """
 - **page of ...**: the configuration of ALCF's page as it stood then. It is shown whether it builds.
 - **our shapes build**: one task per GPU, several per GPU, several GPUs per task, CPU only, MPI tasks, GNU Parallel and
   two executors, each to its job script, with deprecation warnings as errors.
+- **published ones build**: our calls for configurations that others have published for Polaris, and for both texts of
+  the page (`tests/published/`), with deprecation warnings as errors.
 - **the example, twice**: `examples/sweep.py` on three nodes of the sandbox; its second run must take all 72 results
   from the checkpoints of the first.
 - **PBS state F**: whether this Parsl by itself knows the state of a finished job. One that does not (before 2026.4.13)
@@ -73,13 +76,19 @@ for shape in shapes:
     assert job_scripts(account="A", queue="preemptable", address="127.0.0.1", **shape)
 print(len(shapes))
 """
+PUBLISHED = """
+from published.building import build, calls
+for name in calls():
+    build(name)
+print(len(calls()))
+"""
 STATE = "from parsl.providers.torque.torque import translate_table as t; print('F' in t)"
 
 
 def environment() -> dict[str, str]:
-    """Ours, with this source tree for Python and nothing of a job or a module."""
+    """Ours, with this source tree and its tests for Python and nothing of a job or a module."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PBS_",))}
-    return {**kept, "PYTHONPATH": str(ROOT / "src")}
+    return {**kept, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
 
 
 def attempt(python: Path, *words: str, cwd: Path) -> tuple[bool, str]:
@@ -108,6 +117,12 @@ def page(python: Path, *, old: bool, cwd: Path) -> str:
     return "builds" if is_built else f"`{keyword[1]}`" if keyword else line
 
 
+def ours(python: Path, script: str, *, cwd: Path) -> str:
+    """How many of our configurations build, without a deprecation warning."""
+    are_built, line = attempt(python, "-W", "error::DeprecationWarning", "-c", script, cwd=cwd)
+    return f"all {line}" if are_built else f"no: {line}"
+
+
 def example(python: Path, cwd: Path) -> str:
     """Whether the example runs in the sandbox, and its second run computes nothing."""
     for told in ("72 computed, 0 from checkpoints", "0 computed, 72 from checkpoints"):
@@ -134,12 +149,12 @@ def row(release: str, folder: Path) -> str:
     _, found = attempt(
         python, "-c", "from importlib.metadata import version; print(version('parsl'))", cwd=folder
     )
-    is_built, shapes = attempt(python, "-W", "error::DeprecationWarning", "-c", SHAPES, cwd=folder)
     cells = [
         found,
         page(python, old=True, cwd=folder),
         page(python, old=False, cwd=folder),
-        f"all {shapes}" if is_built else f"no: {shapes}",
+        ours(python, SHAPES, cwd=folder),
+        ours(python, PUBLISHED, cwd=folder),
         example(python, folder),
         "known" if attempt(python, "-c", STATE, cwd=folder)[1] == "True" else "unknown",
     ]
