@@ -5,9 +5,8 @@
     .venv/bin/python scripts/compatibility.py --check VERSION  does the table tell the truth about it?
 
 Each release gets an environment of its own. What is tried, with deprecation warnings as errors:
-every shape of work builds up to its job script, and so do our calls for published
-configurations. And the example runs over the sandbox; its second run finds everything in the
-checkpoints.
+every shape of work builds up to its job script, our calls for published configurations build;
+the example runs over the sandbox, and its second run finds everything in the checkpoints.
 """
 
 import argparse
