@@ -1,4 +1,4 @@
-"""What Parsl's own tests are given by `--config`: our configuration, for the sandbox."""
+"""What Parsl's own tests get by `--config`; the options come from POLARIS_PARSL_... variables."""
 
 from parsl.config import Config
 
@@ -6,4 +6,5 @@ import polaris_parsl
 
 
 def fresh_config() -> Config:
-    return polaris_parsl.config(account="sandbox", queue="debug", run_dir="runs")
+    # Two of the tests look for a task's files in the driver's directory; tasks start in run_dir.
+    return polaris_parsl.config(account="sandbox", queue="debug", run_dir=".")
