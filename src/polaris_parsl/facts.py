@@ -1,12 +1,14 @@
 """The facts of data/polaris.toml as typed, frozen objects."""
 
-import datetime
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from polaris_parsl.disputes import Dispute, all_disputes, disputes_of
+from polaris_parsl.queue_facts import Queue, read_queue
 
 _FILE = Path(__file__).with_name("data") / "polaris.toml"
 
@@ -30,49 +32,46 @@ class Mps:
 
 @dataclass(frozen=True)
 class Node:
-    """A compute node; threads counts hardware threads, which PBS calls ncpus."""
+    """A compute node; threads counts hardware threads, which PBS calls ncpus.
+
+    What is written to its tmpdir takes memory where tmpdir_is_tmpfs; local_scratch is a disk.
+    """
 
     cores: int
     threads: int
+    ram_gib: int
+    pbs_mem_kb: int
     gpu_model: str
+    local_scratch: str
     hostname_pattern: str
     domain: str
     tmpdir: str
+    tmpdir_is_tmpfs: bool
     accelerators: tuple[Accelerator, ...]
     mps: Mps
 
 
 @dataclass(frozen=True)
-class Queue:
-    """Limits of a PBS queue for one job (nodes, walltime in minutes) and one user (jobs)."""
+class Login:
+    """The login nodes, and what a user has of one over all sessions.
 
-    name: str
-    nodes_min: int
-    nodes_max: int
-    walltime_min_minutes: int
-    walltime_max_minutes: int
-    jobs_per_user_max: int | None
-    routes_to: tuple[str, ...]
-    only_by_routing: bool
-    source: str
-    checked: datetime.date
-    doubt: str | None
+    Tasks are processes and threads; tasks_file, with the user's name put in, says how many.
+    """
 
-    def takes(
-        self, nodes: int, walltime_seconds: int, *, shortest_seconds: int | None = None
-    ) -> bool:
-        """Whether a job of this size and length is within the queue's own limits.
+    hostnames: tuple[str, ...]
+    tasks_per_user: int
+    tasks_file: str
+    cores_per_user: int
+    memory_gb_per_user: int
+    interfaces: tuple[str, ...]
 
-        Args:
-            nodes: count.
-            walltime_seconds: length of the job.
-            shortest_seconds: the least walltime, where it is lower than the queue's.
-        """
-        shortest = 60 * self.walltime_min_minutes
-        if shortest_seconds is not None:
-            shortest = min(shortest, shortest_seconds)
-        longest = 60 * self.walltime_max_minutes
-        return self.nodes_min <= nodes <= self.nodes_max and shortest <= walltime_seconds <= longest
+
+@dataclass(frozen=True)
+class Proxy:
+    """What nodes reach the internet through, and the names for which they must not."""
+
+    url: str
+    no_proxy: str
 
 
 @dataclass(frozen=True)
@@ -106,24 +105,34 @@ class Facts:
     node_count: int
     node: Node
     interfaces: tuple[str, ...]
+    proxy: Proxy
     filesystems: tuple[str, ...]
     doubtful_filesystems: tuple[str, ...]
     default_filesystems: str
+    mounts: Mapping[str, Path]
+    home_quota_gb: int
     modulefiles: Path
     conda_modules: tuple[CondaModule, ...]
     pbs_server: str
     pbs_version: str
-    login_hostname: str
+    pbs_history_days: int
+    login: Login
     default_queue: str
     reservation_pattern: str
     closed_queue_patterns: tuple[str, ...]
     queues: Mapping[str, Queue]
     parsl: ParslReleases
     defaults: Mapping[str, Any]
+    disputes: tuple[tuple[str, Dispute], ...]
+
+    @property
+    def login_hostname(self) -> str:
+        """Name of the first login node."""
+        return self.login.hostnames[0]
 
     @property
     def login_fqdn(self) -> str:
-        """Full name of the login node."""
+        """Full name of the first login node."""
         return f"{self.login_hostname}.{self.node.domain}"
 
 
@@ -140,9 +149,12 @@ def polaris() -> Facts:
         node_count=data["system"]["nodes"],
         node=_node(data["node"]),
         interfaces=tuple(data["network"]["interfaces"]),
+        proxy=Proxy(data["proxy"]["url"], data["proxy"]["no_proxy"]),
         filesystems=tuple(data["filesystems"]["names"]),
-        doubtful_filesystems=tuple(data["filesystems"]["doubtful"]),
+        doubtful_filesystems=_doubtful(data["filesystems"]),
         default_filesystems=data["filesystems"]["default"],
+        mounts={name: Path(path) for name, path in data["filesystems"]["mounts"].items()},
+        home_quota_gb=data["filesystems"]["home_quota_gb"],
         modulefiles=Path(data["modules"]["modulefiles"]),
         conda_modules=tuple(
             CondaModule(entry["name"], Path(entry["prefix"]), entry["python"])
@@ -150,11 +162,12 @@ def polaris() -> Facts:
         ),
         pbs_server=data["pbs"]["server"],
         pbs_version=data["pbs"]["printed"]["version"],
-        login_hostname=data["login"]["hostname"],
+        pbs_history_days=data["pbs"]["history_days"],
+        login=_login(data["login"]),
         default_queue=data["pbs"]["default_queue"],
         reservation_pattern=data["pbs"]["reservation_pattern"],
         closed_queue_patterns=tuple(data["pbs"]["closed_queue_patterns"]),
-        queues={name: _queue(name, entry) for name, entry in data["queue"].items()},
+        queues={name: read_queue(name, entry) for name, entry in data["queue"].items()},
         parsl=ParslReleases(
             data["parsl"]["oldest"],
             tuple(data["parsl"]["locked"]),
@@ -164,6 +177,7 @@ def polaris() -> Facts:
         defaults={
             name: value for entry in data["defaults"] for name, value in entry["values"].items()
         },
+        disputes=tuple(all_disputes(data)),
     )
 
 
@@ -201,10 +215,14 @@ def _node(data: Mapping[str, Any]) -> Node:
     return Node(
         cores=data["cores"],
         threads=data["threads"],
+        ram_gib=data["ram_gib"],
+        pbs_mem_kb=data["pbs_mem_kb"],
         gpu_model=data["gpu_model"],
+        local_scratch=data["local_scratch"],
         hostname_pattern=data["hostname_pattern"],
         domain=data["domain"],
         tmpdir=data["tmpdir"],
+        tmpdir_is_tmpfs=data["tmpdir_is_tmpfs"],
         accelerators=tuple(
             Accelerator(entry["gpu"], entry["numa"], entry["cpus"]) for entry in data["accelerator"]
         ),
@@ -212,17 +230,18 @@ def _node(data: Mapping[str, Any]) -> Node:
     )
 
 
-def _queue(name: str, data: Mapping[str, Any]) -> Queue:
-    return Queue(
-        name=name,
-        nodes_min=data["nodes_min"],
-        nodes_max=data["nodes_max"],
-        walltime_min_minutes=data["walltime_min_minutes"],
-        walltime_max_minutes=data["walltime_max_minutes"],
-        jobs_per_user_max=data.get("jobs_per_user_max"),
-        routes_to=tuple(data.get("routes_to", ())),
-        only_by_routing=data.get("only_by_routing", False),
-        source=data["source"],
-        checked=data["checked"],
-        doubt=data.get("doubt"),
+def _login(data: Mapping[str, Any]) -> Login:
+    return Login(
+        hostnames=tuple(data["hostnames"]),
+        tasks_per_user=data["tasks_per_user"],
+        tasks_file=data["tasks_file"],
+        cores_per_user=data["cores_per_user"],
+        memory_gb_per_user=data["memory_gb_per_user"],
+        interfaces=tuple(data["interfaces"]),
     )
+
+
+def _doubtful(filesystems: Mapping[str, Any]) -> tuple[str, ...]:
+    """Filesystems that only the other side of a dispute names."""
+    others = [name for dispute in disputes_of(filesystems) for name in dispute.other]
+    return tuple(name for name in others if name not in filesystems["names"])

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from polaris_parsl.directives import read_scheduler_options, resources
 from polaris_parsl.errors import OptionError, warn
-from polaris_parsl.facts import Queue, polaris
+from polaris_parsl.facts import polaris
+from polaris_parsl.job_count import check_blocks
+from polaris_parsl.job_size import check_size, destination
 from polaris_parsl.options import Options
 
 
@@ -36,8 +38,7 @@ def check_policy(options: Options) -> None:
             f"queue={queue.name!r} takes no jobs from users",
             remedy=f"submit to {' or '.join(parents)}, which routes to it",
         )
-    _check_size(options, queue)
-    _check_blocks(options.max_blocks, queue)
+    check_blocks(options.max_blocks, queue, check_size(options, queue))
 
 
 def check_blocks_together(requests: Sequence[Options]) -> None:
@@ -46,11 +47,15 @@ def check_blocks_together(requests: Sequence[Options]) -> None:
     Raises:
         OptionError: the executors that share a queue may ask for too many blocks together.
     """
-    for name in dict.fromkeys(options.queue for options in requests):
-        sharing = [options for options in requests if options.queue == name]
-        queue = polaris().queues.get(name)
-        if queue is not None and len(sharing) > 1:
-            _check_blocks(sum(options.max_blocks for options in sharing), queue)
+    sharing: dict[tuple[str, str], list[int]] = {}
+    for options in requests:
+        queue = polaris().queues.get(options.queue)
+        target = destination(options, queue) if queue else None
+        if queue and target:
+            sharing.setdefault((queue.name, target.name), []).append(options.max_blocks)
+    for (name, target_name), blocks in sharing.items():
+        if len(blocks) > 1:
+            check_blocks(sum(blocks), polaris().queues[name], polaris().queues[target_name])
 
 
 def _check_filesystems(options: Options) -> None:
@@ -79,62 +84,3 @@ def _check_unlisted(name: str) -> None:
         f"queue={name!r} is neither a queue of {facts.system} nor a reservation",
         remedy=f"use one of {', '.join(open_to_users)}, or a reservation such as R123456",
     )
-
-
-def _check_size(options: Options, queue: Queue) -> None:
-    nodes, seconds = options.nodes_per_block, _seconds(options.walltime)
-    targets = [polaris().queues[name] for name in queue.routes_to] or [queue]
-    if any(target.takes(nodes, seconds) for target in targets):
-        return
-    wanted = f"nodes_per_block={nodes} with walltime={options.walltime!r}"
-    if queue.routes_to:
-        problem = f"{queue.name} would accept {wanted} and lose the job: it fits none of"
-    else:
-        problem = f"{wanted} is not what the queue takes:"
-    limits = ", ".join(_limits(target) for target in targets)
-    others = [
-        other.name
-        for other in polaris().queues.values()
-        if not other.only_by_routing and not other.routes_to and other.takes(nodes, seconds)
-    ]
-    raise OptionError(
-        f"{problem} {limits} {_source(queue)}",
-        remedy="ask for a size and a length within these limits"
-        + (f", or use a queue that takes it: {', '.join(others)}" if others else ""),
-    )
-
-
-def _check_blocks(blocks: int, queue: Queue) -> None:
-    most = queue.jobs_per_user_max
-    if most is None or blocks <= most:
-        return
-    problem = (
-        f"max_blocks={blocks}, but {queue.name} holds no more than {most} "
-        f"{'job' if most == 1 else 'jobs'} of a user at a time, and each block is one "
-        f"{_source(queue)}"
-    )
-    remedy = f"use max_blocks={most} with more nodes_per_block, or another queue"
-    if queue.doubt is None:
-        raise OptionError(problem, remedy=remedy)
-    warn(f"{problem}; but {queue.doubt}: {remedy}")
-
-
-def _limits(queue: Queue) -> str:
-    return (
-        f"{queue.name} ({queue.nodes_min}-{queue.nodes_max} nodes, "
-        f"{clock(queue.walltime_min_minutes)} to {clock(queue.walltime_max_minutes)})"
-    )
-
-
-def _source(queue: Queue) -> str:
-    return f"[{queue.source}, read {queue.checked}]"
-
-
-def clock(minutes: int) -> str:
-    """Minutes as H:MM:SS."""
-    return f"{minutes // 60}:{minutes % 60:02d}:00"
-
-
-def _seconds(walltime: str) -> int:
-    hours, minutes, seconds = (int(part) for part in walltime.split(":"))
-    return 3600 * hours + 60 * minutes + seconds

@@ -86,6 +86,35 @@ def test_a_second_job_in_debug_scaling_is_refused_while_the_first_is_there(sandb
 
 
 @pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+def test_in_debug_one_job_runs_one_waits_and_a_third_is_refused(sandbox):
+    first = sandbox.submit("sleep 60\n", "-q", "debug")
+    second = sandbox.submit("sleep 60\n", "-q", "debug")
+    waiting = sandbox.job(second)
+    assert (waiting["job_state"], waiting["comment"]) == (
+        "Q",
+        "Not Running: User has reached queue debug running job limit.",
+    )
+    (sandbox.work / "ok.pbs").write_text(OK_SCRIPT)
+    third = sandbox.call("qsub", "-A", "me", "-q", "debug", "ok.pbs")
+    assert third.returncode == 38
+    words = "qsub: would exceed queue generic's per-user limit of jobs in 'Q' state\n"
+    assert third.stderr == words
+    sandbox.call("qdel", first)
+    assert sandbox.wait(second, state="R")["queue"] == "debug"
+
+
+@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+def test_what_a_project_has_beyond_ten_jobs_in_small_waits_in_prod(start):
+    sandbox = start(nodes=10)
+    ids = [
+        sandbox.submit("sleep 60\n", "-q", "prod", select="10:ncpus=64:ngpus=4") for _ in range(11)
+    ]
+    assert [sandbox.job(each)["queue"] for each in ids] == ["small"] * 10 + ["prod"]
+    sandbox.call("qdel", ids[5])
+    assert sandbox.wait(ids[10], state="Q")["queue"] == "small"
+
+
+@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
 def test_a_job_that_no_destination_of_prod_takes_is_accepted_and_vanishes(sandbox):
     (sandbox.work / "ok.pbs").write_text(OK_SCRIPT)
     accepted = sandbox.call("qsub", "-A", "me", "-q", "prod", "-l", "select=2", "ok.pbs")

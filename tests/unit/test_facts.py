@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import polaris_parsl
+from polaris_parsl.disputes import disputes_of
 from polaris_parsl.facts import polaris
 
 FILE = Path(polaris_parsl.__file__).parent / "data" / "polaris.toml"
@@ -53,6 +54,44 @@ def test_queues_are_consistent() -> None:
         assert 0 < queue.walltime_min_minutes <= queue.walltime_max_minutes
         for target in queue.routes_to:
             assert facts.queues[target].only_by_routing
+
+
+def test_a_disputed_fact_belongs_to_its_table_and_the_other_value_differs() -> None:
+    disputes = polaris().disputes
+    data = tables()
+    for place, dispute in disputes:
+        table: Any = data
+        for key in place.split("."):
+            table = table[key]
+        for entry in table if isinstance(table, list) else [table]:
+            if dispute in disputes_of(entry):
+                used = entry.get("values", entry).get(dispute.fact)
+                assert used != dispute.other, (place, dispute)
+                assert used is not None or dispute.fact in {"max_run", "max_queued"}, dispute
+    assert {(place, dispute.fact) for place, dispute in disputes} >= {
+        ("network", "interfaces"),
+        ("filesystems", "names"),
+        ("login", "tasks_per_user"),
+        ("pbs", "reservation_pattern"),
+        ("defaults", "cpus_per_node"),
+        ("queue.debug", "max_queued"),
+        ("queue.capacity", "max_run"),
+        ("queue.preemptable", "max_queued"),
+        ("queue.prod", "nodes_max"),
+        ("queue.small", "walltime_max_minutes"),
+    }
+
+
+def test_a_filesystem_that_one_source_lists_and_another_does_not_is_doubtful() -> None:
+    assert polaris().doubtful_filesystems == ("grand",)
+    assert polaris().mounts.keys() == set(polaris().filesystems)
+
+
+def test_the_login_nodes_have_an_interface_that_compute_nodes_reach() -> None:
+    facts = polaris()
+    assert set(facts.interfaces) <= set(facts.login.interfaces)
+    assert facts.login_hostname == "polaris-login-01"
+    assert facts.login.tasks_file.format(user="me") == "/sys/fs/cgroup/users/me/pids.max"
 
 
 def test_the_hostname_pattern_fits_a_node_and_no_login_node() -> None:

@@ -1,12 +1,15 @@
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polaris_parsl.disputes import Dispute
 from polaris_parsl.errors import OptionError, PolarisParslWarning
 from polaris_parsl.facts import polaris
+from polaris_parsl.job_count import check_blocks
 from polaris_parsl.options import Options
 from polaris_parsl.policy import check_policy
 from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue
@@ -26,7 +29,7 @@ def check(**wanted: Any) -> None:
         {"queue": "debug-scaling", "nodes_per_block": 10, "walltime": "0:05:00"},
         {"queue": "prod", "nodes_per_block": 10, "walltime": "3:00:00"},
         {"queue": "prod", "nodes_per_block": 100, "walltime": "24:00:00", "max_blocks": 5},
-        {"queue": "preemptable", "nodes_per_block": 1, "walltime": "72:00:00", "max_blocks": 20},
+        {"queue": "preemptable", "nodes_per_block": 1, "walltime": "72:00:00", "max_blocks": 10},
         {"queue": "R1819640", "nodes_per_block": 200, "walltime": "12:00:00", "max_blocks": 3},
         {"queue": "alcf_training", "nodes_per_block": 1},
     ],
@@ -40,20 +43,44 @@ def test_a_request_within_the_limits_is_taken(wanted: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ({"queue": "debug", "nodes_per_block": 3}, ["debug (1-2 nodes", "debug-scaling"]),
-        ({"queue": "debug", "walltime": "2:00:00"}, ["0:05:00 to 1:00:00", "preemptable"]),
+        (
+            {"queue": "debug", "nodes_per_block": 3},
+            ["does not take", "1:00:00 needs 1-2 nodes (debug)", "queue=debug-scaling or preempt"],
+        ),
+        (
+            {"queue": "debug", "walltime": "2:00:00"},
+            ["1 node runs 0:05:00 to 1:00:00", "use walltime of 0:05:00 to", "queue=preemptable"],
+        ),
         ({"queue": "debug", "walltime": "0:04:59"}, ["'0:04:59'", "0:05:00"]),
         (
             {"queue": "prod", "nodes_per_block": 10, "walltime": "24:00:00"},
             [
-                "lose the job",
-                "small (10-24 nodes, 0:05:00 to 3:00:00)",
-                "large (100-496",
-                "preempt",
+                "lose the job: 10 nodes run 0:05:00 to 3:00:00 (small); 24:00:00 needs 100-496 nodes",
+                "(large) [ALCF docs/polaris/running-jobs/index.md, read 2026-11-22]",
+                "use walltime of 0:05:00 to 3:00:00, or nodes_per_block of 100-496, or queue=pre",
             ],
         ),
+        (
+            {"queue": "prod", "nodes_per_block": 10, "walltime": "5:00:00"},
+            [
+                "needs 25-496 nodes (medium, large)",
+                "known-issues.md has walltime_max_minutes = 360",
+            ],
+        ),
+        (
+            {"queue": "prod", "nodes_per_block": 5, "walltime": "200:00:00"},
+            ["it takes 10-496 nodes for 0:05:00 to 24:00:00", "fix: use nodes_per_block of 10-496"],
+        ),
+        ({"queue": "prod", "max_blocks": 111, "nodes_per_block": 10}, ["prod and small together"]),
+        ({"queue": "demand", "max_blocks": 101}, ["100 jobs of a project"]),
+        ({"queue": "preemptable", "max_blocks": 21}, ["holds no more than 20 jobs of a project"]),
+        ({"queue": "debug", "max_blocks": 3}, ["holds no more than 2 jobs", "use max_blocks=2"]),
+        ({"queue": "capacity", "max_blocks": 3}, ["holds no more than 2 jobs of a user"]),
         ({"queue": "prod", "nodes_per_block": 2}, ["lose the job", "debug"]),
-        ({"queue": "prod", "nodes_per_block": 500, "walltime": "1:00:00"}, ["500", "496"]),
+        (
+            {"queue": "prod", "nodes_per_block": 500, "walltime": "1:00:00"},
+            ["needs 10-496 nodes (small, medium, large)", "has nodes_max = 512, not used because"],
+        ),
         ({"queue": "small", "nodes_per_block": 10}, ["takes no jobs", "submit to prod"]),
         ({"queue": "debug-scalling"}, ["neither a queue of Polaris nor a reservation", "debug-sc"]),
         ({"queue": "R12x"}, ["'R12x'", "R123456"]),
@@ -77,7 +104,7 @@ def test_what_pbs_would_refuse_or_lose_is_refused_with_limit_source_and_remedy(
     ("wanted", "words"),
     [
         ({"scheduler_options": "#PBS -l filesystems=home:grand"}, "'grand'"),
-        ({"queue": "capacity", "max_blocks": 3}, "the documents count the two jobs per user"),
+        ({"queue": "debug", "max_blocks": 2}, "agent-skillset.* no more than 1 job of a user"),
     ],
 )
 def test_where_sources_disagree_there_is_a_warning_and_no_refusal(
@@ -85,6 +112,43 @@ def test_where_sources_disagree_there_is_a_warning_and_no_refusal(
 ) -> None:
     with pytest.warns(PolarisParslWarning, match=words):
         check(**wanted)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (
+            {"queue": "prod", "nodes_per_block": 10, "max_blocks": 11},
+            "small runs no more than 10 jobs of a project at a time",
+        ),
+        ({"queue": "preemptable", "max_blocks": 11}, "no more than 10 jobs of a project"),
+        ({"queue": "capacity", "max_blocks": 2}, "capacity runs no more than 1 job of a user"),
+    ],
+)
+def test_more_blocks_than_run_at_a_time_are_taken_with_a_warning(
+    wanted: dict[str, Any], words: str
+) -> None:
+    with pytest.warns(PolarisParslWarning, match=words):
+        check(**wanted)
+
+
+def test_a_limit_that_only_the_facts_state_gives_a_warning() -> None:
+    known = polaris().queues["preemptable"]
+    other = Dispute("max_queued", {"user": 50}, "a page", known.checked, "it is older")
+    with pytest.warns(
+        PolarisParslWarning, match="20 jobs of a project.*a page has max_queued = 50"
+    ):
+        check_blocks(21, replace(known, disputed=(other,)), known)
+
+
+@pytest.mark.parametrize(("nodes", "warned"), [(476, False), (477, True), (496, True)])
+def test_more_nodes_than_alcf_recommends_are_taken_with_a_warning(nodes: int, warned: bool) -> None:
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        check(queue="prod", nodes_per_block=nodes)
+    assert ["recommends at most 476 to 486" in str(each.message) for each in found] == [
+        True
+    ] * warned
 
 
 @given(
@@ -97,7 +161,9 @@ def test_where_sources_disagree_there_is_a_warning_and_no_refusal(
 def test_the_sandbox_takes_just_what_the_policy_takes(queue: str, nodes: int, minutes: int) -> None:
     walltime = f"{minutes // 60}:{minutes % 60:02d}:00"
     try:
-        check(queue=queue, nodes_per_block=nodes, walltime=walltime)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PolarisParslWarning)
+            check(queue=queue, nodes_per_block=nodes, walltime=walltime)
         ours = True
     except OptionError:
         ours = False

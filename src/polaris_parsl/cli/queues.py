@@ -1,34 +1,45 @@
 """`polaris-parsl queues`: the queues that the policy knows, with their limits."""
 
-from polaris_parsl.facts import Queue, polaris
-from polaris_parsl.policy import clock
+from polaris_parsl.disputes import show
+from polaris_parsl.facts import polaris
+from polaris_parsl.job_size import destinations
+from polaris_parsl.queue_facts import Queue, clock
 
-_ROW = "{:<15} {:>8}  {:<20} {:<9} {}"
+_ROW = "{:<15} {:>8}  {:<20} {:<11} {:<12} {}"
 
 
 def queues() -> None:
-    """Print the queues with their limits, and where these are written."""
-    print(_ROW.format("queue", "nodes", "walltime", "jobs/user", "remarks").rstrip())
-    for queue in polaris().queues.values():
+    """Print the queues with their limits, where these are written, and what sources dispute."""
+    known = polaris().queues.values()
+    print(_ROW.format("queue", "nodes", "walltime", "running", "in queue", "remarks").rstrip())
+    for queue in known:
         print(_row(queue))
-    pages = {(queue.source, queue.checked) for queue in polaris().queues.values()}
-    for source, checked in sorted(pages):
-        print(f"source: {source}, read {checked}")
-    for queue in polaris().queues.values():
-        if queue.doubt:
-            print(f"in doubt, {queue.name}: {queue.doubt}")
+    for citation in sorted({queue.citation for queue in known}):
+        print(f"source: {citation.strip('[]')}")
+    for queue in known:
+        for dispute in queue.disputed:
+            used = show(getattr(queue, dispute.fact)) or "none"
+            print(f"disputed: {queue.name}, {dispute.fact} = {used}: {dispute}")
 
 
 def _row(queue: Queue) -> str:
-    remarks = ""
-    if queue.routes_to:
-        remarks = f"routes to {', '.join(queue.routes_to)}"
-    elif queue.only_by_routing:
-        remarks = "reached by routing only"
     return _ROW.format(
         queue.name,
         f"{queue.nodes_min}-{queue.nodes_max}",
         f"{clock(queue.walltime_min_minutes)} to {clock(queue.walltime_max_minutes)}",
-        queue.jobs_per_user_max or "",
-        remarks,
+        show(queue.max_run),
+        show(queue.jobs_held),
+        "; ".join(_remarks(queue)),
     ).rstrip()
+
+
+def _remarks(queue: Queue) -> list[str]:
+    remarks = {
+        f"routes to {', '.join(each.name for each in destinations(queue))}": bool(queue.routes_to),
+        "reached by routing only": queue.only_by_routing,
+        "for projects with a negative balance": queue.negative_balance,
+        "jobs may be killed for others": queue.preemptible,
+        "open on request only": queue.by_request,
+        f"{queue.nodes_in_use_max} nodes for all jobs": queue.nodes_in_use_max is not None,
+    }
+    return [text for text, applies in remarks.items() if applies]

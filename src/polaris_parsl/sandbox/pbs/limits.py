@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from polaris_parsl.facts import Queue, polaris
+from polaris_parsl.facts import polaris
+from polaris_parsl.queue_facts import Jobs, Queue
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.refusal import (
     HOOK,
@@ -46,12 +47,12 @@ def check_hook(account: str, filesystems: str, walltime: str) -> None:
 
 
 def check_queue(job: Job, queue: Queue, others: Iterable[Job], minimum: int | None) -> None:
-    """Refuse a job that breaks the limits of its queue; a routing queue has none of its own.
+    """Refuse a job that breaks the limits of its queue; a routing queue has none of size.
 
     Args:
         job: to be queued.
         queue: that it asks for.
-        others: all jobs of the user.
+        others: all jobs.
         minimum: of the walltime in seconds, instead of the queue's where it is lower.
 
     Raises:
@@ -59,13 +60,43 @@ def check_queue(job: Job, queue: Queue, others: Iterable[Job], minimum: int | No
     """
     if queue.only_by_routing:
         raise Refusal(NO_ACCESS, "Access to queue is denied")
-    if queue.routes_to:
-        return
-    if not queue.takes(len(job.chunks), job.walltime_seconds, shortest_seconds=minimum):
+    if not queue.routes_to and not queue.takes(
+        len(job.chunks), job.walltime_seconds, shortest_seconds=minimum
+    ):
         raise Refusal(LIMIT_OF_QUEUE, "Job violates queue and/or server resource limits")
     there = [other for other in others if other.queue == queue.name and not other.is_finished]
-    if queue.jobs_per_user_max is not None and len(there) >= queue.jobs_per_user_max:
-        raise Refusal(LIMIT_PER_USER, "would exceed queue generic's per-user limit")
+    waiting = [other for other in there if other.state == "Q"]
+    full = _reached(queue.max_queued, job, there)
+    if full:
+        raise Refusal(LIMIT_PER_USER, f"would exceed queue generic's per-{full} limit")
+    full = _reached(queue.queued_jobs_threshold, job, waiting)
+    if full:
+        problem = f"would exceed queue generic's per-{full} limit of jobs in 'Q' state"
+        raise Refusal(LIMIT_PER_USER, problem)
+
+
+def has_room(job: Job, queue: Queue, others: Iterable[Job]) -> bool:
+    """Whether a job may go on from a routing queue to this one now."""
+    there = [other for other in others if other.queue == queue.name and not other.is_finished]
+    return _reached(queue.max_queued, job, there) is None
+
+
+def why_not_now(job: Job, queue: Queue, others: Iterable[Job]) -> str | None:
+    """The comment of a job that waits because others of its queue run; None where it may run."""
+    running = [other for other in others if other.queue == queue.name and other.state in "RE"]
+    full = _reached(queue.max_run, job, running)
+    if full is None:
+        return None
+    return f"Not Running: {full.title()} has reached queue {queue.name} running job limit."
+
+
+def _reached(limits: Jobs, job: Job, others: Iterable[Job]) -> str | None:
+    """Whose jobs are as many as there may be: the user's, the project's, or nobody's."""
+    counts = {"user": 0, "project": 0}
+    for other in others:
+        counts["user"] += other.owner == job.owner
+        counts["project"] += other.account == job.account
+    return next((scope for scope, most in limits.items() if counts[scope] >= most), None)
 
 
 def destination(job: Job, queue: Queue, minimum: int | None) -> str | None:
@@ -73,9 +104,10 @@ def destination(job: Job, queue: Queue, minimum: int | None) -> str | None:
     if not queue.routes_to:
         return queue.name
     size = len(job.chunks), job.walltime_seconds
+    targets = [polaris().queues[name] for name in queue.routes_to]
     fitting = (
-        name
-        for name in queue.routes_to
-        if polaris().queues[name].takes(*size, shortest_seconds=minimum)
+        target.name
+        for target in targets
+        if not target.negative_balance and target.takes(*size, shortest_seconds=minimum)
     )
     return next(fitting, None)

@@ -7,7 +7,13 @@ from polaris_parsl.facts import polaris
 from polaris_parsl.sandbox.keeper_api import Keeper
 from polaris_parsl.sandbox.nodes import Node
 from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
-from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue
+from polaris_parsl.sandbox.pbs.limits import (
+    check_queue,
+    destination,
+    find_queue,
+    has_room,
+    why_not_now,
+)
 from polaris_parsl.sandbox.pbs.mom import Mom
 from polaris_parsl.sandbox.pbs.placement import place, why_never
 from polaris_parsl.sandbox.pbs.refusal import BAD_STATE, FINISHED, UNKNOWN_JOB, Refusal
@@ -61,9 +67,8 @@ class Server:
         job = make_job(number, argv, script=script, cwd=cwd, environment=environment)
         queue = find_queue(job.queue)
         check_queue(job, queue, self.jobs(), self._minimum)
-        led_to = destination(job, queue, self._minimum)
-        if led_to is not None:  # otherwise it vanishes: accepted, then unknown
-            job.queue = led_to
+        if destination(job, queue, self._minimum):  # otherwise it vanishes: accepted, then unknown
+            self._route(job)
             self._store.save(job)
             self._keeper.later(0, self._schedule)
         return job.id
@@ -106,7 +111,11 @@ class Server:
 
     def _schedule(self) -> None:
         for job in self.jobs():
-            if job.state != "Q":
+            if job.state != "Q" or not self._route(job):
+                continue
+            limit = why_not_now(job, find_queue(job.queue), self.jobs())
+            if limit is not None:
+                self._comment(job, limit)
                 continue
             busy = {host for other in self.jobs() if other.state in "RE" for host in other.hosts}
             free = [name for name in self._nodes if name not in busy]
@@ -117,6 +126,19 @@ class Server:
                 self._comment(job, why_never(job.chunks, len(self._nodes)))
             else:
                 self._comment(job, "Not Running: Not enough free nodes available")
+
+    def _route(self, job: Job) -> bool:
+        """Whether the job is in the queue in which it runs; moves it there as soon as it may."""
+        queue = find_queue(job.queue)
+        name = destination(job, queue, self._minimum)
+        if name is None or (
+            name != queue.name and not has_room(job, find_queue(name), self.jobs())
+        ):
+            return False
+        if name != queue.name:
+            job.queue = name
+            self._save(job)
+        return True
 
     def _comment(self, job: Job, text: str) -> None:
         if job.comment != text:

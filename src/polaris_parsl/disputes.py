@@ -1,0 +1,58 @@
+"""Facts of which another source states another value."""
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A value that is not used, where the table that it belongs to holds the one that is.
+
+    Attributes:
+        fact: key of the fact in its table.
+        other: the value that the other source states.
+        source: the other source.
+        checked: day on which a person read it.
+        why: why this value is not the one that is used.
+    """
+
+    fact: str
+    other: Any
+    source: str
+    checked: datetime.date
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.source} has {self.fact} = {show(self.other)}, not used because {self.why}"
+
+
+def disputes_of(table: Mapping[str, Any]) -> tuple[Dispute, ...]:
+    """The disputes of one table."""
+    return tuple(Dispute(**entry) for entry in table.get("disputed", ()))
+
+
+def all_disputes(data: Any, place: str = "") -> Iterator[tuple[str, Dispute]]:
+    """All disputes in the tables below, each with the name of its table."""
+    if isinstance(data, list):
+        for entry in data:
+            yield from all_disputes(entry, place)
+    elif isinstance(data, Mapping):
+        yield from ((place, dispute) for dispute in disputes_of(data))
+        for name, entry in data.items():
+            if name != "disputed":
+                yield from all_disputes(entry, f"{place}.{name}".removeprefix("."))
+
+
+def show(value: Any) -> str:
+    """A value of a fact as a person writes it.
+
+    Args:
+        value: number, text, list, or jobs by whom they are counted for.
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count}/{scope}" for scope, count in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
