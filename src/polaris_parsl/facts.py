@@ -1,5 +1,6 @@
 """The facts of data/polaris.toml as typed, frozen objects."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -124,6 +125,11 @@ class Facts:
     parsl: ParslReleases
     defaults: Mapping[str, Any]
     disputes: tuple[tuple[str, Dispute], ...]
+
+    def is_closed_or_reserved(self, queue: str) -> bool:
+        """Whether a queue that is not listed may exist: a reservation, or one for invited users."""
+        patterns = [self.reservation_pattern, *self.closed_queue_patterns]
+        return any(re.fullmatch(pattern, queue) for pattern in patterns)
 
     @property
     def login_hostname(self) -> str:

@@ -5,7 +5,6 @@ all: a job for a routing queue that fits none of its destinations is accepted
 and vanishes.
 """
 
-import re
 from collections.abc import Sequence
 
 from polaris_parsl.directives import read_scheduler_options, resources
@@ -76,8 +75,7 @@ def _check_filesystems(options: Options) -> None:
 
 def _check_unlisted(name: str) -> None:
     facts = polaris()
-    patterns = [facts.reservation_pattern, *facts.closed_queue_patterns]
-    if any(re.fullmatch(pattern, name) for pattern in patterns):
+    if facts.is_closed_or_reserved(name):
         return
     open_to_users = [queue.name for queue in facts.queues.values() if not queue.only_by_routing]
     raise OptionError(

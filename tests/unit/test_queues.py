@@ -1,7 +1,16 @@
-import pytest
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import pytest
+import typer
+
+from polaris_parsl.cli import queues as command
 from polaris_parsl.cli.queues import queues
+from polaris_parsl.errors import MissingToolError, PolarisParslError
 from polaris_parsl.facts import polaris
+from polaris_parsl.pbs_queues import as_pbs
 
 
 def test_every_queue_stands_in_the_table_with_its_limits_and_disputes(
@@ -16,3 +25,67 @@ def test_every_queue_stands_in_the_table_with_its_limits_and_disputes(
     assert "debug                1-2  0:05:00 to 1:00:00   1/user      2/user       24" in printed
     assert "disputed: capacity, max_run = 1/user: a live qstat of 2026-09-22 has" in printed
     assert "source: ALCF docs/polaris/running-jobs/index.md, read 2026-11-22" in printed
+
+
+Qstat = Callable[..., None]
+
+
+@pytest.fixture
+def qstat(monkeypatch: pytest.MonkeyPatch) -> Qstat:
+    """Lets qstat answer so, or fail so."""
+
+    def answer(stdout: str = "", code: int = 0, failure: Exception | None = None) -> None:
+        def run(words: Sequence[str], **_: Any) -> subprocess.CompletedProcess[str]:
+            assert list(words) == ["qstat", "-Q", "-f", "-F", "json"]
+            if failure is not None:
+                raise failure
+            return subprocess.CompletedProcess(words, code, stdout, "qstat: no server\n")
+
+        monkeypatch.setattr(command, "run", run)
+
+    return answer
+
+
+def listing(**changes: Any) -> str:
+    found = {name: as_pbs(queue) for name, queue in polaris().queues.items()}
+    return json.dumps({"pbs_server": "pbs", "pbs_version": "1.0", "Queue": {**found, **changes}})
+
+
+def test_refresh_says_that_all_is_equal(qstat: Qstat, capsys: pytest.CaptureFixture[str]) -> None:
+    qstat(listing())
+    queues(refresh=True)
+    assert capsys.readouterr().out == "all 12 queues of the facts are as pbs (PBS 1.0) has them\n"
+
+
+def test_refresh_prints_what_differs_and_leaves_with_its_own_exit_code(
+    qstat: Qstat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    qstat(listing(workq={"queue_type": "Execution"}))
+    with pytest.raises(typer.Exit) as left:
+        queues(refresh=True)
+    assert left.value.exit_code == 9
+    assert capsys.readouterr().out == (
+        "workq, queue: none in the facts, Execution here\n"
+        "1 difference between pbs (PBS 1.0) and the facts; to correct these see docs/queues.md\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        ({"failure": FileNotFoundError()}, MissingToolError, "fix: run this on a login node"),
+        ({"failure": subprocess.TimeoutExpired("qstat", 120)}, PolarisParslError, "within 120 s"),
+        ({"failure": UnicodeDecodeError("utf-8", b"x", 0, 1, "y")}, PolarisParslError, "no text"),
+        ({"code": 255}, PolarisParslError, "failed with exit code 255: qstat: no server"),
+        ({"stdout": "hello"}, PolarisParslError, "no valid JSON"),
+    ],
+    ids=["missing", "slow", "binary", "failing", "garbage"],
+)
+def test_refresh_says_why_it_cannot_compare(
+    qstat: Qstat, answer: dict[str, Any], error: type[PolarisParslError], words: str
+) -> None:
+    qstat(**answer)
+    with pytest.raises(error) as refusal:
+        queues(refresh=True)
+    assert type(refusal.value) is error
+    assert words in str(refusal.value)

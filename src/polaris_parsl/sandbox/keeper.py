@@ -17,7 +17,8 @@ from functools import partial
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.sandbox import kernel, requests
 from polaris_parsl.sandbox.nodes import Node, host_names, node_environment
-from polaris_parsl.sandbox.pbs.commands import COMMANDS, Call
+from polaris_parsl.sandbox.pbs.call import Call
+from polaris_parsl.sandbox.pbs.commands import COMMANDS
 from polaris_parsl.sandbox.pbs.server import Server
 from polaris_parsl.sandbox.processes import descendants
 from polaris_parsl.sandbox.remote import Remote

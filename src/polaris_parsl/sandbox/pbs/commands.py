@@ -3,44 +3,24 @@
 import getopt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from polaris_parsl.facts import polaris
+from polaris_parsl.sandbox.pbs.call import Answer, Call
 from polaris_parsl.sandbox.pbs.job import Job
+from polaris_parsl.sandbox.pbs.pbsnodes import pbsnodes
+from polaris_parsl.sandbox.pbs.queue_status import show_queues, show_server
 from polaris_parsl.sandbox.pbs.refusal import FINISHED, UNKNOWN_QUEUE, USAGE, Refusal
 from polaris_parsl.sandbox.pbs.server import Server
 from polaris_parsl.sandbox.pbs.show import as_json, as_long, as_table, as_wide_table
 from polaris_parsl.sandbox.pbs.submit import read_script, script_operand
 
 _ID = re.compile(r"(\d+)(\..*)?")
-_QSTAT_USAGE = "usage:\n\tqstat [-a] [-f [-F json]] [-u user] [-x] [job_identifier... | queue...]"
+_QSTAT_USAGE = (
+    "usage:\n\tqstat [-a] [-f [-F json]] [-u user] [-x] [job_identifier... | queue...]\n"
+    "\tqstat -Q [-f [-F json]] [queue...]\n\tqstat -B [-f [-F json]]"
+)
 _QSELECT_USAGE = "usage:\n\tqselect [-N name] [-q queue] [-s states] [-u user_list] [-x]"
 _QDEL_USAGE = "usage:\n\tqdel [-W force] [-x] job_identifier..."
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a PBS command; stdin is None until the client has sent it."""
-
-    argv: Sequence[str]
-    cwd: str
-    environment: Mapping[str, str]
-    stdin: str | None = None
-
-
-@dataclass
-class Answer:
-    """What the client prints and returns; wants_stdin asks for the call again, with stdin."""
-
-    exit_code: int = 0
-    stdout: str = ""
-    stderr: str = ""
-    wants_stdin: bool = False
-
-    def refuse(self, command: str, refusal: Refusal) -> None:
-        """Add a refusal; the last one decides the exit code."""
-        self.exit_code = refusal.exit_code
-        self.stderr += f"{command}: {refusal.text}\n"
 
 
 def qsub(server: Server, call: Call) -> Answer:
@@ -85,15 +65,21 @@ def _number(name: str) -> int:
 
 
 def qstat(server: Server, call: Call) -> Answer:
-    """Show jobs; what is found is shown also where other ids are wrong."""
+    """Show jobs, queues or the server; what is found is shown also where other names are wrong."""
     try:
-        pairs, names = getopt.getopt(list(call.argv), "afF:HinsTtu:wx")
+        pairs, names = getopt.getopt(list(call.argv), "aBfF:HinQsTtu:wx")
     except getopt.GetoptError as error:
         return Answer(USAGE, stderr=f"qstat: invalid option -- '{error.opt}'\n{_QSTAT_USAGE}\n")
     options = dict(pairs)
     if options.get("-F", "json") != "json" or ("-F" in options and "-f" not in options):
         return Answer(USAGE, stderr=f"qstat: conflicting options.\n{_QSTAT_USAGE}\n")
     answer = Answer()
+    if "-Q" in options:
+        show_queues(server.jobs(), names, options, answer)
+        return answer
+    if "-B" in options:
+        show_server(server.jobs(), options, answer)
+        return answer
     jobs = _chosen(server, names, options, answer)
     answer.stdout = _writer(options)(jobs)
     return answer
@@ -159,4 +145,10 @@ def _named(server: Server, name: str, history: bool) -> list[Job]:
     return [job]
 
 
-COMMANDS = {"qsub": qsub, "qstat": qstat, "qselect": qselect, "qdel": qdel}
+COMMANDS = {
+    "qsub": qsub,
+    "qstat": qstat,
+    "qselect": qselect,
+    "qdel": qdel,
+    "pbsnodes": pbsnodes,
+}

@@ -32,9 +32,10 @@ class Server:
     def __init__(self, settings: Settings, keeper: Keeper, nodes: Sequence[Node]) -> None:
         self._minimum = settings.min_walltime_seconds
         self._keeper = keeper
-        self._nodes: Mapping[str, Node] = {node.name: node for node in nodes}
+        self.nodes: Mapping[str, Node] = {node.name: node for node in nodes}
+        self._began = time.time()
         self._store = Store(settings.state / "jobs.sqlite3")
-        self._mom = Mom(settings, keeper, self._nodes, self._job_over)
+        self._mom = Mom(settings, keeper, self.nodes, self._job_over)
         for job in self.jobs():
             if not job.is_finished:  # of a sandbox that ended before its jobs did
                 self._to_history(job, 91)
@@ -105,6 +106,14 @@ class Server:
         running = (job for job in self.jobs() if job.state == "R" and node in job.hosts)
         return next(running, None)
 
+    def node_changed(self, node: str) -> float:
+        """When the node became free or busy the last time, in seconds of the clock."""
+        times = [self._began]
+        for job in self.jobs():
+            if node in job.hosts:
+                times += [at for at in (job.stime, job.obittime) if at is not None]
+        return max(times)
+
     def joined(self, job: Job, session: int) -> None:
         """A session on one of the job's nodes belongs to it."""
         self._mom.joined(job.number, session)
@@ -118,12 +127,12 @@ class Server:
                 self._comment(job, limit)
                 continue
             busy = {host for other in self.jobs() if other.state in "RE" for host in other.hosts}
-            free = [name for name in self._nodes if name not in busy]
+            free = [name for name in self.nodes if name not in busy]
             hosts = place(job.chunks, job.place, free)
             if hosts is not None:
                 self._start(job, hosts)
-            elif place(job.chunks, job.place, list(self._nodes)) is None:
-                self._comment(job, why_never(job.chunks, len(self._nodes)))
+            elif place(job.chunks, job.place, list(self.nodes)) is None:
+                self._comment(job, why_never(job.chunks, len(self.nodes)))
             else:
                 self._comment(job, "Not Running: Not enough free nodes available")
 

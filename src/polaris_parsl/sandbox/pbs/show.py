@@ -1,4 +1,4 @@
-"""Writes jobs as qstat prints them: JSON of the release clients, tables, long form."""
+"""Writes what PBS commands print: JSON of the release clients, long form, tables of jobs."""
 
 import json
 import re
@@ -18,25 +18,32 @@ _FOLD_AT = 79
 
 def as_json(jobs: Sequence[Job]) -> str:
     """`qstat -f -F json`: the header always, "Jobs" only where there are any."""
+    return json_document("Jobs", {job.id: job_attributes(job) for job in jobs})
+
+
+def json_document(section: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """What -F json prints: the header always, the section only where there is anything."""
     header: dict[str, Any] = {
         "timestamp": int(time.time()),
         "pbs_version": polaris().pbs_version,
         "pbs_server": polaris().pbs_server,
     }
-    if jobs:
-        header["Jobs"] = {job.id: job_attributes(job) for job in jobs}
+    if entries:
+        header[section] = entries
     return _object(header, 0)
 
 
 def _object(value: Mapping[str, Any], depth: int) -> str:
     indent = "    " * (depth + 1)
     lines = [f"{indent}{_text(name)}:{_value(entry, depth + 1)}" for name, entry in value.items()]
-    return "{\n" + ",\n".join(lines) + "\n" + "    " * depth + "}"
+    return "\n".join(["{", *([",\n".join(lines)] if lines else []), "    " * depth + "}"])
 
 
 def _value(value: Any, depth: int) -> str:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return _object(value, depth)
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
     text = str(value)
     return text if _BARE.fullmatch(text) else _text(text)
 
@@ -85,12 +92,13 @@ def as_wide_table(jobs: Sequence[Job]) -> str:
 
 def as_long(jobs: Sequence[Job]) -> str:
     """`qstat -f`."""
-    return "".join(_long(job) + "\n" for job in jobs)
+    return "".join(long_form(f"Job Id: {job.id}", job_attributes(job)) + "\n" for job in jobs)
 
 
-def _long(job: Job) -> str:
-    lines = [f"Job Id: {job.id}"]
-    for name, value in job_attributes(job).items():
+def long_form(title: str, attributes: Mapping[str, Any]) -> str:
+    """The attributes of a job, queue or server, one on a line."""
+    lines = [title]
+    for name, value in attributes.items():
         if name == "Variable_List":
             pairs = ",".join(f"{key}={entry}" for key, entry in value.items())
             lines.append(_folded(f"{name} = {pairs}"))

@@ -1,0 +1,31 @@
+"""A call of a PBS command, and the answer to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from polaris_parsl.sandbox.pbs.refusal import Refusal
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a PBS command; stdin is None until the client has sent it."""
+
+    argv: Sequence[str]
+    cwd: str
+    environment: Mapping[str, str]
+    stdin: str | None = None
+
+
+@dataclass
+class Answer:
+    """What the client prints and returns; wants_stdin asks for the call again, with stdin."""
+
+    exit_code: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    wants_stdin: bool = False
+
+    def refuse(self, command: str, refusal: Refusal) -> None:
+        """Add a refusal; the last one decides the exit code."""
+        self.exit_code = refusal.exit_code
+        self.stderr += f"{command}: {refusal.text}\n"

@@ -1,0 +1,91 @@
+"""pbsnodes: the pretended nodes as PBS shows them."""
+
+import getopt
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from polaris_parsl.facts import polaris
+from polaris_parsl.sandbox.nodes import Node
+from polaris_parsl.sandbox.pbs.call import Answer, Call
+from polaris_parsl.sandbox.pbs.job import Job
+from polaris_parsl.sandbox.pbs.placement import COUNTED, capacity
+from polaris_parsl.sandbox.pbs.refusal import USAGE, Refusal
+from polaris_parsl.sandbox.pbs.server import Server
+from polaris_parsl.sandbox.pbs.show import json_document
+
+_USAGE = "usage:\n\tpbsnodes -a [-F json]\n\tpbsnodes -l\n\tpbsnodes [-F json] host..."
+_UNKNOWN = "Unknown node "
+
+
+def pbsnodes(server: Server, call: Call) -> Answer:
+    """Show all nodes, those that are named, or those that are down (-l), of which there are none."""
+    try:
+        pairs, names = getopt.getopt(list(call.argv), "aF:l")
+    except getopt.GetoptError as error:
+        return Answer(USAGE, stderr=f"pbsnodes: invalid option -- '{error.opt}'\n{_USAGE}\n")
+    options = dict(pairs)
+    if not (names or options.keys() & {"-a", "-l"}) or options.get("-F", "json") != "json":
+        return Answer(USAGE, stderr=f"{_USAGE}\n")
+    if "-l" in options:
+        return Answer()
+    chosen = list(server.nodes) if "-a" in options else names
+    found = {
+        name: _attributes(server, server.nodes[name]) for name in chosen if name in server.nodes
+    }
+    if "-F" in options:
+        unknown = {name: {name: _UNKNOWN} for name in chosen if name not in found}
+        return Answer(stdout=json_document("nodes", {**found, **unknown}) + "\n")
+    answer = Answer(stdout="".join(_long(name, found[name]) for name in found))
+    for name in chosen:
+        if name not in found:
+            answer.refuse("Node", Refusal(1, f"{name},  Error: {_UNKNOWN}"))
+    return answer
+
+
+def _attributes(server: Server, node: Node) -> dict[str, Any]:
+    facts = polaris()
+    job = server.job_on(node.name)
+    entries = {
+        "Mom": node.fqdn,
+        "ntype": "PBS",
+        "state": "free" if job is None else "job-exclusive",
+        "pcpus": facts.node.threads,
+        "jobs": [] if job is None else [job.id],
+        "resources_available": {
+            "arch": "linux",
+            "host": node.name,
+            "mem": f"{facts.node.pbs_mem_kb}kb",
+            **capacity(),
+            "system": facts.system.lower(),
+            "vnode": node.name,
+        },
+        "resources_assigned": {} if job is None else _assigned(job, node.name),
+        "resv_enable": "True",
+        "sharing": "force_exclhost",
+        "license": "l",
+        "last_state_change_time": int(server.node_changed(node.name)),
+    }
+    return {name: value for name, value in entries.items() if value != []}
+
+
+def _assigned(job: Job, node: str) -> dict[str, int]:
+    taken: Counter[str] = Counter()
+    for host, chunk in zip(job.hosts, job.chunks, strict=False):
+        if host == node:
+            taken.update({name: chunk.amount(name) for name in COUNTED})
+    return dict(taken)
+
+
+def _long(name: str, attributes: Mapping[str, Any]) -> str:
+    lines = [name]
+    for key, value in attributes.items():
+        if isinstance(value, dict):
+            lines += [f"     {key}.{entry} = {amount}" for entry, amount in value.items()]
+        elif isinstance(value, list):
+            lines.append(f"     {key} = {', '.join(f'{job}/0' for job in value)}")
+        else:
+            shown = time.ctime(value) if key.endswith("_time") else value
+            lines.append(f"     {key} = {shown}")
+    return "\n".join(lines) + "\n\n"
