@@ -47,8 +47,8 @@ def check_blocks(blocks: int, queue: Queue, target: Queue) -> None:
     for dispute, limit in others:
         if limit and blocks > limit.jobs:
             warn(
-                f"max_blocks={blocks} may be too many for {queue.name}: {dispute}; "
-                f"by it there are no more than {limit} at a time"
+                f"max_blocks={blocks}, but by {dispute.source} {_place(queue, target)} no more than "
+                f"{limit} at a time; this is not refused because {dispute.why} {queue.citation}"
             )
             return
     if held and blocks > held.jobs:

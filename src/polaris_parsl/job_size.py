@@ -65,22 +65,24 @@ def _what_would_do(
     plural = "1 node runs" if nodes == 1 else f"{nodes} nodes run"
     reasons, remedies = [], []
     if of_size:
-        reasons.append(f"{plural} {_lengths(of_size)} ({_names(of_size)})")
-        remedies.append(f"walltime of {_lengths(of_size)}")
+        reasons.append(f"{plural} {lengths(of_size)} ({_names(of_size)})")
+        remedies.append(f"walltime of {lengths(of_size)}")
     if of_length:
-        reasons.append(f"{walltime} needs {_sizes(of_length)} nodes ({_names(of_length)})")
-        remedies.append(f"nodes_per_block of {_sizes(of_length)}")
+        reasons.append(f"{walltime} needs {sizes(of_length)} nodes ({_names(of_length)})")
+        remedies.append(f"nodes_per_block of {sizes(of_length)}")
     if not of_size and not of_length:
-        reasons.append(f"it takes {_sizes(targets)} nodes for {_lengths(targets)}")
-        remedies.append(f"nodes_per_block of {_sizes(targets)} and walltime of {_lengths(targets)}")
+        reasons.append(f"it takes {sizes(targets)} nodes for {lengths(targets)}")
+        remedies.append(f"nodes_per_block of {sizes(targets)} and walltime of {lengths(targets)}")
     return reasons, remedies
 
 
-def _sizes(queues: Sequence[Queue]) -> str:
+def sizes(queues: Sequence[Queue]) -> str:
+    """The least and the most nodes of a job, as "10-496"."""
     return f"{min(q.nodes_min for q in queues)}-{max(q.nodes_max for q in queues)}"
 
 
-def _lengths(queues: Sequence[Queue]) -> str:
+def lengths(queues: Sequence[Queue]) -> str:
+    """The shortest and the longest walltime, as "0:05:00 to 24:00:00"."""
     shortest = min(queue.walltime_min_minutes for queue in queues)
     return f"{clock(shortest)} to {clock(max(q.walltime_max_minutes for q in queues))}"
 
@@ -104,13 +106,16 @@ def _other_sources(nodes: int, seconds: int, queue: Queue) -> str:
 
     It is refused all the same: a job that fits no destination is lost without a word.
     """
+    names = dict.fromkeys([queue.name, *(target.name for target in destinations(queue))])
+    refusing = [polaris().queues[name] for name in names]
     found = [
-        str(dispute)
-        for each in dict.fromkeys([queue.name, *(q.name for q in destinations(queue))])
-        for dispute in polaris().queues[each].disputed_sizes
-        if polaris().queues[each].according_to(dispute).takes(nodes, seconds)
+        f"; {dispute}"
+        for each in refusing
+        if not each.takes(nodes, seconds)
+        for dispute in each.disputed_sizes
+        if each.according_to(dispute).takes(nodes, seconds)
     ]
-    return "".join(f"; {text}" for text in found)
+    return "".join(found)
 
 
 def _warn_of_size(nodes: int, queue: Queue) -> None:

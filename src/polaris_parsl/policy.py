@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from polaris_parsl.directives import read_scheduler_options, resources
 from polaris_parsl.errors import OptionError, warn
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts import polaris, source
 from polaris_parsl.job_count import check_blocks
-from polaris_parsl.job_size import check_size, destination
+from polaris_parsl.job_size import check_size, destination, lengths, sizes
 from polaris_parsl.options import Options
 
 
@@ -30,12 +30,11 @@ def check_policy(options: Options) -> None:
         _check_unlisted(options.queue)
         return
     if queue.only_by_routing:
-        parents = [
-            name for name, other in polaris().queues.items() if queue.name in other.routes_to
-        ]
+        parents = [each.name for each in polaris().queues.values() if queue.name in each.routes_to]
         raise OptionError(
-            f"queue={queue.name!r} takes no jobs from users",
-            remedy=f"submit to {' or '.join(parents)}, which routes to it",
+            f"queue={queue.name!r} takes no jobs from users, only by routing {queue.citation}",
+            remedy=f"use queue={' or '.join(parents)}, which routes jobs of {sizes([queue])} "
+            f"nodes for {lengths([queue])} to it",
         )
     check_blocks(options.max_blocks, queue, check_size(options, queue))
 
@@ -62,13 +61,15 @@ def _check_filesystems(options: Options) -> None:
     directives = read_scheduler_options("scheduler_options", options.scheduler_options)
     for name in resources(directives)["filesystems"].split(":"):
         if name in facts.doubtful_filesystems:
+            disputes = (each for place, each in facts.disputes if place == "filesystems")
             warn(
-                f"scheduler_options asks for the filesystem {name!r}, which ALCF's pages no longer "
-                f"list; {facts.default_filesystems} is what they have now",
+                f"scheduler_options asks for the filesystem {name!r}, on which sources disagree: "
+                f"{next(each for each in disputes if name in each.other)}",
             )
         elif name not in facts.filesystems:
             raise OptionError(
-                f"scheduler_options asks for the filesystem {name!r}, which {facts.system} lacks",
+                f"scheduler_options asks for the filesystem {name!r}, which {facts.system} lacks "
+                f"[{source('filesystems')}]",
                 remedy=f"use some of {', '.join(facts.filesystems)}, joined by colons",
             )
 
@@ -79,6 +80,6 @@ def _check_unlisted(name: str) -> None:
         return
     open_to_users = [queue.name for queue in facts.queues.values() if not queue.only_by_routing]
     raise OptionError(
-        f"queue={name!r} is neither a queue of {facts.system} nor a reservation",
+        f"queue={name!r} is neither a queue of {facts.system} nor a reservation [{source('pbs')}]",
         remedy=f"use one of {', '.join(open_to_users)}, or a reservation such as R123456",
     )

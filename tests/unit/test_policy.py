@@ -1,4 +1,5 @@
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,14 @@ from polaris_parsl.facts import polaris
 from polaris_parsl.job_count import check_blocks
 from polaris_parsl.options import Options
 from polaris_parsl.policy import check_policy
-from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue
+from polaris_parsl.queue_facts import Queue
+from polaris_parsl.sandbox.pbs.limits import (
+    check_queue,
+    destination,
+    find_queue,
+    has_room,
+    why_not_now,
+)
 from polaris_parsl.sandbox.pbs.refusal import Refusal
 from polaris_parsl.sandbox.pbs.submit import make_job
 
@@ -81,7 +89,10 @@ def test_a_request_within_the_limits_is_taken(wanted: dict[str, Any]) -> None:
             {"queue": "prod", "nodes_per_block": 500, "walltime": "1:00:00"},
             ["needs 10-496 nodes (small, medium, large)", "has nodes_max = 512, not used because"],
         ),
-        ({"queue": "small", "nodes_per_block": 10}, ["takes no jobs", "submit to prod"]),
+        (
+            {"queue": "small", "nodes_per_block": 10},
+            ["takes no jobs", "use queue=prod, which routes jobs of 10-24 nodes for 0:05:00"],
+        ),
         ({"queue": "debug-scalling"}, ["neither a queue of Polaris nor a reservation", "debug-sc"]),
         ({"queue": "R12x"}, ["'R12x'", "R123456"]),
         (
@@ -179,3 +190,48 @@ def test_the_sandbox_takes_just_what_the_policy_takes(queue: str, nodes: int, mi
     except Refusal:
         theirs = False
     assert ours == theirs
+
+
+def jobs_taken(queue: Queue, target: Queue) -> int:
+    """Jobs of one user that the sandbox's qsub takes one after the other while none ends."""
+    script = (
+        f"#PBS -A datascience -q {queue.name} -l filesystems=home:eagle\n"
+        f"#PBS -l walltime=0:05:00 -l select={target.nodes_min}:ngpus=4\n"
+    )
+    jobs = []
+    with suppress(Refusal):
+        while True:
+            job = make_job(1, [], script=script, cwd="/", environment={"HOME": "/"})
+            check_queue(job, queue, jobs, None)
+            name = destination(job, queue, None)
+            assert name == target.name
+            if has_room(job, target, jobs):
+                job.queue = name
+            if job.queue == target.name and why_not_now(job, target, jobs) is None:
+                job.state = "R"
+            jobs.append(job)
+    return len(jobs)
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("debug", "debug"),
+        ("debug-scaling", "debug-scaling"),
+        ("prod", "small"),
+        ("prod", "large"),
+        ("preemptable", "preemptable"),
+        ("demand", "demand"),
+        ("capacity", "capacity"),
+    ],
+)
+def test_the_sandbox_takes_just_as_many_jobs_as_the_policy_allows_blocks(
+    name: str, target: str
+) -> None:
+    queue, runs_in = polaris().queues[name], polaris().queues[target]
+    taken = jobs_taken(queue, runs_in)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PolarisParslWarning)
+        check_blocks(taken, queue, runs_in)
+    with pytest.raises(OptionError, match=rf"no more than {taken} jobs? of a"):
+        check_blocks(taken + 1, queue, runs_in)
