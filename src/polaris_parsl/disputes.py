@@ -25,7 +25,7 @@ class Dispute:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.source} has {self.fact} = {show(self.other)}, not used because {self.why}"
+        return f"{self.fact} = {show(self.other)} in {self.source}; not used because {self.why}"
 
 
 def disputes_of(table: Mapping[str, Any]) -> tuple[Dispute, ...]:

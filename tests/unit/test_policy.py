@@ -72,7 +72,7 @@ def test_a_request_within_the_limits_is_taken(wanted: dict[str, Any]) -> None:
             {"queue": "prod", "nodes_per_block": 10, "walltime": "5:00:00"},
             [
                 "needs 25-496 nodes (medium, large)",
-                "known-issues.md has walltime_max_minutes = 360",
+                "walltime_max_minutes = 360 in ALCF docs/polaris/known",
             ],
         ),
         (
@@ -87,7 +87,7 @@ def test_a_request_within_the_limits_is_taken(wanted: dict[str, Any]) -> None:
         ({"queue": "prod", "nodes_per_block": 2}, ["lose the job", "debug"]),
         (
             {"queue": "prod", "nodes_per_block": 500, "walltime": "1:00:00"},
-            ["needs 10-496 nodes (small, medium, large)", "has nodes_max = 512, not used because"],
+            ["needs 10-496 nodes (small, medium, large)", "nodes_max = 512 in E3SM-Project/mache"],
         ),
         (
             {"queue": "small", "nodes_per_block": 10},
@@ -147,7 +147,7 @@ def test_a_limit_that_only_the_facts_state_gives_a_warning() -> None:
     known = polaris().queues["preemptable"]
     other = Dispute("max_queued", {"user": 50}, "a page", known.checked, "it is older")
     with pytest.warns(
-        PolarisParslWarning, match="20 jobs of a project.*a page has max_queued = 50"
+        PolarisParslWarning, match="20 jobs of a project.*max_queued = 50/user in a page"
     ):
         check_blocks(21, replace(known, disputed=(other,)), known)
 

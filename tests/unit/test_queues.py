@@ -1,6 +1,7 @@
 import json
 import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,9 @@ def test_every_queue_stands_in_the_table_with_its_limits_and_disputes(
         assert f"{queue.nodes_min}-{queue.nodes_max}" in row
         assert printed.count(f"disputed: {queue.name}, ") == len(queue.disputed)
     assert "debug                1-2  0:05:00 to 1:00:00   1/user      2/user       24" in printed
-    assert "disputed: capacity, max_run = 1/user: a live qstat of 2026-09-22 has" in printed
+    assert (
+        "disputed: capacity, max_run = 1/user, but max_run = 1/project in a live qstat" in printed
+    )
     assert "source: ALCF docs/polaris/running-jobs/index.md, read 2026-11-22" in printed
 
 
@@ -89,3 +92,15 @@ def test_refresh_says_why_it_cannot_compare(
         queues(refresh=True)
     assert type(refusal.value) is error
     assert words in str(refusal.value)
+
+
+def test_the_page_on_queues_shows_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "queues.md").read_text()
+    shown = page.partition("$ polaris-parsl queues\n")[2].partition("```")[0].splitlines()
+    queues()
+    printed = capsys.readouterr().out.splitlines()
+    for line in shown:
+        if line != "...":
+            assert any(each.startswith(line.removesuffix(" ...")) for each in printed), line

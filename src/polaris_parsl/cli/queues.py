@@ -38,7 +38,7 @@ def queues(
     for queue in known:
         for dispute in queue.disputed:
             used = show(getattr(queue, dispute.fact)) or "none"
-            print(f"disputed: {queue.name}, {dispute.fact} = {used}: {dispute}")
+            print(f"disputed: {queue.name}, {dispute.fact} = {used}, but {dispute}")
 
 
 def _row(queue: Queue) -> str:
