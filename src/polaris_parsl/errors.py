@@ -65,7 +65,7 @@ class SandboxError(PolarisParslError):
 class AdoptError(PolarisParslError):
     """A file to adopt makes no configuration, or is of no kind that can be read."""
 
-    exit_code = 9
+    exit_code = 13
 
 
 class PolarisParslWarning(UserWarning):
