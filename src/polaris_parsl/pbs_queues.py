@@ -85,16 +85,10 @@ def read_listing(text: str) -> Listing:
 
 def as_pbs(queue: Queue) -> dict[str, Any]:
     """The attributes that PBS would print of a queue such as the facts describe."""
-    sizes: dict[str, Any] = {}
-    if not queue.routes_to:
-        sizes = {
-            "resources_max": _size(queue.nodes_max, queue.walltime_max_minutes),
-            "resources_min": _size(queue.nodes_min, queue.walltime_min_minutes),
-        }
     entries = {
         "queue_type": "Route" if queue.routes_to else "Execution",
         "from_route_only": "True" if queue.only_by_routing else "",
-        **sizes,
+        **({} if queue.routes_to else _sizes(queue)),
         "route_destinations": ",".join(queue.routes_to),
         "max_run": _limits(queue.max_run),
         "enabled": "True",
@@ -138,11 +132,7 @@ def _differences_of(queue: Queue, attributes: Mapping[str, Any]) -> Iterator[Dif
 
 def _unprinted(queue: Queue) -> dict[str, str]:
     """Facts that PBS may keep in another place: in a hook, or in the destinations of a route."""
-    sizes = {
-        "resources_max": _size(queue.nodes_max, queue.walltime_max_minutes),
-        "resources_min": _size(queue.nodes_min, queue.walltime_min_minutes),
-    }
-    known = _comparable(sizes) if queue.routes_to else {}
+    known = _comparable(_sizes(queue)) if queue.routes_to else {}
     if queue.nodes_in_use_max is not None:
         known["max_run_res.nodect"] = f"[o:PBS_ALL={queue.nodes_in_use_max}]"
     if queue.by_request:
@@ -184,6 +174,13 @@ def _spelled(name: str, value: str) -> str:
         hours, _, rest = value.partition(":")
         return f"{int(hours):02d}:{rest}"
     return value
+
+
+def _sizes(queue: Queue) -> dict[str, Any]:
+    return {
+        "resources_max": _size(queue.nodes_max, queue.walltime_max_minutes),
+        "resources_min": _size(queue.nodes_min, queue.walltime_min_minutes),
+    }
 
 
 def _size(nodes: int, minutes: int) -> dict[str, Any]:
