@@ -15,8 +15,8 @@ Mode = Literal["blocks", "inside_job", "sandbox"]
 Strategy = Literal["simple", "htex_auto_scale", "none"]
 Check = Callable[[str, Any], Any]
 
-_WALLTIME = re.compile(r"[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+WALLTIME = re.compile(r"[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 # PBS cuts the path behind -o at a colon, and Parsl writes paths into shell text without quotes.
 _PATH = re.compile(r"/[A-Za-z0-9_./@%+=,-]*")
 # Inside single quotes in a here document, and in a str.format template of Parsl's.
@@ -40,7 +40,7 @@ def account(name: str, value: Any) -> str | None:
 
 def word(name: str, value: Any) -> str:
     """A name as PBS takes it: letters, digits and . _ + -, nothing that a shell would act on."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not NAME.fullmatch(value):
         raise OptionError(
             f"{name}={value!r} is not a name that PBS takes",
             remedy="use letters, digits and . _ + - only, beginning with a letter or a digit",
@@ -50,7 +50,7 @@ def word(name: str, value: Any) -> str:
 
 def walltime(name: str, value: Any) -> str:
     """A length of time as H:MM:SS, longer than nothing."""
-    if not isinstance(value, str) or not _WALLTIME.fullmatch(value):
+    if not isinstance(value, str) or not WALLTIME.fullmatch(value):
         raise OptionError(
             f"{name}={value!r} is not a time of the form H:MM:SS",
             remedy='write hours, minutes and seconds, for instance walltime="1:00:00" for one hour',

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 _PREFIX = "POLARIS_PARSL_"
@@ -18,6 +19,7 @@ class Driver:
 
     Attributes:
         python: absolute path of the interpreter, symbolic links kept (a venv is known by them).
+        parsl: release of Parsl that the interpreter finds.
         folder: working directory.
         module: name/version of the loaded polaris-parsl module, None without one.
         module_tree: directory that holds its modulefile, for `module use`.
@@ -30,6 +32,7 @@ class Driver:
     """
 
     python: Path
+    parsl: str = field(default_factory=lambda: version("parsl"))
     folder: Path = field(default_factory=Path.cwd)
     module: str | None = None
     module_tree: Path | None = None

@@ -11,17 +11,14 @@ from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts import reason_for_default
 from polaris_parsl.resolve import Request
-from polaris_parsl.settings import Setting, Settings, executor_settings, run_settings
+from polaris_parsl.settings import (
+    CLASSES,
+    Setting,
+    Settings,
+    executor_settings,
+    run_settings,
+)
 
-_CLASSES = {
-    "htex": "HighThroughputExecutor",
-    "mpi": "MPIExecutor",
-    "pbspro": "PBSProProvider",
-    "local": "LocalProvider",
-    "mpiexec": "MpiExecLauncher",
-    "gnu_parallel": "GnuParallelLauncher",
-    "simple": "SimpleLauncher",
-}
 _VALUE_WIDTH = 48
 _WIDTH = 100
 _INDENT = " " * 6
@@ -107,16 +104,16 @@ def _executor_rows(request: Request, driver: Driver) -> Iterable[Row]:
     found, problem = _addresses(request)
     settings = executor_settings(request.options, driver, found)
     label = request.options.label
-    executor = f"{label}: {_CLASSES[settings.executor_kind]}"
+    executor = f"{label}: {CLASSES[settings.executor_kind]}"
     yield from _rows(executor, settings.executor, request)
     addresses = settings.addresses
     if problem:
         addresses = Setting(None, addresses.options, f"not known here: {problem}", addresses.source)
     yield from _rows(executor, {"address": addresses}, request)
-    yield from _rows(f"{label}: {_CLASSES[settings.provider_kind]}", settings.provider, request)
-    launcher = f"{label}: {_CLASSES[settings.launcher_kind]}"
+    yield from _rows(f"{label}: {CLASSES[settings.provider_kind]}", settings.provider, request)
+    launcher = f"{label}: {CLASSES[settings.launcher_kind]}"
     option = "launcher" if settings.executor_kind == "htex" else "max_workers_per_block"
-    kind = Setting(_CLASSES[settings.launcher_kind], (option,), "starts the workers of a block")
+    kind = Setting(CLASSES[settings.launcher_kind], (option,), "starts the workers of a block")
     yield from _rows(launcher, {"launcher": kind, **settings.launcher}, request)
 
 

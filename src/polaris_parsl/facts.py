@@ -89,12 +89,24 @@ class ParslReleases:
     """Releases of Parsl: the oldest supported, those that are locked, and all that are tested.
 
     `removed` has for each argument of older configurations the first release without it.
+    knows_finished is the first that knows the state of a finished PBS job.
     """
 
     oldest: str
+    knows_finished: str
     locked: tuple[str, ...]
     tested: tuple[str, ...]
     removed: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class GlobusCompute:
+    """Globus Compute endpoints: tested releases with the Parsl of each, and idle times in heartbeats."""
+
+    tested: Mapping[str, str]
+    heartbeat_seconds: int
+    idle_heartbeats_soft: int
+    idle_heartbeats_hard: int
 
 
 @dataclass(frozen=True)
@@ -123,13 +135,18 @@ class Facts:
     closed_queue_patterns: tuple[str, ...]
     queues: Mapping[str, Queue]
     parsl: ParslReleases
+    globus_compute: GlobusCompute
     defaults: Mapping[str, Any]
     disputes: tuple[tuple[str, Dispute], ...]
 
     def is_closed_or_reserved(self, queue: str) -> bool:
         """Whether a queue that is not listed may exist: a reservation, or one for invited users."""
-        patterns = [self.reservation_pattern, *self.closed_queue_patterns]
-        return any(re.fullmatch(pattern, queue) for pattern in patterns)
+        return any(re.fullmatch(pattern, queue) for pattern in self.unlisted_patterns)
+
+    @property
+    def unlisted_patterns(self) -> tuple[str, ...]:
+        """Patterns of the names of such queues."""
+        return (self.reservation_pattern, *self.closed_queue_patterns)
 
     @property
     def login_hostname(self) -> str:
@@ -176,9 +193,16 @@ def polaris() -> Facts:
         queues={name: read_queue(name, entry) for name, entry in data["queue"].items()},
         parsl=ParslReleases(
             data["parsl"]["oldest"],
+            data["parsl"]["knows_finished"],
             tuple(data["parsl"]["locked"]),
             tuple(data["parsl"]["tested"]),
             data["parsl"]["removed"],
+        ),
+        globus_compute=GlobusCompute(
+            data["globus_compute"]["tested"],
+            data["globus_compute"]["heartbeat_seconds"],
+            data["globus_compute"]["idle_heartbeats_soft"],
+            data["globus_compute"]["idle_heartbeats_hard"],
         ),
         defaults={
             name: value for entry in data["defaults"] for name, value in entry["values"].items()

@@ -36,13 +36,12 @@ def check_blocks(blocks: int, queue: Queue, target: Queue) -> None:
         (dispute, _held(queue.according_to(dispute), target))
         for dispute in queue.disputed_limits_of_jobs
     ]
-    exceeded = [limit for limit in (held, *(o for _, o in others)) if limit and blocks > limit.jobs]
-    if held and len(exceeded) == 1 + len(others):
+    most = most_blocks(queue, target)
+    if most is not None and blocks > most:
         raise OptionError(
             f"max_blocks={blocks}, but {_place(queue, target)} no more than {held} at a time, "
             f"and each block is one {queue.citation}",
-            remedy=f"use max_blocks={max(limit.jobs for limit in exceeded)}, perhaps with more "
-            "nodes_per_block, or another queue",
+            remedy=f"use max_blocks={most}, perhaps with more nodes_per_block, or another queue",
         )
     for dispute, limit in others:
         if limit and blocks > limit.jobs:
@@ -64,6 +63,19 @@ def check_blocks(blocks: int, queue: Queue, target: Queue) -> None:
             f"max_blocks={blocks}, but {target.name} runs no more than {running} at a time, "
             f"and each block is one: the others wait {target.citation}"
         )
+
+
+def most_blocks(queue: Queue, target: Queue) -> int | None:
+    """The most blocks that a queue holds by any source, count; None where one sets no limit.
+
+    Args:
+        queue: that they are submitted to.
+        target: in which they run, where the queue routes; otherwise the same.
+    """
+    sides = [queue, *(queue.according_to(dispute) for dispute in queue.disputed_limits_of_jobs)]
+    limits = [_held(side, target) for side in sides]
+    known = [limit.jobs for limit in limits if limit is not None]
+    return max(known) if len(known) == len(limits) else None
 
 
 def _held(queue: Queue, target: Queue) -> _Limit | None:

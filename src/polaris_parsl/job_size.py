@@ -21,7 +21,7 @@ def destinations(queue: Queue) -> list[Queue]:
 
 def destination(options: Options, queue: Queue) -> Queue | None:
     """The queue in which a block would run; None where there is none."""
-    nodes, seconds = options.nodes_per_block, _seconds(options.walltime)
+    nodes, seconds = options.nodes_per_block, seconds_of(options.walltime)
     return next((each for each in destinations(queue) if each.takes(nodes, seconds)), None)
 
 
@@ -31,7 +31,7 @@ def check_size(options: Options, queue: Queue) -> Queue:
     Raises:
         OptionError: PBS would refuse the block, or accept it and lose it.
     """
-    nodes, seconds = options.nodes_per_block, _seconds(options.walltime)
+    nodes, seconds = options.nodes_per_block, seconds_of(options.walltime)
     target = destination(options, queue)
     if target is not None:
         _warn_of_size(nodes, queue)
@@ -55,7 +55,7 @@ def _what_would_do(
     nodes: int, walltime: str, targets: Sequence[Queue]
 ) -> tuple[list[str], list[str]]:
     """What stands against a job, and what could be asked for instead."""
-    seconds = _seconds(walltime)
+    seconds = seconds_of(walltime)
     of_size = [each for each in targets if each.nodes_min <= nodes <= each.nodes_max]
     of_length = [
         each
@@ -127,6 +127,7 @@ def _warn_of_size(nodes: int, queue: Queue) -> None:
         )
 
 
-def _seconds(walltime: str) -> int:
+def seconds_of(walltime: str) -> int:
+    """The seconds of a walltime, H:MM:SS."""
     hours, minutes, seconds = (int(part) for part in walltime.split(":"))
     return 3600 * hours + 60 * minutes + seconds

@@ -24,11 +24,16 @@ def check_parsl() -> None:
         found = version("parsl")
     except PackageNotFoundError:
         raise BaseEnvironmentError("there is no Parsl in this environment", remedy=remedy) from None
-    if _numbers(found) < _numbers(oldest):
+    if is_older(found, oldest):
         raise BaseEnvironmentError(
             f"Parsl {found} is older than {oldest}, the oldest that polaris_parsl works with",
             remedy=remedy,
         )
+
+
+def is_older(found: str, than: str) -> bool:
+    """Whether a release came before another."""
+    return _numbers(found) < _numbers(than)
 
 
 def _numbers(version: str) -> list[int]:

@@ -20,6 +20,16 @@ from polaris_parsl.worker_init import compose
 from polaris_parsl.workers import accelerator_names, workers_of_node
 
 HTEX = "parsl.executors.high_throughput"
+# Parsl's classes behind the kinds of ExecutorSettings.
+CLASSES = {
+    "htex": "HighThroughputExecutor",
+    "mpi": "MPIExecutor",
+    "pbspro": "PBSProProvider",
+    "local": "LocalProvider",
+    "mpiexec": "MpiExecLauncher",
+    "gnu_parallel": "GnuParallelLauncher",
+    "simple": "SimpleLauncher",
+}
 _NODE_SCRIPTS = Path(__file__).parent / "node"
 _PARSL = "Parsl's documentation"
 
@@ -240,14 +250,19 @@ def _needs_mps(options: Options) -> bool:
     return bool(options.available_accelerators) and options.workers_per_gpu > 1
 
 
+def mps_prefix(options: Options) -> str:
+    """What goes before the command of a pool to have NVIDIA MPS on its node; "" without need."""
+    if not _needs_mps(options):
+        return ""
+    mps = polaris().node.mps
+    script = shlex.quote(str(checks.interpreter(_NODE_SCRIPTS / "with_mps.sh")))
+    return f"sh {script} {mps.pipe_directory} {mps.log_directory} -- "
+
+
 def _launch_command(options: Options, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
     python = shlex.quote(str(checks.interpreter(driver.python)))
-    pool = f"{python} -P -m {HTEX}.process_worker_pool"
-    if _needs_mps(options):
-        mps = polaris().node.mps
-        script = shlex.quote(str(checks.interpreter(_NODE_SCRIPTS / "with_mps.sh")))
-        pool = f"sh {script} {mps.pipe_directory} {mps.log_directory} -- {pool}"
+    pool = f"{mps_prefix(options)}{python} -P -m {HTEX}.process_worker_pool"
     # ssh starts in HOME, where tasks would leave their files.
     command = DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool, 1)
     return f"cd {shlex.quote(str(options.run_dir))} && exec {command}"

@@ -1,7 +1,6 @@
 """The shell text that gives a block the environment of the driver, or stops it."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from shlex import quote
 
 from polaris_parsl.driver import Driver
@@ -127,7 +126,7 @@ def _check_parallel() -> str:
 
 
 def _check_interpreter(driver: Driver) -> str:
-    python, parsl = quote(str(driver.python)), version("parsl")
+    python, parsl = quote(str(driver.python)), driver.parsl
     script = quote('from importlib.metadata import version; print(version("parsl"))')
     missing = _stop(
         f"{driver.python} does not find parsl {parsl} here, as it does for the driver",

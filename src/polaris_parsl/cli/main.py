@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.adopt import adopt
+from polaris_parsl.cli.endpoint import endpoint
 from polaris_parsl.cli.explain import explain
 from polaris_parsl.cli.install import install
 from polaris_parsl.cli.lock import lock
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 
 app.command()(adopt)
+app.command()(endpoint)
 app.command()(explain)
 app.command()(install)
 app.command()(lock)

@@ -1,0 +1,184 @@
+"""The engine of an endpoint, from the settings that Parsl's own objects get."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from shlex import quote
+from typing import Any, Union
+
+from polaris_parsl.driver import Driver
+from polaris_parsl.endpoint.environment import PROGRAM, Environment
+from polaris_parsl.errors import OptionError
+from polaris_parsl.facts import polaris, source
+from polaris_parsl.job_size import seconds_of
+from polaris_parsl.options import Options
+from polaris_parsl.settings import CLASSES, Setting, Settings, executor_settings, mps_prefix
+
+# What is read as YAML: settings, and tables of them.
+Table = Mapping[str, Union[Setting, "Table"]]
+
+_ENGINES = {"htex": "GlobusComputeEngine", "mpi": "GlobusMPIEngine"}
+# The engine sets these whatever it is given: globus-compute-endpoint's own command starts both.
+_ENGINE_SETS = frozenset(["launch_cmd", "interchange_launch_cmd"])
+# Stands where the text of a user of the endpoint goes; no option can hold it.
+_MARK = "\0"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that a user of the endpoint may set.
+
+    Attributes:
+        name: of the variable.
+        default: the value without it.
+        before: text around it, for text only.
+        after: the same.
+    """
+
+    name: str
+    default: Any
+    before: str = ""
+    after: str = ""
+
+
+def configuration(
+    options: Options, driver: Driver, environment: Environment, *, choices: frozenset[str]
+) -> Table:
+    """What the process of an endpoint that runs tasks gets: its engine and its idle times.
+
+    Args:
+        options: the request, for blocks.
+        driver: the process that writes the template, whose module the workers load.
+        environment: where the endpoint and the workers run.
+        choices: options that users of the endpoint may set.
+
+    Raises:
+        OptionError: the engine cannot do what the options ask for.
+    """
+    _refuse_no_blocks(options)
+    return {**_idle(options, choices), "engine": _engine(options, driver, environment, choices)}
+
+
+def _idle(options: Options, choices: frozenset[str]) -> Settings:
+    """Heartbeats after which the process of a user ends, and with it its blocks."""
+    facts = polaris().globus_compute
+    before_blocks_go = ceil(options.max_idletime / facts.heartbeat_seconds) + 1
+    lengths = [seconds_of(options.walltime)]
+    if "walltime" in choices:
+        lengths += [60 * queue.walltime_max_minutes for queue in polaris().queues.values()]
+    return {
+        "idle_heartbeats_soft": Setting(
+            0 if options.min_blocks else max(facts.idle_heartbeats_soft, before_blocks_go),
+            ("min_blocks", "max_idletime"),
+            "heartbeats with nothing to do after which the process of a user ends, and its blocks "
+            "with it: not before max_idletime; 0 for never, where min_blocks shall be kept",
+            source("globus_compute"),
+        ),
+        "idle_heartbeats_hard": Setting(
+            facts.idle_heartbeats_hard + ceil(max(lengths) / facts.heartbeat_seconds),
+            ("walltime",),
+            "heartbeats with nothing done after which it ends although there is work: not before "
+            "a task that takes a whole block is done",
+            source("globus_compute"),
+        ),
+    }
+
+
+def _engine(
+    options: Options, driver: Driver, environment: Environment, choices: frozenset[str]
+) -> Table:
+    in_endpoint = replace(driver, python=environment.python, parsl=environment.parsl)
+    asked = replace(options, worker_init=_MARK) if "worker_init" in choices else options
+    found = executor_settings(asked, in_endpoint, [])
+    kept = {name: each for name, each in found.executor.items() if name not in _ENGINE_SETS}
+    return {
+        "type": Setting(_ENGINES[found.executor_kind]),
+        **kept,
+        **_mps(options),
+        "address": _address(options),
+        "working_dir": Setting(str(options.run_dir), ("run_dir",), "tasks start in it"),
+        "max_retries_on_system_failure": Setting(
+            options.retries, ("retries",), "of tasks that were lost with their node"
+        ),
+        "job_status_kwargs": {
+            "strategy": Setting(options.strategy),
+            "max_idletime": Setting(options.max_idletime),
+        },
+        "provider": {
+            "type": Setting(CLASSES[found.provider_kind]),
+            **_provider(found.provider, options, environment, choices),
+            "launcher": {"type": Setting(CLASSES[found.launcher_kind]), **found.launcher},
+        },
+    }
+
+
+def _provider(
+    provider: Settings, options: Options, environment: Environment, choices: frozenset[str]
+) -> Settings:
+    made = dict(provider)
+    worker_init = _worker_init(provider["worker_init"].value, options, environment)
+    made["worker_init"] = replace(provider["worker_init"], value=worker_init)
+    for name in choices:
+        choice = Choice(name, getattr(options, name))
+        if name == "worker_init":
+            before, _, after = worker_init.partition(_MARK)
+            choice = replace(choice, before=before, after=after)
+        made[name] = replace(made[name], value=choice)
+    return made
+
+
+def _worker_init(text: str, options: Options, environment: Environment) -> str:
+    """Ours, for a run directory that nobody has made, and workers that are found on PATH."""
+    program = quote(str(environment.program))
+    stop = (
+        f"polaris_parsl_stop {quote(f'{PROGRAM} on PATH is not {environment.program}')} "
+        f"{quote('leave the environment to polaris-parsl: worker_init changes PATH')}"
+    )
+    return (
+        f"mkdir -p {quote(str(options.run_dir))}\n\n{text}\n\n"
+        f'[ "$(command -v {PROGRAM})" = {program} ] || {stop}'
+    )
+
+
+def _mps(options: Options) -> Table:
+    """NVIDIA MPS around the pool on each node, by the engine's hook for containers of any kind."""
+    prefix = mps_prefix(options)
+    if not prefix:
+        return {}
+    if "'" in prefix:
+        raise OptionError(
+            f"workers_per_gpu={options.workers_per_gpu} needs a script in a path that the engine "
+            f"would tear apart: {prefix.strip()}",
+            remedy="install polaris-parsl in a path of letters, digits and . _ / @ % + = , - only",
+        )
+    return {
+        "container_type": Setting("custom"),
+        "container_cmd_options": Setting(
+            f"{prefix}{{EXECUTOR_LAUNCH_CMD}}",
+            ("workers_per_gpu",),
+            "NVIDIA MPS runs on every node, around the workers",
+            source("node.mps"),
+        ),
+    }
+
+
+def _address(options: Options) -> Setting | Table:
+    if options.address is not None:
+        return Setting(options.address, ("address",))
+    return {
+        "type": Setting("address_by_interface", (), "of the login node that the endpoint runs on"),
+        "ifname": Setting(
+            options.interface or polaris().interfaces[0],
+            ("interface",),
+            "" if options.interface else "the engine takes one; the best of those that are known",
+            source("network"),
+        ),
+    }
+
+
+def _refuse_no_blocks(options: Options) -> None:
+    if options.strategy == "none" and options.init_blocks == 0:
+        raise OptionError(
+            "strategy='none' with init_blocks=0 would never ask PBS for a block",
+            remedy="leave strategy out, or give init_blocks=",
+        )

@@ -1,0 +1,98 @@
+"""The files of an endpoint, from the options of `polaris_parsl.config`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from polaris_parsl.configuration import plan
+from polaris_parsl.driver import Driver
+from polaris_parsl.endpoint.engine import configuration
+from polaris_parsl.endpoint.environment import PROGRAM, Environment
+from polaris_parsl.endpoint.schema import render_schema
+from polaris_parsl.endpoint.template import render
+from polaris_parsl.errors import OptionError
+from polaris_parsl.facts import polaris
+from polaris_parsl.options import Options
+from polaris_parsl.resolve import Request
+from polaris_parsl.version import VERSION
+
+TEMPLATE = "user_config_template.yaml.j2"
+SCHEMA = "user_config_schema.json"
+
+_WITHOUT_MEANING = {
+    "initialize_logging": "an endpoint writes its own log",
+    "usage_tracking": "only parsl.load reports it",
+}
+
+
+@dataclass(frozen=True)
+class EndpointFiles:
+    """The texts of the two files that say what the users of an endpoint get."""
+
+    template: str
+    schema: str
+
+
+def endpoint_files(
+    user_opts: Mapping[str, Any], environment: Environment, *, choices: Iterable[str] = ()
+) -> EndpointFiles:
+    """The template and the schema of an endpoint on a login node, which asks PBS for blocks.
+
+    The values are those of `polaris_parsl.config`, but that no block is asked for at the start
+    unless somebody says so: an idle endpoint holds no nodes.
+
+    Args:
+        user_opts: as for `polaris_parsl.config`.
+        environment: where the endpoint and its workers run.
+        choices: options that users of the endpoint may set; the values here are their defaults.
+
+    Raises:
+        OptionError: as `polaris_parsl.config` would; or an endpoint cannot do what is asked for.
+    """
+    _refuse_without_meaning(user_opts)
+    driver = Driver.current()
+    options = _one([*plan({**user_opts, "mode": "blocks"}, driver)])
+    chosen = frozenset(choices)
+    schema = render_schema(options, chosen)
+    table = configuration(options, driver, environment, choices=chosen)
+    return EndpointFiles(render(table, head=_head(environment)), schema)
+
+
+def _refuse_without_meaning(user_opts: Mapping[str, Any]) -> None:
+    mode = user_opts.get("mode")
+    if mode not in (None, "blocks"):
+        raise OptionError(
+            f"mode={mode!r}, but an endpoint runs on a login node and asks PBS for blocks",
+            remedy="leave mode out",
+        )
+    for name, reason in _WITHOUT_MEANING.items():
+        if user_opts.get(name) is not None:
+            raise OptionError(
+                f"{name}={user_opts[name]!r} has no meaning for an endpoint: {reason}",
+                remedy=f"leave {name} out",
+            )
+
+
+def _one(requests: list[Request]) -> Options:
+    if len(requests) > 1:
+        labels = ", ".join(request.options.label for request in requests)
+        raise OptionError(
+            f"executors asks for {len(requests)} executors ({labels}), and an endpoint has one",
+            remedy="write a template for an endpoint for each, with its options",
+        )
+    (request,) = requests
+    if "init_blocks" in request.layers:
+        return request.options
+    return replace(request.options, init_blocks=request.options.min_blocks)
+
+
+def _head(environment: Environment) -> Iterable[str]:
+    tested = " and ".join(
+        f"{release} with Parsl {parsl}"
+        for release, parsl in polaris().globus_compute.tested.items()
+    )
+    return [
+        f"Made by polaris-parsl {VERSION}; do not edit.",
+        f"For {PROGRAM} {environment.release} with Parsl {environment.parsl}.",
+        f"Tested with {PROGRAM} {tested}.",
+    ]
