@@ -3,6 +3,7 @@ import re
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from polaris_parsl.endpoint.schema import CHOICES, render_schema
 from polaris_parsl.errors import OptionError
@@ -35,6 +36,21 @@ def test_only_queues_that_take_the_fixed_values_can_be_chosen() -> None:
         "debug", "debug-scaling", "preemptable", "demand", "capacity",
     ]  # fmt: skip
     assert queues(schema("queue", nodes_per_block=30, walltime="4:00:00", queue="prod")) == ["prod"]
+
+
+@pytest.mark.parametrize(
+    ("queue", "is_valid"),
+    [
+        ("preemptable", True),
+        ("R123456", True),
+        ("alcf_training_2026", True),
+        ("alcf_training; rm -r ~", False),
+        ("gpu_hack$(id)", False),
+        ("small", False),
+    ],
+)
+def test_a_queue_that_users_name_holds_nothing_for_a_shell(queue: str, is_valid: bool) -> None:
+    assert Draft202012Validator(schema("queue")).is_valid({"queue": queue}) == is_valid
 
 
 def test_a_queue_that_holds_fewer_jobs_than_there_are_blocks_is_no_choice() -> None:

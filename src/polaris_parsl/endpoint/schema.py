@@ -62,7 +62,9 @@ def _property(name: str, options: Options, chosen: list[str]) -> Schema:
             for queue in polaris().queues.values()
             if not queue.only_by_routing and _shapes(queue, options, chosen)
         ]
-        return {"anyOf": [{"enum": listed}, _text("|".join(polaris().unlisted_patterns))]}
+        unlisted = _text("|".join(polaris().unlisted_patterns))
+        # Parsl hands the name to a shell.
+        return {**_text(checks.NAME.pattern), "anyOf": [{"enum": listed}, unlisted]}
     if name == "nodes_per_block":
         least = options.max_workers_per_block or 1
         return {"type": "integer", "minimum": least, "maximum": polaris().node_count}
