@@ -1,7 +1,9 @@
 """Whole workflows: the installed module in Lmod, on the sandbox's nodes."""
 
+import os
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -9,6 +11,26 @@ from typing import Any
 import pytest
 
 Sandboxed = Callable[[str], str]
+_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+
+
+@pytest.fixture
+def in_tier(tmp_path: Path) -> Callable[..., str]:
+    """Runs a command in the sandbox of this source tree, in a tier, with more before its PATH."""
+
+    def run(tier: str, *command: str | Path, path: str = "") -> str:
+        return _output(
+            [sys.executable, "-m", "polaris_parsl", "sandbox", "--", *command],
+            cwd=tmp_path,
+            env={
+                "HOME": str(tmp_path),
+                "PATH": f"{path}{_PATH}",
+                "POLARIS_PARSL_SANDBOX_TIER": tier,
+                **{name: os.environ[name] for name in ("LANG", "USER") if name in os.environ},
+            },
+        )
+
+    return run
 
 
 @pytest.fixture
@@ -25,15 +47,18 @@ def in_sandbox(install: Any, lmod: Path, tmp_path: Path) -> Sandboxed:
         cd {tmp_path}/project
         polaris-parsl sandbox -- {command}
         """
-        done = subprocess.run(
+        return _output(
             ["/bin/bash", "--noprofile", "--norc", "-c", script],
-            env={"HOME": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path), "PATH": _PATH},
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     return run
+
+
+def _output(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -284,7 +284,7 @@ def test_its_configure_takes_the_files(endpoint: Endpoint, tmp_path: Path) -> No
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., list[Any]]:
+def run(tmp_path: Path, in_tier: Callable[..., str]) -> Callable[..., list[Any]]:
     """Starts the engine of a template in the sandbox; returns what its tasks saw."""
     try:
         choose_tier("namespaces")
@@ -294,25 +294,12 @@ def run(tmp_path: Path) -> Callable[..., list[Any]]:
     def run_engine(endpoint: Endpoint, **given: Any) -> list[Any]:
         wanted = {"account": "sandbox", "queue": "preemptable", "walltime": "0:10:00"}
         folder = write(endpoint, tmp_path / "ep", **wanted, run_dir=tmp_path / "runs", **given)
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "polaris_parsl", "sandbox", "--"),
-                *(endpoint.prefix / "bin/python", SCRIPT, "run", folder),
-            ],
-            env={
-                "HOME": str(tmp_path),
-                "PATH": f"{endpoint.prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-                "POLARIS_PARSL_SANDBOX_TIER": "namespaces",
-                **{name: os.environ[name] for name in ("LANG", "USER") if name in os.environ},
-            },
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
+        stdout = in_tier(
+            "namespaces",
+            *(endpoint.prefix / "bin/python", SCRIPT, "run", folder),
+            path=f"{endpoint.prefix}/bin:",
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        (line,) = (line for line in done.stdout.splitlines() if line.startswith("FOUND "))
+        (line,) = (line for line in stdout.splitlines() if line.startswith("FOUND "))
         found: list[Any] = json.loads(line.removeprefix("FOUND "))
         return found
 

@@ -1,11 +1,10 @@
 """Every shape of work and way of running, for real: tasks on the sandbox's nodes."""
 
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,10 @@ import pytest
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts import polaris
 from polaris_parsl.sandbox.tiers import choose_tier
+from polaris_parsl.workers import cpu_numbers
 
 WORKFLOW = Path(__file__).with_name("shapes.py")
-CPUS = {
-    str(each.gpu): {
-        cpu
-        for part in each.cpus.split(",")
-        for cpu in range(int(part.split("-")[0]), int(part.split("-")[1]) + 1)
-    }
-    for each in polaris().node.accelerators
-}
+CPUS = {str(each.gpu): {*cpu_numbers(each.cpus)} for each in polaris().node.accelerators}
 # Submits a workflow as the script of a job of three nodes, and shows what it says.
 IN_A_JOB = f"""
 qsub -A sandbox -q preemptable -l select=3:ncpus=64:ngpus=4 -l walltime=0:10:00 \
@@ -50,28 +43,9 @@ def tier(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def sandboxed(tier: str, tmp_path: Path) -> Callable[..., str]:
+def sandboxed(tier: str, in_tier: Callable[..., str]) -> Callable[..., str]:
     """Runs a command in a sandbox of its own, in tmp_path; returns what it prints."""
-
-    def run(*command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "polaris_parsl", "sandbox", "--", *command],
-            env={
-                "HOME": str(tmp_path),
-                "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-                "POLARIS_PARSL_SANDBOX_TIER": tier,
-                **{name: os.environ[name] for name in ("LANG", "USER") if name in os.environ},
-            },
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
+    return partial(in_tier, tier)
 
 
 @pytest.fixture
