@@ -49,8 +49,9 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
 
 def test_packages_that_are_new_enough_come_from_the_base(conda_install: Any) -> None:
     receipt = json.loads((conda_install.root / "receipt.json").read_text())
-    assert receipt["from_base"]["filelock"]["version"] == "3.20.0"
-    assert receipt["base"]["is_conda"] is True
+    assert receipt["from_base"]["filelock"] == "3.20.0"
+    assert receipt["base"]["distributions"]["filelock"]["leaned_on"] is True
+    assert receipt["base"]["conda"]["packages"] == 0
     installed = {entry["name"]: entry["why"] for entry in receipt["overlay"]}
     assert "filelock" not in installed
     assert installed["typeguard"] == "the base has 2.13.3, which does not do"
@@ -134,10 +135,13 @@ def test_an_unsupported_python_is_refused_with_what_is_supported(
     name: str, version: str, platform: str, plan: Callable[..., Any], tmp_path: Path
 ) -> None:
     answer = {
-        "implementation": name,
-        "version": f"{version}.1",
-        "platform": platform,
+        "interpreter": {
+            "implementation": name,
+            "version": f"{version}.1",
+            "platform": platform,
+        },
         "markers": {"python_version": version},
+        "distributions": {},
     }
     done = plan("--base", program(tmp_path / "python3", f"echo '{json.dumps(answer)}'"))
     assert done.returncode == 3

@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from polaris_parsl.env.base import Base
 from polaris_parsl.env.environments import create
 from polaris_parsl.env.variables import for_offline_pip
@@ -26,12 +29,14 @@ class Delta:
     Attributes:
         install: wheels to install, by name.
         why: for each of them, why.
-        from_base: version of each package that is taken from the base.
+        from_base: version of each locked package that is taken from the base.
+        leans_on: these, and all that they require in the base.
     """
 
     install: tuple[Wheel, ...]
     why: Mapping[str, str]
     from_base: Mapping[str, str]
+    leans_on: frozenset[str]
 
 
 def compute_delta(
@@ -67,14 +72,42 @@ def compute_delta(
             remedy="lock again with `polaris-parsl lock`, or choose another base",
         )
     chosen = sorted(_locked(entry, wheels) for entry in json.loads(done.stdout)["install"])
+    taken = sorted(wheels.keys() - set(chosen))
     return Delta(
         install=tuple(wheels[name] for name in chosen),
         why={name: _why(wheels[name], base) for name in chosen},
-        from_base={
-            name: str(base.distributions[name]["version"])
-            for name in sorted(wheels.keys() - set(chosen))
-        },
+        from_base={name: str(base.distributions[name]["version"]) for name in taken},
+        leans_on=_closure(taken, base) - set(chosen),
     )
+
+
+def _closure(names: Sequence[str], base: Base) -> frozenset[str]:
+    """These distributions of a base and all that they require there, as its markers say."""
+    seen: set[tuple[str, str]] = set()
+    waiting = [(name, "") for name in names]
+    while waiting:
+        name, extra = waiting.pop()
+        if (name, extra) in seen or name not in base.distributions:
+            continue
+        seen.add((name, extra))
+        for text in base.distributions[name].get("requires", ()):
+            needed = _requirement(text)
+            if needed and _applies(needed, {**base.markers, "extra": extra}):
+                target = canonicalize_name(needed.name)
+                waiting += [(target, each) for each in ("", *sorted(needed.extras))]
+    return frozenset(name for name, _ in seen)
+
+
+def _requirement(text: str) -> Requirement | None:
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        # old distributions have some that nothing reads, pip neither
+        return None
+
+
+def _applies(needed: Requirement, environment: Mapping[str, str]) -> bool:
+    return needed.marker is None or needed.marker.evaluate(dict(environment))
 
 
 def _locked(entry: Mapping[str, Mapping[str, object]], wheels: Mapping[str, Wheel]) -> str:

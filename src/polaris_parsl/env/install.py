@@ -7,7 +7,9 @@ from typing import Any
 
 from polaris_parsl.env import gnu_parallel
 from polaris_parsl.env.environments import create, fill
+from polaris_parsl.env.fingerprint import fingerprint
 from polaris_parsl.env.modulefile import NAME, ModuleValues, render_default, render_modulefile
+from polaris_parsl.env.modules import describe
 from polaris_parsl.env.plan import Plan
 from polaris_parsl.env.publish import renamed, write_atomically
 from polaris_parsl.env.receipt import scan, write_receipt
@@ -73,7 +75,7 @@ def build(
         after = unmet(folder / "overlay", plan.base, env=env)
         warnings = refuse_unmet(before, after, locked=plan.locked)
         tree = scan(folder, prefix=plan.request.prefix)
-        write_receipt(folder, _receipt(plan, warnings), tree)
+        write_receipt(folder, _receipt(plan, warnings, env=env), tree)
     with step("publish"), renamed(folder, plan.target):
         return _announce(plan, warnings, scratch=scratch, env=env)
 
@@ -144,14 +146,18 @@ def _module_values(plan: Plan) -> ModuleValues:
     )
 
 
-def _receipt(plan: Plan, warnings: list[str]) -> dict[str, Any]:
+def _receipt(plan: Plan, warnings: list[str], *, env: Mapping[str, str]) -> dict[str, Any]:
     return {
         "version": plan.version,
         "prefix": str(plan.request.prefix),
         "command": list(plan.request.command),
         "locks": dict(plan.locks),
-        "base": plan.base.facts(),
-        "base_module": plan.base_module,
+        "base": fingerprint(
+            plan.base.executable,
+            plan.base.answer,
+            leans_on=plan.delta.leans_on,
+            module=describe(plan.base_module, env),
+        ),
         "wheel": {"name": plan.own.path.name, "sha256": plan.own.sha256},
         "parsl": plan.parsl,
         "overlay": [
@@ -163,7 +169,7 @@ def _receipt(plan: Plan, warnings: list[str]) -> dict[str, Any]:
             }
             for wheel in plan.delta.install
         ],
-        "from_base": {name: dict(plan.base.distributions[name]) for name in plan.delta.from_base},
+        "from_base": dict(plan.delta.from_base),
         "tools": [
             {"name": wheel.name, "version": wheel.version, "sha256": wheel.sha256}
             for wheel in plan.tools

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from polaris_parsl.env.base import Base, choose_base, conda_module, probe
+from polaris_parsl.env.base import Base, choose_base, probe
 from polaris_parsl.env.delta import Delta, compute_delta
 from polaris_parsl.env.gnu_parallel import Parallel, choose_parallel
 from polaris_parsl.env.locks import (
@@ -15,6 +15,7 @@ from polaris_parsl.env.locks import (
     read_conda,
     read_requirements,
 )
+from polaris_parsl.env.modules import conda_module
 from polaris_parsl.env.publish import refuse_unusable
 from polaris_parsl.env.wheels import Wheel, build_own, fetch
 from polaris_parsl.errors import MissingToolError
@@ -113,7 +114,7 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
         locks={name: digest(path) for name, path in locks.items()},
         base=base,
         base_found=base_found,
-        base_module=request.base_module or conda_module(base),
+        base_module=request.base_module or conda_module(base.prefix),
         own=own,
         delta=delta,
         tools=tuple(tools.values()),

@@ -14,7 +14,7 @@ from polaris_parsl.env.locks import digest
 from polaris_parsl.errors import PrefixError
 
 NAME = "receipt.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

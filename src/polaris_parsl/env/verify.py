@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from polaris_parsl.env.base import Base
 from polaris_parsl.env.modulefile import NAME, ModuleValues, render_modulefile
+from polaris_parsl.env.modules import has_lmod, loads
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, PolarisParslError
 from polaris_parsl.process import run
@@ -102,16 +103,12 @@ def check_modulefile(values: ModuleValues, *, scratch: Path, env: Mapping[str, s
     if luac:
         done = run([luac, "-p", path])
         _refuse_modulefile(done.stderr if done.returncode != 0 else "")
-    lmod = env.get("LMOD_CMD")
-    if not lmod or not Path(lmod).is_file():
+    if not has_lmod(env):
         return (
             "Lmod is not on this machine (LMOD_CMD is not set), so the module was not tried; "
             "`module load` needs Lmod, the overlay works without it"
         )
-    modulepath = ":".join(word for word in (str(tree), env.get("MODULEPATH", "")) if word)
-    settings = {"MODULEPATH": modulepath, "LMOD_IGNORE_CACHE": "yes", "LMOD_COLORIZE": "no"}
-    done = run([lmod, "bash", "load", f"{NAME}/{values.version}"], env={**env, **settings})
-    _refuse_modulefile("" if "POLARIS_PARSL_ROOT=" in done.stdout else done.stderr)
+    _refuse_modulefile(loads(f"{NAME}/{values.version}", (tree,), env) or "")
     return None
 
 
