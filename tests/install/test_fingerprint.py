@@ -12,8 +12,9 @@ import pytest
 
 import builder
 from polaris_parsl.env import fingerprint as module
-from polaris_parsl.env.fingerprint import PythonSilentError, ask, fingerprint, leaned_on
+from polaris_parsl.env.fingerprint import ask, fingerprint, leaned_on
 from polaris_parsl.env.modules import describe
+from polaris_parsl.errors import BaseEnvironmentError
 
 PROBE = Path(module.__file__).with_name("base_probe.py")
 
@@ -39,7 +40,7 @@ def base(tmp_path: Path) -> Path:
     """A conda prefix with three distributions, one of which requires another."""
     base = builder.stand_in_base(tmp_path / "mconda3", conda=True)
     site = builder.site_packages(base)
-    builder.add_distribution(site, "Needs.Other", "1.0", "other>=1", "absent; sys_platform == 'x'")
+    builder.add_distribution(site, "Needs-Other", "1.0", "other>=1", "absent; sys_platform == 'x'")
     builder.add_distribution(site, "other", "2.0+local")
     builder.add_distribution(site, "apart", "3.0")
     (site / "paths.pth").write_text(f"{tmp_path}/more\n")
@@ -77,6 +78,7 @@ def test_only_what_the_overlay_leans_on_has_its_files_read(base: Path) -> None:
     known = taken(base, "needs-other", "other")
     assert leaned_on(known) == ["needs-other", "other"]
     assert known["distributions"]["other"]["files"] == 1
+    assert known["distributions"]["needs-other"]["modules"] == ["Needs_Other"]
     assert "files" not in known["distributions"]["apart"]
 
 
@@ -163,7 +165,7 @@ def test_what_a_start_file_prints_does_not_disturb(base: Path) -> None:
 
 @pytest.mark.parametrize("program", ["/bin/true", "/bin/echo", "/does/not/exist"])
 def test_a_program_that_is_no_python_is_said_to_be_silent(program: str) -> None:
-    with pytest.raises(PythonSilentError, match=f"{program} does not answer like a Python"):
+    with pytest.raises(BaseEnvironmentError, match=f"{program} does not answer like a Python"):
         ask(Path(program), names=[], quick=True, env={"PATH": "/usr/bin"})
 
 

@@ -15,6 +15,7 @@ from polaris_parsl.cli.lock import lock
 from polaris_parsl.cli.queues import queues
 from polaris_parsl.cli.sandbox import sandbox
 from polaris_parsl.cli.script import script
+from polaris_parsl.cli.verify import verify
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.version import VERSION
 
@@ -35,6 +36,7 @@ app.command()(lock)
 app.command()(queues)
 app.command()(sandbox)
 app.command()(script)
+app.command()(verify)
 
 
 @app.callback()

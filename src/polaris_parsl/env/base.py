@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from polaris_parsl.env.fingerprint import PythonSilentError, ask
+from polaris_parsl.env.fingerprint import ask
 from polaris_parsl.errors import BaseEnvironmentError
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -90,12 +90,7 @@ def probe(python: Path, *, names: Sequence[str], env: Mapping[str, str]) -> Base
     Raises:
         BaseEnvironmentError: it is no Python, not a supported one, without pip, or a venv.
     """
-    try:
-        answer = ask(python, names=names, quick=False, env=env)
-    except PythonSilentError as error:
-        raise BaseEnvironmentError(
-            f"{python} does not answer like a Python: {error}", remedy=_CHOOSE
-        ) from error
+    answer = ask(python, names=names, quick=False, env=env)
     _refuse_unsupported(python, answer)
     # one name for the same interpreter, however it was called
     named = Path(answer["prefix"], "bin", f"python{answer['markers']['python_version']}")

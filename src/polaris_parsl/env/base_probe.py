@@ -47,6 +47,13 @@ def normalised(name):
     return re.sub("[-_.]+", "-", name).lower()
 
 
+def importable(lines):
+    """Names of the modules and packages at the top of a listing of files."""
+    tops = [re.match("[^/ ]*", line).group() for line in lines]
+    stems = sorted(set(top.partition(".")[0] for top in tops))
+    return [stem for stem in stems if stem.isidentifier()]
+
+
 class Distribution:
     """One `.dist-info` or `.egg-info`; its name tells name and version without a look inside."""
 
@@ -64,7 +71,12 @@ class Distribution:
             self.metadata = os.path.join(place, "PKG-INFO") if os.path.isdir(place) else place
 
     def summary(self):
-        """Digest of its RECORD, or of its metadata where it has no RECORD, as in Debian."""
+        """Digest of its RECORD, or of its metadata where it has no RECORD, as in Debian.
+
+        None where it has no metadata: then it is not installed, as far as pip knows.
+        """
+        if not os.path.isfile(self.metadata):
+            return None
         return digest(self.record) or digest(self.metadata)
 
     def details(self):
@@ -79,8 +91,8 @@ class Distribution:
         text = "".join(sorted(files)).encode("utf-8", "surrogateescape")
         return {
             "requires": self.requires(),
-            "has_metadata": content(self.metadata) is not None,
             "files": len(files),
+            "modules": importable(files),
             "files_sha256": hashlib.sha256(text).hexdigest(),
             "missing": missing,
         }

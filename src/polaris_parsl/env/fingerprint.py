@@ -10,18 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.variables import for_python
-from polaris_parsl.errors import PolarisParslError
+from polaris_parsl.errors import BaseEnvironmentError
 from polaris_parsl.process import run
 
 _PROBE = Path(__file__).with_name("base_probe.py")
 _ANSWER_TIMEOUT_SECONDS = 120
-_COMPARED = ("version", "sha256", "files", "files_sha256")
-
-
-class PythonSilentError(PolarisParslError):
-    """A program does not answer like a Python."""
-
-    exit_code = 3
+_COMPARED = ("version", "sha256", "modules", "files", "files_sha256")
 
 
 def ask(
@@ -36,7 +30,7 @@ def ask(
         env: environment variables.
 
     Raises:
-        PythonSilentError: it does not start, or is no Python.
+        BaseEnvironmentError: it does not start, or is no Python.
     """
     command: list[str | Path] = [python, "-I", _PROBE, *(["--quick"] if quick else []), *names]
     try:
@@ -99,7 +93,8 @@ def _relative(files: Mapping[str, str | None], prefix: str) -> dict[str, str | N
     return {path.removeprefix(start): digest for path, digest in sorted(files.items())}
 
 
-def _silent(python: Path, told: str) -> PythonSilentError:
-    return PythonSilentError(
-        f"{python} does not answer like a Python: {told}", remedy="name another interpreter"
+def _silent(python: Path, told: str) -> BaseEnvironmentError:
+    return BaseEnvironmentError(
+        f"{python} does not answer like a Python: {told}",
+        remedy="choose another base with --base: a conda prefix, or an interpreter",
     )

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env import gnu_parallel
+from polaris_parsl.env.drift import Verdict
 from polaris_parsl.env.environments import create, fill
 from polaris_parsl.env.fingerprint import fingerprint
+from polaris_parsl.env.launcher import render_launcher
 from polaris_parsl.env.modulefile import NAME, ModuleValues, render_default, render_modulefile
 from polaris_parsl.env.modules import describe
 from polaris_parsl.env.plan import Plan
@@ -23,14 +25,6 @@ from polaris_parsl.env.verify import (
 from polaris_parsl.errors import MissingToolError
 from polaris_parsl.facts import polaris
 from polaris_parsl.process import Step
-
-# Finds the install that it lies in, so that it works wherever the tree is moved or copied to.
-_LAUNCHER = """\
-#!/bin/sh
-# made by polaris-parsl {version}, do not edit
-here=$(dirname -- "$(readlink -f -- "$0")")
-exec "$here/../tools/bin/python" -I -m polaris_parsl "$@"
-"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,13 @@ def _write_commands(plan: Plan, folder: Path) -> None:
     commands = folder / "bin"
     commands.mkdir()
     launcher = commands / NAME
-    launcher.write_text(_LAUNCHER.format(version=plan.version), encoding="utf-8")
+    text = render_launcher(
+        version=plan.version,
+        minor=plan.base.minor,
+        base=f"CPython {plan.base.version} of {plan.base.prefix}",
+        broken=Verdict.BROKEN,
+    )
+    launcher.write_text(text, encoding="utf-8", errors="surrogateescape")
     launcher.chmod(0o755)
     if plan.parallel.packages:
         (commands / "parallel").symlink_to("../gnu-parallel/bin/parallel")

@@ -11,10 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.locks import digest
-from polaris_parsl.errors import PrefixError
+from polaris_parsl.errors import PolarisParslError, PrefixError
 
 NAME = "receipt.json"
 FORMAT = 2
+_AGAIN = "remove this install and install again; docs/on-disk.md says how"
+
+
+class ReceiptError(PolarisParslError):
+    """The receipt of an install is missing, damaged, or of another version of polaris-parsl."""
+
+    exit_code = 12
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,74 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
             if str(prefix).encode() in content:
                 bound.append(name)
     return Tree(files, links, tuple(bound))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the receipt of an install says, as far as a later look needs it.
+
+    Attributes:
+        version: of polaris-parsl.
+        prefix: where it was installed.
+        command: arguments of `polaris-parsl` that built it.
+        base: the fingerprint of the base.
+        locked: normalised names of what overlay.lock holds.
+        files: sha256 of each file.
+        links: target of each link.
+    """
+
+    version: str
+    prefix: Path
+    command: tuple[str, ...]
+    base: Mapping[str, Any]
+    locked: frozenset[str]
+    files: Mapping[str, str]
+    links: Mapping[str, str]
+
+    @property
+    def minor(self) -> str:
+        """Version of the base's Python without its last part."""
+        return ".".join(str(self.base["interpreter"]["version"]).split(".")[:2])
+
+
+def read_receipt(root: Path) -> Receipt:
+    """Read the receipt of an install.
+
+    Raises:
+        ReceiptError: it is missing, damaged, or of another version of polaris-parsl.
+    """
+    path = root / NAME
+    try:
+        data = json.loads(path.read_bytes())
+        if data["format"] != FORMAT:
+            raise ReceiptError(
+                f"{path} has format {data['format']}; this polaris-parsl reads format {FORMAT}",
+                remedy="use the polaris-parsl of that install",
+            )
+        return _receipt(data)
+    except OSError as error:
+        raise ReceiptError(f"cannot read {path}: {error.strerror}", remedy=_AGAIN) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ReceiptError(f"{path} is damaged: {told}", remedy=_AGAIN) from error
+
+
+def _receipt(data: Mapping[str, Any]) -> Receipt:
+    base = data["base"]
+    for key in ("executable", "prefix", "interpreter", "start_files", "module", "conda"):
+        _ = base[key]
+    names = {entry["name"] for entry in data["overlay"]} | data["from_base"].keys()
+    for table in (data["files"], data["links"], base["distributions"]):
+        _ = table.items()
+    return Receipt(
+        version=data["version"],
+        prefix=Path(data["prefix"]),
+        command=tuple(data["command"]),
+        base=base,
+        locked=frozenset(names),
+        files=data["files"],
+        links=data["links"],
+    )
 
 
 def write_receipt(folder: Path, contents: Mapping[str, Any], tree: Tree) -> None:
