@@ -51,7 +51,7 @@ def verify(
 
 def _own() -> Path:
     own = Path(sys.prefix).parent
-    if (own / "receipt.json").is_file():
+    if (own / "bin" / "polaris-parsl").is_file():
         return own
     loaded = os.environ.get("POLARIS_PARSL_ROOT")
     if loaded:

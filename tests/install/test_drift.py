@@ -1,0 +1,449 @@
+"""What happens to bases and installs, replayed on a real install, and what `verify` says of it.
+
+The table of docs/drift.md is the list EVENTS below.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import builder
+from polaris_parsl.env.drift import Verdict
+
+DOCUMENT = builder.REPOSITORY / "docs" / "drift.md"
+
+# Modules as ALCF's: the base's names a compiler.
+_CONDA = 'depends_on("gcc-native/14.2")\nfamily("python")\n'
+_BUILT = "__version__ = '3.20.0'\n"
+
+
+@dataclass
+class World:
+    """A base in a module, and an install on it; both are put back after each event."""
+
+    base: Path
+    tree: Path
+    prefix: Path
+    root: Path
+    env: dict[str, str]
+    packages: Path
+
+    def verify(self, *options: str, **more: str) -> Any:
+        """Run the install's own command."""
+        command = self.root / "bin" / "polaris-parsl"
+        return builder.run(command, "verify", *options, env={**self.env, **more})
+
+    def report(self, *options: str, **more: str) -> dict[str, Any]:
+        """What a polaris-parsl of the source tree says, which needs nothing of the install."""
+        command = [sys.executable, "-m", "polaris_parsl", "verify", "--root", self.root, "--json"]
+        done = builder.run(*command, *options, env={**self.env, **more})
+        told: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == told["exit_code"], done.stderr
+        return told
+
+
+@pytest.fixture(scope="module")
+def built(cache: Path, lmod: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The install that all events happen to."""
+    folder = tmp_path_factory.mktemp("drift")
+    base = builder.stand_in_base(folder / "soft" / "2025-09-25" / "mconda3", conda=True)
+    packages = builder.site_packages(base)
+    builder.add_distribution(packages, "filelock", "3.20.0")
+    builder.add_distribution(packages, "numpy", "2.2.6")
+    (base / "conda-meta/python-3.12.11-h1_0_cpython.json").write_text("{}")
+    tree = folder / "modulefiles"
+    for name, text in (("conda/2025-09-25", _CONDA), ("gcc-native/14.2", "")):
+        path = tree / f"{name}.lua"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    prefix = folder / "prefix"
+    more = {"LMOD_CMD": str(lmod.parents[1] / "libexec/lmod"), "MODULEPATH": str(tree)}
+    env = builder.environment(tmp_path_factory.mktemp("home"), cache, **more)
+    options = ["--prefix", prefix, "--base", base, "--base-module", "conda/2025-09-25"]
+    done = builder.run(*builder.install_command(builder.REPOSITORY, *options), env=env)
+    assert done.returncode == 0, done.stderr
+    (root,) = (prefix / "versions").iterdir()
+    return World(base, tree, prefix, root, env, packages)
+
+
+@pytest.fixture
+def world(built: World, tmp_path: Path) -> Iterator[World]:
+    """The install as it was built; what an event does to it is undone afterwards."""
+    root = built.root
+    places = [built.base, built.tree, built.prefix / "modulefiles"]
+    places += [root / "overlay", root / "bin", root / "receipt.json"]
+    for number, place in enumerate(places):
+        copy(place, tmp_path / f"{number}")
+    yield built
+    for number, place in enumerate(places):
+        if place.is_dir():
+            shutil.rmtree(place)
+        copy(tmp_path / f"{number}", place)
+
+
+def copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target)
+
+
+def nothing(_: World) -> None:
+    pass
+
+
+def compiler_gone(world: World) -> None:
+    shutil.rmtree(world.tree / "gcc-native")
+
+
+def module_gone(world: World) -> None:
+    shutil.rmtree(world.tree / "conda")
+
+
+def module_edited(world: World) -> None:
+    with (world.tree / "conda/2025-09-25.lua").open("a") as stream:
+        stream.write('setenv("CUDA_HOME", "/soft/cuda-13")\n')
+
+
+def rebuilt(world: World) -> None:
+    """The same versions again, with other files."""
+    (world.packages / "filelock.py").write_text(f"{_BUILT}rebuilt = True\n")
+    (world.packages / "filelock-3.20.0.dist-info/RECORD").write_text("filelock.py,sha256=x,9\n")
+
+
+def used_package_updated(world: World) -> None:
+    shutil.rmtree(world.packages / "filelock-3.20.0.dist-info")
+    builder.add_distribution(world.packages, "filelock", "3.21.0")
+
+
+def used_package_metadata_gone(world: World) -> None:
+    shutil.rmtree(world.packages / "filelock-3.20.0.dist-info")
+
+
+def used_package_gone(world: World) -> None:
+    used_package_metadata_gone(world)
+    (world.packages / "filelock.py").unlink()
+
+
+def used_package_patched(world: World) -> None:
+    (world.packages / "filelock.py").write_text(f"{_BUILT}patched = True\n")
+
+
+def package_added(world: World) -> None:
+    builder.add_distribution(world.packages, "vllm", "0.20")
+
+
+def package_updated(world: World) -> None:
+    shutil.rmtree(world.packages / "numpy-2.2.6.dist-info")
+    builder.add_distribution(world.packages, "numpy", "2.3.3")
+
+
+def package_rebuilt(world: World) -> None:
+    (world.packages / "numpy-2.2.6.dist-info/RECORD").write_text("numpy.py,sha256=x,9\n")
+
+
+def start_file_added(world: World) -> None:
+    (world.packages / "trace.pth").write_text("import sys\n")
+
+
+def other_minor(world: World) -> None:
+    """A newer base was built into the directory of the old one."""
+    replace_python(world.base, "3.13" if sys.version_info[:2] != (3, 13) else "3.12")
+
+
+def other_minor_under_the_same_name(world: World) -> None:
+    """The old name of the interpreter now starts the new one."""
+    other_minor(world)
+    name = f"python3.{sys.version_info.minor}"
+    (world.base / "bin" / name).symlink_to("python3")
+
+
+def replace_python(base: Path, version: str) -> None:
+    """A prefix with another Python, in the place of one that was there."""
+    place = builder.interpreters().get(version)
+    if place is None:
+        pytest.skip(f"CPython {version} is not on this machine")
+    shutil.rmtree(base)
+    (base / "bin").mkdir(parents=True)
+    (base / "lib").mkdir()
+    shutil.copy(os.path.realpath(place / "bin" / f"python{version}"), base / "bin/python3")
+    (base / "bin/python").symlink_to("python3")
+    for entry in (place / "lib").iterdir():
+        if entry.name.startswith(("libpython", "python")):
+            (base / "lib" / entry.name).symlink_to(entry)
+
+
+def base_gone(world: World) -> None:
+    shutil.rmtree(world.base)
+
+
+def interpreter_damaged(world: World) -> None:
+    """As after a copy that ran out of space."""
+    path = world.base / "bin" / f"python3.{sys.version_info.minor}"
+    os.truncate(path, 1000)
+
+
+def overlay_packages(world: World) -> Path:
+    return next((world.root / "overlay/lib").iterdir()) / "site-packages"
+
+
+def file_changed(world: World) -> None:
+    with (overlay_packages(world) / "parsl/version.py").open("a") as stream:
+        stream.write("# changed\n")
+
+
+def file_gone(world: World) -> None:
+    (overlay_packages(world) / "parsl/version.py").unlink()
+
+
+def package_put_into_the_overlay(world: World) -> None:
+    builder.add_distribution(overlay_packages(world), "extra", "1.0")
+
+
+def modulefile_gone(world: World) -> None:
+    shutil.rmtree(world.prefix / "modulefiles")
+
+
+def receipt_damaged(world: World) -> None:
+    path = world.root / "receipt.json"
+    path.write_text(path.read_text()[:-500])
+
+
+def receipt_gone(world: World) -> None:
+    (world.root / "receipt.json").unlink()
+
+
+INTACT, COSMETIC, RELEVANT, BROKEN = Verdict
+
+
+@dataclass(frozen=True)
+class Event:
+    """A row of the table: what happened, and the verdict of a look of a second and of --files."""
+
+    name: str
+    happen: Callable[[World], None]
+    quick: Verdict
+    thorough: Verdict
+    said: str
+
+
+EVENTS = (
+    Event("nothing", nothing, INTACT, INTACT, ""),
+    Event(
+        "August 2026: the base's modulefile names a compiler module that is gone",
+        compiler_gone, BROKEN, BROKEN, "does not load: .*gcc-native/14.2",
+    ),
+    Event("the base's module is gone", module_gone, BROKEN, BROKEN, "conda/2025-09-25 is gone"),
+    Event(
+        "the base's modulefile sets something else",
+        module_edited, RELEVANT, RELEVANT, "modulefile of conda/2025-09-25 has changed",
+    ),
+    Event("the base's directory is gone", base_gone, BROKEN, BROKEN, "the base is gone"),
+    Event(
+        "the base's Python is there, but does not start",
+        interpreter_damaged, BROKEN, BROKEN, "does not answer like a Python",
+    ),
+    Event(
+        "another minor Python in the base's directory",
+        other_minor, BROKEN, BROKEN, "another Python under the same path: .* and no python3",
+    ),
+    Event(
+        "another minor Python under the old one's name, too",
+        other_minor_under_the_same_name, BROKEN, BROKEN, r"holds cpython 3\.1\d\..*; it was 3",
+    ),
+    Event(
+        "a package that the overlay uses is rebuilt at the same version",
+        rebuilt, RELEVANT, RELEVANT, "filelock .* rebuilt at the same version",
+    ),
+    Event(
+        "a package that the overlay uses is updated",
+        used_package_updated, RELEVANT, RELEVANT, r"filelock .* 3\.20\.0 -> 3\.21\.0",
+    ),
+    Event(
+        "a file of a package that the overlay uses is edited",
+        used_package_patched, INTACT, RELEVANT, "filelock .* changed, added or removed in place",
+    ),
+    Event(
+        "the metadata of a package that the overlay uses is deleted",
+        used_package_metadata_gone, RELEVANT, RELEVANT, "filelock .* its metadata is gone",
+    ),
+    Event(
+        "a package that the overlay uses is deleted",
+        used_package_gone, BROKEN, BROKEN, "cannot import what it needs: .*filelock",
+    ),
+    Event("an unrelated package is added", package_added, COSMETIC, COSMETIC, "vllm 0.20, new"),
+    Event(
+        "an unrelated package is updated",
+        package_updated, COSMETIC, COSMETIC, r"numpy 2\.2\.6 -> 2\.3\.3",
+    ),
+    Event(
+        "an unrelated package is rebuilt at the same version",
+        package_rebuilt, INTACT, COSMETIC, r"numpy 2\.2\.6, rebuilt",
+    ),
+    Event(
+        "a .pth or sitecustomize file appears in the base",
+        start_file_added, RELEVANT, RELEVANT, "trace.pth of the base, .* is new",
+    ),
+    Event(
+        "a file of the install is edited",
+        file_changed, BROKEN, BROKEN, "files of the install, changed: .*parsl/version.py",
+    ),
+    Event(
+        "a file of the install is deleted",
+        file_gone, BROKEN, BROKEN, "files of the install, missing: .*parsl/version.py",
+    ),
+    Event(
+        "a package is installed into the overlay",
+        package_put_into_the_overlay, BROKEN, BROKEN, "not of the install: .*extra",
+    ),
+    Event(
+        "the install's modulefile is deleted",
+        modulefile_gone, BROKEN, BROKEN, "module polaris-parsl/.* does not load",
+    ),
+    Event("the receipt is damaged", receipt_damaged, BROKEN, BROKEN, "receipt.json is damaged"),
+    Event("the receipt is deleted", receipt_gone, BROKEN, BROKEN, "cannot read .*receipt.json"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.happen.__name__)
+def test_each_event_has_its_verdict_with_the_reason_and_a_remedy(
+    event: Event, world: World
+) -> None:
+    event.happen(world)
+    thorough = world.report("--files")
+    assert thorough["verdict"] == event.thorough.word, thorough
+    worst = [
+        each["text"] for each in thorough["findings"] if each["verdict"] == event.thorough.word
+    ]
+    assert bool(worst) == bool(event.said)
+    assert not worst or re.search(event.said, "\n".join(worst))
+    assert bool(thorough["remedy"]) == (event.thorough is not Verdict.INTACT)
+    quick = world.report()
+    assert quick["verdict"] == event.quick.word, quick
+    # the install's own command says so too, even if it can only say that it does not start
+    own = world.verify()
+    assert own.returncode == event.quick, own.stderr
+    assert "Traceback" not in own.stderr
+    assert ("fix:" in own.stdout + own.stderr) == (event.quick is not Verdict.INTACT)
+
+
+def test_the_table_of_the_documentation_is_what_was_replayed() -> None:
+    section = DOCUMENT.read_text().split("## What was replayed")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| (\w+) \| (\w+) \|$", section, re.MULTILINE)
+    replayed = [(each.name, each.quick.word, each.thorough.word) for each in EVENTS]
+    assert rows == replayed
+
+
+def test_a_command_whose_python_is_gone_names_it_and_what_to_do(world: World) -> None:
+    base_gone(world)
+    done = world.verify("--json")
+    assert (done.returncode, done.stdout) == (12, "")
+    assert f"{world.base}/bin/python3" in done.stderr
+    assert "is gone or does not start; it was built on CPython 3." in done.stderr
+    assert f"polaris-parsl verify --root {world.root}" in done.stderr
+
+
+def test_a_command_whose_python_has_another_minor_says_which(world: World) -> None:
+    other_minor_under_the_same_name(world)
+    done = world.verify()
+    assert done.returncode == 12
+    assert re.search(r"is Python 3\.1\d; it was built on CPython 3\.1\d\.", done.stderr)
+
+
+def test_a_changed_tool_is_found_by_a_look_at_every_file_only(world: World) -> None:
+    path = next((world.root / "tools").rglob("typer/main.py"))
+    text = path.read_bytes()
+    path.write_bytes(text + b"\n")
+    try:
+        assert world.report()["verdict"] == "intact"
+        assert world.report("--files")["verdict"] == "broken"
+    finally:
+        path.write_bytes(text)
+    assert world.report("--files")["verdict"] == "intact"
+
+
+def test_the_worst_finding_decides_and_comes_first(world: World) -> None:
+    package_added(world)
+    rebuilt(world)
+    done = world.verify()
+    assert done.returncode == 11
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"relevant: polaris-parsl {world.root.name} in {world.root}"
+    assert [line.split(":")[0].strip() for line in lines[1:3]] == ["relevant", "cosmetic"]
+    assert lines[-1].startswith("  fix: rehearse your workflow (`polaris-parsl sandbox`)")
+    assert f"scripts/install.sh --prefix {world.prefix}" in lines[-1]
+
+
+def test_a_copy_elsewhere_is_intact_but_for_its_module(world: World, tmp_path: Path) -> None:
+    moved = tmp_path / "moved" / world.root.name
+    shutil.copytree(world.root, moved, symlinks=True)
+    done = builder.run(moved / "bin/polaris-parsl", "verify", env=world.env)
+    assert done.returncode == 0, done.stdout
+    assert f"not checked: the module: it is for {world.prefix}, and this is a copy" in done.stdout
+
+
+def test_without_lmod_the_module_is_said_to_be_unchecked(world: World) -> None:
+    compiler_gone(world)
+    done = world.verify(LMOD_CMD="")
+    assert done.returncode == 0
+    assert "not checked: the module: Lmod is not here" in done.stdout
+
+
+def test_the_loaded_module_names_the_install_where_the_command_has_none(world: World) -> None:
+    command = [sys.executable, "-m", "polaris_parsl", "verify"]
+    done = builder.run(*command, env={**world.env, "POLARIS_PARSL_ROOT": str(world.root)})
+    assert done.stdout.startswith(f"intact: polaris-parsl {world.root.name} in {world.root}\n")
+    done = builder.run(*command, env=world.env)
+    assert done.returncode == 6
+    assert "name an install: --root PREFIX/versions/VERSION" in done.stderr
+    done = builder.run(*command, "--root", "/does/not/exist", env=world.env)
+    assert done.returncode == 6
+    assert "/does/not/exist is no directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ("PYTHONPATH", "."),
+        ("PYTHONUSERBASE", f"lib/python3.{sys.version_info.minor}/site-packages"),
+    ],
+)
+def test_packages_of_the_user_that_come_first_are_relevant(
+    variable: str, place: str, world: World, tmp_path: Path
+) -> None:
+    builder.add_distribution(tmp_path / "mine" / place, "typeguard", "2.13.3")
+    builder.add_distribution(tmp_path / "mine" / place, "harmless", "1.0")
+    told = world.report(**{variable: str(tmp_path / "mine")})
+    assert told["verdict"] == "relevant"
+    (finding,) = told["findings"]
+    assert "holds typeguard: " in finding["text"]
+    assert "PYTHON" in told["remedy"]
+    ignored = world.report(PYTHONNOUSERSITE="1", **{variable: str(tmp_path / "mine")})
+    assert ignored["verdict"] == ("relevant" if variable == "PYTHONPATH" else "intact")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"format": 1}, "has format 1; this polaris-parsl reads format 2"),
+        ({"base": None}, "is damaged"),
+        ({"files": []}, "is damaged"),
+        ({"overlay": [{}]}, "is damaged: KeyError: 'name'"),
+    ],
+)
+def test_a_receipt_that_says_too_little_is_named(
+    change: Mapping[str, Any], complaint: str, world: World
+) -> None:
+    path = world.root / "receipt.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    told = world.report()
+    assert (told["verdict"], told["exit_code"]) == ("broken", 12)
+    assert complaint in told["findings"][0]["text"]
