@@ -55,7 +55,10 @@ def main(arguments):
     if arguments == ["--only-print-python"]:
         print(python)
         return
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
+    # polaris-parsl install names what it finds there (env/shadows.py)
+    given = {"POLARIS_BOOTSTRAP_PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    own = {"PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
+    env = {**os.environ, **given, **own}
     os.execve(python, [python, "-m", "polaris_parsl", *arguments], env)
 
 

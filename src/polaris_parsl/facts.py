@@ -85,6 +85,14 @@ class CondaModule:
 
 
 @dataclass(frozen=True)
+class ProtectedPackages:
+    """Packages of the conda modules, by normalised name, that no other build may come before."""
+
+    names: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True)
 class ParslReleases:
     """Releases of Parsl: the oldest supported, those that are locked, and all that are tested.
 
@@ -126,6 +134,7 @@ class Facts:
     home_quota_gb: int
     modulefiles: Path
     conda_modules: tuple[CondaModule, ...]
+    protected: ProtectedPackages
     pbs_server: str
     pbs_version: str
     pbs_history_days: int
@@ -182,6 +191,9 @@ def polaris() -> Facts:
         conda_modules=tuple(
             CondaModule(entry["name"], Path(entry["prefix"]), entry["python"])
             for entry in data["modules"]["conda"]
+        ),
+        protected=ProtectedPackages(
+            frozenset(data["modules"]["protected"]["names"]), data["modules"]["protected"]["why"]
         ),
         pbs_server=data["pbs"]["server"],
         pbs_version=data["pbs"]["printed"]["version"],

@@ -89,7 +89,7 @@ def test_a_base_with_everything_gets_only_our_own_package(
     assert "parsl 20" in done.stdout.split("overlay, from the base")[1]
 
 
-def test_packages_in_the_user_site_or_pythonpath_do_not_count(
+def test_packages_of_the_user_do_not_count_and_are_reported(
     plan: Callable[..., Any], conda_base: Path, tmp_path: Path
 ) -> None:
     minor = f"python3.{sys.version_info.minor}"
@@ -97,10 +97,21 @@ def test_packages_in_the_user_site_or_pythonpath_do_not_count(
     builder.add_distribution(user / "lib" / minor / "site-packages", "tblib", "3.2.2")
     builder.add_distribution(tmp_path / "path", "sortedcontainers", "2.4.0")
     clean = plan("--base", conda_base)
+    assert "not taken into account" not in clean.stderr
     shadowed = plan(
         "--base", conda_base, PYTHONUSERBASE=str(user), PYTHONPATH=str(tmp_path / "path")
     )
     assert shadowed.stdout == clean.stdout
+    note = f"note: not taken into account: {tmp_path}/path holds sortedcontainers: PYTHONPATH"
+    assert note in shadowed.stderr
+    assert "unset PYTHONPATH" in shadowed.stderr
+    assert "site-packages holds tblib: the user site comes before" in shadowed.stderr
+
+
+def test_a_name_that_needs_no_permission_is_refused(plan: Callable[..., Any]) -> None:
+    done = plan("--allow-shadow", "Mpi4Pi")
+    assert done.returncode == 5
+    assert "--allow-shadow mpi4pi: that package is not protected" in done.stderr
 
 
 def test_the_active_conda_prefix_is_the_default_base(

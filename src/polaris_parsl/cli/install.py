@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from packaging.utils import canonicalize_name
 
 from polaris_parsl.cli.progress import step
 from polaris_parsl.env.install import Installed, build
@@ -39,6 +40,16 @@ def install(
             "[default: found by the prefix of the base]",
         ),
     ] = None,
+    allow_shadow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-shadow",
+            metavar="NAME",
+            help="Let a package of the overlay come before that of the base although it is "
+            "protected, as numpy or mpi4py.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan; write nothing to the prefix.")
     ] = False,
@@ -46,7 +57,10 @@ def install(
     """Install Parsl on top of a base Python, with a module to load it by."""
     env = dict(os.environ)
     chosen = (prefix or Path.home() / "polaris-parsl").expanduser().absolute()
-    request = Request(Path(os.path.normpath(chosen)), base, base_module, tuple(sys.argv[1:]))
+    allowed = tuple(canonicalize_name(name) for name in allow_shadow or ())
+    request = Request(
+        Path(os.path.normpath(chosen)), base, base_module, tuple(sys.argv[1:]), allowed
+    )
     signal.signal(signal.SIGTERM, _stop)
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)
@@ -85,6 +99,7 @@ def _parallel_line(plan: Plan) -> str:
 def _print_plan(plan: Plan) -> None:
     print(f"would install polaris-parsl {plan.version} into {plan.target}")
     print(_base_line(plan))
+    _print_ignored(plan)
     print(f"overlay, installed ({len(plan.delta.install)}):")
     for wheel in plan.delta.install:
         print(f"  {wheel.name} {wheel.version}: {plan.delta.why[wheel.name]}")
@@ -108,7 +123,13 @@ def _print_plan(plan: Plan) -> None:
     print("next: the same command without --dry-run")
 
 
+def _print_ignored(plan: Plan) -> None:
+    for text in plan.ignored:
+        print(f"note: {text}", file=sys.stderr)
+
+
 def _print_installed(plan: Plan, installed: Installed) -> None:
+    _print_ignored(plan)
     for warning in installed.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     added = ", ".join(f"{wheel.name} {wheel.version}" for wheel in plan.delta.install)

@@ -54,6 +54,11 @@ def importable(lines):
     return [stem for stem in stems if stem.isidentifier()]
 
 
+def starts_import(name):
+    """Whether a module or package cannot be imported at all without this file."""
+    return re.match(r"[^/]+\.(py|so)$|[^/]+/__init__\.py$", name) is not None
+
+
 class Distribution:
     """One `.dist-info` or `.egg-info`; its name tells name and version without a look inside."""
 
@@ -94,7 +99,7 @@ class Distribution:
             "files": len(files),
             "modules": importable(files),
             "files_sha256": hashlib.sha256(text).hexdigest(),
-            "missing": missing,
+            "missing": [name for name in missing if starts_import(name)],
         }
 
     def listed(self):

@@ -7,7 +7,7 @@ a version that the others do not accept.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from polaris_parsl.env.base import Base
 from polaris_parsl.env.environments import create
 from polaris_parsl.env.variables import for_offline_pip
 from polaris_parsl.env.wheels import Wheel
-from polaris_parsl.errors import LockError
+from polaris_parsl.errors import LockError, OptionError
+from polaris_parsl.facts import polaris
 from polaris_parsl.process import run
 
 
@@ -44,6 +45,7 @@ def compute_delta(
     wheels: Mapping[str, Wheel],
     base: Base,
     *,
+    allowed: Collection[str] = (),
     scratch: Path,
     env: Mapping[str, str],
 ) -> Delta:
@@ -52,30 +54,37 @@ def compute_delta(
     Args:
         requirements: the `overlay` list of environment.yml.
         wheels: the locked wheels, all in one directory.
-        base: the base; its distributions must tell of all locked names.
+        base: the base; it must have been asked about all locked names.
+        allowed: protected packages that may come before those of the base.
         scratch: temporary directory.
         env: environment variables.
 
     Raises:
-        LockError: pip finds no solution, or chooses something that is not locked.
+        LockError: pip finds no solution, chooses something that is not locked, or what it
+            chooses would come before a protected package of the base.
     """
+    broken = {name: why for name in wheels if (why := _damage(name, base))}
     empty = scratch / "empty"
     create(empty, base.executable, sees_base=True, env=env)
     folder = next(iter(wheels.values())).path.parent
     command: list[str | Path] = [base.executable, "-m", "pip", "--python", empty / "bin/python"]
     command += ["install", "--dry-run", "--report", "-", "--quiet", "--only-binary", ":all:"]
     command += ["--no-index", "--find-links", folder, *requirements]
+    # pip takes what its metadata says for what is there
+    command += [f"{name}=={wheels[name].version}" for name in sorted(broken)]
     done = run(command, env=for_offline_pip(env), cwd=scratch)
     if done.returncode != 0:
         raise LockError(
             f"the locked packages do not fit the base {base.prefix}:\n    {done.stderr.strip()}",
             remedy="lock again with `polaris-parsl lock`, or choose another base",
         )
-    chosen = sorted(_locked(entry, wheels) for entry in json.loads(done.stdout)["install"])
+    answer = {_locked(entry, wheels) for entry in json.loads(done.stdout)["install"]}
+    chosen = sorted(answer | broken.keys())
+    _refuse_shadowing(chosen, base, allowed)
     taken = sorted(wheels.keys() - set(chosen))
     return Delta(
         install=tuple(wheels[name] for name in chosen),
-        why={name: _why(wheels[name], base) for name in chosen},
+        why={name: broken.get(name) or _why(name, base) for name in chosen},
         from_base={name: str(base.distributions[name]["version"]) for name in taken},
         leans_on=_closure(taken, base) - set(chosen),
     )
@@ -124,8 +133,48 @@ def _locked(entry: Mapping[str, Mapping[str, object]], wheels: Mapping[str, Whee
     )
 
 
-def _why(wheel: Wheel, base: Base) -> str:
-    present = base.distributions.get(wheel.name)
+def _why(name: str, base: Base) -> str:
+    present = base.distributions.get(name)
     if present is None:
         return "the base has none"
     return f"the base has {present['version']}, which does not do"
+
+
+def _damage(name: str, base: Base) -> str:
+    """Why a distribution of the base cannot be used, whatever its version; "" where it can."""
+    present = base.distributions.get(name)
+    if present is None:
+        return ""
+    if present["copies"] > 1:
+        return f"the base has it {present['copies']} times: {present['version']}"
+    if present["sha256"] is None:
+        return f"the base has {present['version']} without metadata"
+    if present["missing"]:
+        return f"the base has {present['version']} without {', '.join(present['missing'])}"
+    return ""
+
+
+def refuse_unprotected(allowed: Collection[str]) -> None:
+    """Refuse a name that needs no permission, because it is probably misspelt.
+
+    Raises:
+        OptionError: it is not protected.
+    """
+    protected = polaris().protected.names
+    for name in allowed:
+        if name not in protected:
+            raise OptionError(
+                f"--allow-shadow {name}: that package is not protected",
+                remedy=f"leave it out; protected are {', '.join(sorted(protected))}",
+            )
+
+
+def _refuse_shadowing(chosen: Collection[str], base: Base, allowed: Collection[str]) -> None:
+    protected = polaris().protected
+    for name in chosen:
+        if name in protected.names and name in base.distributions and name not in allowed:
+            raise LockError(
+                f"{name} of overlay.lock would come before the base's "
+                f"{base.distributions[name]['version']}, which is protected: {protected.why}",
+                remedy=f"take it out of environment.yml; or, if you mean it, --allow-shadow {name}",
+            )

@@ -160,6 +160,7 @@ def _receipt(plan: Plan, warnings: list[str], *, env: Mapping[str, str]) -> dict
         ),
         "wheel": {"name": plan.own.path.name, "sha256": plan.own.sha256},
         "parsl": plan.parsl,
+        "allowed_shadows": sorted(plan.request.allow_shadow),
         "overlay": [
             {
                 "name": wheel.name,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polaris_parsl.env.base import Base, choose_base, probe
-from polaris_parsl.env.delta import Delta, compute_delta
+from polaris_parsl.env.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.gnu_parallel import Parallel, choose_parallel
 from polaris_parsl.env.locks import (
     LOCKS,
@@ -17,6 +17,7 @@ from polaris_parsl.env.locks import (
 )
 from polaris_parsl.env.modules import conda_module
 from polaris_parsl.env.publish import refuse_unusable
+from polaris_parsl.env.shadows import ignored
 from polaris_parsl.env.wheels import Wheel, build_own, fetch
 from polaris_parsl.errors import MissingToolError
 from polaris_parsl.files import checkout, shipped
@@ -32,6 +33,7 @@ class Request:
     base: Path | None
     base_module: str | None
     command: tuple[str, ...]
+    allow_shadow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Plan:
     base_module: str | None
     own: Wheel
     delta: Delta
+    ignored: tuple[str, ...]
     tools: tuple[Wheel, ...]
     parallel: Parallel
 
@@ -87,10 +90,12 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
     Raises:
         BaseEnvironmentError: the base cannot be used.
         LockError: a wheel is not the one that a lock names, or the locks do not fit the base.
+        OptionError: a name that --allow-shadow gives is not protected.
         MissingToolError: there is no source tree to build from.
         PrefixError: the prefix cannot be written, or has this version.
     """
     refuse_unusable(request.prefix, VERSION)
+    refuse_unprotected(request.allow_shadow)
     locks = {name: shipped(name) for name in LOCKS}
     names = sorted(read_requirements(locks["overlay.lock"]))
     with step("look at the base"):
@@ -103,7 +108,9 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
         wheels = fetch(locks["overlay.lock"], base, cache=cache, scratch=scratch, env=env)
     with step("compare them with the base"):
         requirements = overlay_requirements(shipped("environment.yml"))
-        delta = compute_delta(requirements, wheels, base, scratch=scratch, env=env)
+        delta = compute_delta(
+            requirements, wheels, base, allowed=request.allow_shadow, scratch=scratch, env=env
+        )
     with step("fetch the wheels of the tools"):
         tools = fetch(locks["tools.lock"], base, cache=cache, scratch=scratch, env=env)
     with step("look for GNU Parallel"):
@@ -117,6 +124,7 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
         base_module=request.base_module or conda_module(base.prefix),
         own=own,
         delta=delta,
+        ignored=ignored(names, minor=base.minor, env=env),
         tools=tuple(tools.values()),
         parallel=parallel,
     )

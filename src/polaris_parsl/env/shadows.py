@@ -4,11 +4,14 @@ An install never takes them into account; a job would.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from polaris_parsl.env.drift import Finding, Verdict
+
+# scripts/bootstrap.py sets PYTHONPATH for itself, and keeps the user's here
+_GIVEN = "POLARIS_BOOTSTRAP_PYTHONPATH"
 
 
 def shadows(names: AbstractSet[str], *, minor: str, env: Mapping[str, str]) -> list[Finding]:
@@ -30,8 +33,21 @@ def shadows(names: AbstractSet[str], *, minor: str, env: Mapping[str, str]) -> l
     ]
 
 
+def ignored(names: Collection[str], *, minor: str, env: Mapping[str, str]) -> tuple[str, ...]:
+    """What an install leaves out of account, in words: it never looks where the user's packages are.
+
+    Args:
+        names: normalised names of the locked distributions.
+        minor: version of Python, as 3.12.
+        env: environment variables of the user.
+    """
+    everywhere = {key: value for key, value in env.items() if key != "PYTHONNOUSERSITE"}
+    found = shadows(frozenset(names), minor=minor, env=everywhere)
+    return tuple(f"not taken into account: {each.text}; for jobs: {each.remedy}" for each in found)
+
+
 def _places(minor: str, env: Mapping[str, str]) -> Iterator[tuple[Path, str, str]]:
-    for word in env.get("PYTHONPATH", "").split(":"):
+    for word in env.get(_GIVEN, env.get("PYTHONPATH", "")).split(":"):
         if word:
             yield Path(word), "PYTHONPATH", "`unset PYTHONPATH` before you start Python"
     if not env.get("PYTHONNOUSERSITE"):

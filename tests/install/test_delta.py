@@ -1,0 +1,259 @@
+"""What the overlay adds to a base, whatever state the base is in."""
+
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import builder
+from polaris_parsl.env.base import Base, probe
+from polaris_parsl.env.delta import Delta, compute_delta, refuse_unprotected
+from polaris_parsl.env.environments import create, fill
+from polaris_parsl.env.locks import digest, overlay_requirements, read_requirements
+from polaris_parsl.env.variables import for_offline_pip
+from polaris_parsl.env.wheels import Wheel, fetch
+from polaris_parsl.errors import LockError, OptionError
+from polaris_parsl.facts import polaris
+from polaris_parsl.files import shipped
+
+REQUIREMENTS = overlay_requirements(shipped("environment.yml"))
+LOCKED = {name: pin.version for name, pin in read_requirements(shipped("overlay.lock")).items()}
+
+# As far as they are in overlay.lock, the packages of ALCF's bases: argonne-lcf/conda_install_scripts,
+# alcf_polaris/logs/pip-list-conda-2026-09-17.txt at a87b5c80, with what pins some of them there.
+NEWEST = {
+    "certifi": "2026.7.22",
+    "charset-normalizer": "3.5.1",
+    "dill": "0.4.1",
+    "filelock": "3.32.6",
+    "idna": "3.19",
+    "parsl": "2026.2.23",
+    "psutil": "7.2.2",
+    "pyzmq": "26.1.0",
+    "requests": "2.34.2",
+    "setproctitle": "1.3.7",
+    "sortedcontainers": "2.4.0",
+    "tblib": "1.7.0",
+    "typeguard": "4.6.0",
+    "typing-extensions": "4.16.0",
+    "urllib3": "2.7.0",
+}
+
+
+@pytest.fixture(scope="module")
+def wheels(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Wheel]:
+    """The locked wheels for the Python of the tests."""
+    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
+    scratch = tmp_path_factory.mktemp("scratch")
+    python = probe(Path(sys.base_prefix, "bin/python3"), names=(), env=env)
+    kept = cache / "polaris-parsl" / "wheels"
+    return fetch(shipped("overlay.lock"), python, cache=kept, scratch=scratch, env=env)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A base with pip alone."""
+    return builder.stand_in_base(tmp_path / "base")
+
+
+@pytest.fixture
+def delta(
+    wheels: dict[str, Wheel], base: Path, env: dict[str, str], tmp_path: Path
+) -> Callable[..., Delta]:
+    """Computes the delta of the base as it is."""
+
+    def compute(
+        *requirements: str, allowed: tuple[str, ...] = (), more: Wheel | None = None
+    ) -> Delta:
+        known = {**wheels, more.name: more} if more else wheels
+        wanted = [*REQUIREMENTS, *requirements]
+        scratch = Path(tempfile.mkdtemp(dir=tmp_path))
+        asked = look(base, env, *known)
+        return compute_delta(wanted, known, asked, allowed=allowed, scratch=scratch, env=env)
+
+    return compute
+
+
+def look(base: Path, env: dict[str, str], *names: str) -> Base:
+    return probe(base / "bin/python", names=names or tuple(LOCKED), env=env)
+
+
+def real(base: Path, wheels: dict[str, Wheel], *names: str) -> Path:
+    """Put locked packages into a base as they are; gives its directory of packages."""
+    site = builder.site_packages(base)
+    for name in names:
+        with zipfile.ZipFile(wheels[name].path) as archive:
+            archive.extractall(site)
+    return site
+
+
+def test_a_base_without_any_of_them_gets_all(delta: Callable[..., Delta]) -> None:
+    found = delta()
+    assert {wheel.name for wheel in found.install} == LOCKED.keys()
+    assert set(found.why.values()) == {"the base has none"}
+    assert (found.from_base, found.leans_on) == ({}, frozenset())
+
+
+def test_the_newest_base_of_alcf_gets_parsl_and_keeps_the_rest(
+    delta: Callable[..., Delta], base: Path
+) -> None:
+    for name, version in NEWEST.items():
+        builder.add_distribution(builder.site_packages(base), name, version)
+    found = delta()
+    assert found.why == {"parsl": "the base has 2026.2.23, which does not do"}
+    assert found.from_base == {name: NEWEST[name] for name in sorted(NEWEST) if name != "parsl"}
+
+
+def test_a_base_with_the_locked_parsl_gets_no_second_one(
+    delta: Callable[..., Delta], base: Path, wheels: dict[str, Wheel]
+) -> None:
+    real(base, wheels, *wheels)
+    found = delta()
+    assert found.install == ()
+    assert found.from_base["parsl"] == LOCKED["parsl"]
+
+
+def test_what_packages_of_the_base_require_there_is_leaned_on_too(
+    delta: Callable[..., Delta], base: Path
+) -> None:
+    site = builder.site_packages(base)
+    requires = ("helper>=1", "windows; sys_platform == 'win32'", "optional; extra == 'more'")
+    builder.add_distribution(site, "filelock", "3.20.0", *requires)
+    for name in ("helper", "windows", "optional", "apart"):
+        builder.add_distribution(site, name, "1.0", "far[more]")
+    builder.add_distribution(site, "far", "1.0", "nearer; extra == 'more'")
+    builder.add_distribution(site, "nearer", "1.0")
+    assert delta().leans_on == {"filelock", "helper", "far", "nearer"}
+
+
+def without_files(site: Path) -> None:
+    (site / "typeguard/__init__.py").unlink()
+
+
+def without_metadata(site: Path) -> None:
+    next(site.glob("typeguard-*/METADATA")).unlink()
+
+
+def without_any_metadata(site: Path) -> None:
+    (info,) = site.glob("typeguard-*.dist-info")
+    info.rename(site / "leftover")
+
+
+def twice(site: Path) -> None:
+    builder.add_distribution(site, "typeguard", "2.13.3")
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (without_files, "the base has {} without typeguard/__init__.py"),
+        (without_metadata, "the base has {} without metadata"),
+        (without_any_metadata, "the base has none"),
+        (twice, "the base has it 2 times: 2.13.3, {}"),
+    ],
+)
+def test_a_damaged_package_of_the_base_is_replaced_by_the_locked_one(
+    damage: Callable[[Path], None],
+    why: str,
+    delta: Callable[..., Delta],
+    base: Path,
+    wheels: dict[str, Wheel],
+) -> None:
+    damage(real(base, wheels, "typeguard", "filelock"))
+    found = delta()
+    assert found.why["typeguard"] == why.format(LOCKED["typeguard"])
+    assert "typeguard" not in found.leans_on
+    assert found.from_base == {"filelock": LOCKED["filelock"]}
+
+
+def test_a_damaged_package_of_another_version_is_replaced_with_what_fits_it(
+    delta: Callable[..., Delta], base: Path
+) -> None:
+    site = builder.site_packages(base)
+    builder.add_distribution(site, "requests", "2.28.0", "urllib3<2", "chardet<6")
+    builder.add_distribution(site, "urllib3", "1.26.5")
+    (site / "urllib3.py").unlink()
+    found = delta()
+    assert found.why["urllib3"] == "the base has 1.26.5 without urllib3.py"
+    assert found.why["requests"] == "the base has 2.28.0, which does not do"
+
+
+@pytest.fixture
+def foreign(wheels: dict[str, Wheel]) -> Iterator[Wheel]:
+    """A wheel of mpi4py, as if somebody had locked one, in a directory with the locked ones."""
+    folder = wheels["parsl"].path.parent
+    path = folder / "mpi4py-9.9-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mpi4py.py", "")
+        archive.writestr("mpi4py-9.9.dist-info/METADATA", "Name: mpi4py\nVersion: 9.9\n")
+        archive.writestr("mpi4py-9.9.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("mpi4py-9.9.dist-info/RECORD", "")
+    yield Wheel("mpi4py", "9.9", path, digest(path))
+    # the directory is the cache's, which is given up where a wheel too many lies in it
+    path.unlink()
+
+
+def test_a_protected_package_of_the_base_is_not_shadowed_unless_told(
+    delta: Callable[..., Delta], base: Path, foreign: Wheel
+) -> None:
+    assert "mpi4py" in {wheel.name for wheel in delta("mpi4py>=5", more=foreign).install}
+    builder.add_distribution(builder.site_packages(base), "mpi4py", "4.1.2")
+    with pytest.raises(LockError, match=r"mpi4py .* before the base's 4\.1\.2.*MPI.*") as refusal:
+        delta("mpi4py>=5", more=foreign)
+    assert "--allow-shadow mpi4py" in refusal.value.remedy
+    told = delta("mpi4py>=5", allowed=("mpi4py",), more=foreign)
+    assert told.why["mpi4py"] == "the base has 4.1.2, which does not do"
+    assert delta("mpi4py>=4", more=foreign).from_base["mpi4py"] == "4.1.2"
+
+
+def test_a_name_that_is_not_protected_needs_no_permission() -> None:
+    refuse_unprotected(sorted(polaris().protected.names))
+    with pytest.raises(OptionError, match="--allow-shadow mpi4pi: that package is not protected"):
+        refuse_unprotected(["mpi4pi"])
+
+
+def test_no_locked_package_is_a_protected_one() -> None:
+    assert not LOCKED.keys() & polaris().protected.names
+
+
+def test_pip_and_uv_install_the_same_tree(
+    wheels: dict[str, Wheel], base: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    trees = {}
+    for tool in ("uv", "pip"):
+        folder = tmp_path / tool / "overlay"
+        folder.parent.mkdir()
+        create(folder, base / "bin/python", sees_base=True, env=env)
+        if tool == "pip":
+            with_pip(base, folder, wheels, env)
+        # where pip was first, this adds nothing and compiles as ever
+        fill(folder, [*wheels.values()], env=env)
+        trees[tool] = builder.tree(folder)
+    by_uv, by_pip = trees["uv"], trees["pip"]
+    assert by_uv.keys() == by_pip.keys()
+    assert len(by_uv) > 1000
+    differing = {name for name in by_uv if by_uv[name] != by_pip[name]}
+    # who installed it, and the programs, which name their Python
+    modules = {Path(name).name for name in differing if not name.startswith("bin/")}
+    assert modules == {"INSTALLER", "RECORD"}
+    assert (tmp_path / "pip/overlay/bin/parsl-perf").read_text().startswith(f"#!{tmp_path}")
+
+
+def with_pip(base: Path, folder: Path, wheels: dict[str, Wheel], env: dict[str, str]) -> None:
+    listed = folder.with_name("hashes.txt")
+    listed.write_text("".join(f"{wheel.requirement}\n" for wheel in wheels.values()))
+    command = [base / "bin/python", "-m", "pip", "--python", folder / "bin/python", "install"]
+    command += [
+        "--no-deps",
+        "--require-hashes",
+        "--no-index",
+        "--no-compile",
+        "--requirement",
+        listed,
+    ]
+    command += ["--find-links", wheels["parsl"].path.parent]
+    done = builder.run(*command, env=for_offline_pip(env))
+    assert done.returncode == 0, done.stderr
