@@ -348,6 +348,7 @@ def test_a_command_whose_python_is_gone_names_it_and_what_to_do(world: World) ->
     assert (done.returncode, done.stdout) == (12, "")
     assert f"{world.base}/bin/python3" in done.stderr
     assert "is gone or does not start; it was built on CPython 3." in done.stderr
+    assert done.stderr.count("\n") == 3
     assert f"polaris-parsl verify --root {world.root}" in done.stderr
 
 
@@ -388,6 +389,17 @@ def test_a_copy_elsewhere_is_intact_but_for_its_module(world: World, tmp_path: P
     done = builder.run(moved / "bin/polaris-parsl", "verify", env=world.env)
     assert done.returncode == 0, done.stdout
     assert f"not checked: the module: it is for {world.prefix}, and this is a copy" in done.stdout
+
+
+def test_an_install_is_known_by_every_path_that_leads_to_it(world: World, tmp_path: Path) -> None:
+    (tmp_path / "eagle").symlink_to(world.prefix.parent)
+    root = tmp_path / "eagle" / world.prefix.name / "versions" / world.root.name
+    done = builder.run(root / "bin/polaris-parsl", "verify", "--root", root, env=world.env)
+    assert done.returncode == 0, done.stdout
+    assert "not checked: the module" not in done.stdout
+    compiler_gone(world)
+    done = builder.run(root / "bin/polaris-parsl", "verify", env=world.env)
+    assert done.returncode == 12
 
 
 def test_without_lmod_the_module_is_said_to_be_unchecked(world: World) -> None:

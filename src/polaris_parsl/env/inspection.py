@@ -110,7 +110,7 @@ def inspect_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> 
     unchecked = []
     if not has_lmod(env):
         unchecked.append("the module: Lmod is not here (LMOD_CMD is not set)")
-    elif root.parent != receipt.prefix / "versions":
+    elif not _is_published(root, receipt):
         unchecked.append(f"the module: it is for {receipt.prefix}, and this is a copy")
     else:
         findings += _module(f"{NAME}/{root.name}", receipt.prefix / "modulefiles", env)
@@ -118,6 +118,12 @@ def inspect_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> 
         unchecked.append("files older than the receipt, and the tools: --files reads them all")
     order = sorted(findings, key=lambda each: -each.verdict)
     return Report(root, receipt.version, tuple(order), tuple(unchecked), receipt.command)
+
+
+def _is_published(root: Path, receipt: Receipt) -> bool:
+    """Whether the install lies where it was published, by whatever path it is named."""
+    published = receipt.prefix / "versions" / root.name
+    return published.is_dir() and published.samefile(root)
 
 
 def _files(root: Path, receipt: Receipt, parts: Collection[str] | None) -> Iterator[Finding]:

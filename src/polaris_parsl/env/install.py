@@ -81,7 +81,7 @@ def _write_commands(plan: Plan, folder: Path) -> None:
     text = render_launcher(
         version=plan.version,
         minor=plan.base.minor,
-        base=f"CPython {plan.base.version} of {plan.base.prefix}",
+        base=f"CPython {plan.base.version}",
         broken=Verdict.BROKEN,
     )
     launcher.write_text(text, encoding="utf-8", errors="surrogateescape")

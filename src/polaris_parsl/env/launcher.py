@@ -15,7 +15,7 @@ is=$("$python" -I -S -c 'import sys; print("Python %d.%d" % sys.version_info[:2]
 if [ "$is" != {minor} ]; then
   printf 'error: the Python of this install, %s, is %s; it was built on %s\\n' \\
     "$(readlink -- "$python")" "${{is:-gone or does not start}}" {base} >&2
-  printf '  fix: load another version (`module avail polaris-parsl`), or install again on a ' >&2
+  printf '  fix: load another version (module avail polaris-parsl), or install again on a ' >&2
   printf 'Python that is there;\\n       another polaris-parsl tells more: ' >&2
   printf 'polaris-parsl verify --root %s\\n' "$root" >&2
   exit {broken}

@@ -1,5 +1,6 @@
 """The module that holds a base: which it is, where its modulefile lies, and whether it loads."""
 
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from polaris_parsl.env.locks import digest
 from polaris_parsl.facts import polaris
 from polaris_parsl.process import run
+
+_LOAD_TIMEOUT_SECONDS = 60
 
 # What Lmod remembers of the modules that are loaded; without it a shell is a fresh one.
 _MEMORY = ("_ModuleTable", "__LMOD_", "LOADEDMODULES", "_LMFILES_")
@@ -52,7 +55,11 @@ def loads(name: str, trees: tuple[Path, ...], env: Mapping[str, str]) -> str | N
     known = [*map(str, trees), *fresh.get("MODULEPATH", "").split(":")]
     fresh["MODULEPATH"] = ":".join(dict.fromkeys(word for word in known if word))
     settings = {"LMOD_IGNORE_CACHE": "yes", "LMOD_COLORIZE": "no", "LMOD_TERM_WIDTH": "1000"}
-    done = run([env["LMOD_CMD"], "bash", "load", name], env={**fresh, **settings})
+    command = [env["LMOD_CMD"], "bash", "load", name]
+    try:
+        done = run(command, env={**fresh, **settings}, timeout_seconds=_LOAD_TIMEOUT_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
     # exit codes differ between versions of Lmod; what is to be set does not
     is_loaded = any(
         line.startswith("LOADEDMODULES=") and name in line.partition("=")[2].strip('";').split(":")
