@@ -431,12 +431,15 @@ def test_the_loaded_module_names_the_install_where_the_command_has_none(world: W
 def test_packages_of_the_user_that_come_first_are_relevant(
     variable: str, place: str, world: World, tmp_path: Path
 ) -> None:
+    # the first is the overlay's, before which only PYTHONPATH comes
     builder.add_distribution(tmp_path / "mine" / place, "typeguard", "2.13.3")
+    builder.add_distribution(tmp_path / "mine" / place, "filelock", "1.0")
     builder.add_distribution(tmp_path / "mine" / place, "harmless", "1.0")
     told = world.report(**{variable: str(tmp_path / "mine")})
     assert told["verdict"] == "relevant"
     (finding,) = told["findings"]
-    assert "holds typeguard: " in finding["text"]
+    names = "filelock, typeguard" if variable == "PYTHONPATH" else "filelock"
+    assert f"holds {names}, which come before" in finding["text"]
     assert "PYTHON" in told["remedy"]
     ignored = world.report(PYTHONNOUSERSITE="1", **{variable: str(tmp_path / "mine")})
     assert ignored["verdict"] == ("relevant" if variable == "PYTHONPATH" else "intact")

@@ -99,7 +99,7 @@ def _parallel_line(plan: Plan) -> str:
 def _print_plan(plan: Plan) -> None:
     print(f"would install polaris-parsl {plan.version} into {plan.target}")
     print(_base_line(plan))
-    _print_ignored(plan)
+    _print_shadows(plan)
     print(f"overlay, installed ({len(plan.delta.install)}):")
     for wheel in plan.delta.install:
         print(f"  {wheel.name} {wheel.version}: {plan.delta.why[wheel.name]}")
@@ -123,13 +123,14 @@ def _print_plan(plan: Plan) -> None:
     print("next: the same command without --dry-run")
 
 
-def _print_ignored(plan: Plan) -> None:
-    for text in plan.ignored:
-        print(f"note: {text}", file=sys.stderr)
+def _print_shadows(plan: Plan) -> None:
+    for each in plan.shadows:
+        print(f"note: not taken into account: {each.text}", file=sys.stderr)
+        print(f"  for your jobs: {each.remedy}", file=sys.stderr)
 
 
 def _print_installed(plan: Plan, installed: Installed) -> None:
-    _print_ignored(plan)
+    _print_shadows(plan)
     for warning in installed.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     added = ", ".join(f"{wheel.name} {wheel.version}" for wheel in plan.delta.install)

@@ -54,14 +54,13 @@ class Report:
         if self.command:
             again += f": scripts/install.sh {shlex.join(self.command[1:])}".rstrip()
         usual = {
-            Verdict.INTACT: "",
             Verdict.COSMETIC: "nothing needs to be done; the next install takes a new receipt",
             Verdict.RELEVANT: "rehearse your workflow (`polaris-parsl sandbox`), and " + again,
             Verdict.BROKEN: f"load another version (`module avail {NAME}`), or {again}",
         }
         worst = [each for each in self.findings if each.verdict is self.verdict]
-        own = next((each.remedy for each in worst if each.remedy), "")
-        return own or usual[self.verdict]
+        remedies = dict.fromkeys(each.remedy or usual[each.verdict] for each in worst)
+        return "; ".join(remedies)
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for programs."""
@@ -106,7 +105,8 @@ def inspect_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> 
     # where the base is broken, that says why
     if all(each.verdict < Verdict.BROKEN for each in base):
         findings += _overlay(root, receipt, tries=every_file, env=env)
-    findings += shadows(receipt.locked, minor=receipt.minor, env=env)
+    used = frozenset(leaned_on(receipt.base))
+    findings += shadows(receipt.locked, used, minor=receipt.minor, env=env)
     unchecked = []
     if not has_lmod(env):
         unchecked.append("the module: Lmod is not here (LMOD_CMD is not set)")
@@ -203,7 +203,7 @@ def _what_is_gone(python: Path, prefix: Path, env: Mapping[str, str]) -> str:
 def _overlay(root: Path, receipt: Receipt, *, tries: bool, env: Mapping[str, str]) -> list[Finding]:
     """Let the overlay's Python look for every module of the base that it needs, or import Parsl."""
     entries = receipt.base["distributions"]
-    needed = {name for each in leaned_on(receipt.base) for name in entries[each]["modules"]}
+    needed = {name for each in leaned_on(receipt.base) for name in entries[each].get("modules", ())}
     command = [root / "overlay/bin/python", "-c", _IMPORT if tries else _FIND, *sorted(needed)]
     try:
         done = run(command, env=for_python(env), cwd=Path("/"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from polaris_parsl.env.base import Base, choose_base, probe
 from polaris_parsl.env.delta import Delta, compute_delta, refuse_unprotected
+from polaris_parsl.env.drift import Finding
 from polaris_parsl.env.gnu_parallel import Parallel, choose_parallel
 from polaris_parsl.env.locks import (
     LOCKS,
@@ -17,7 +18,7 @@ from polaris_parsl.env.locks import (
 )
 from polaris_parsl.env.modules import conda_module
 from polaris_parsl.env.publish import refuse_unusable
-from polaris_parsl.env.shadows import ignored
+from polaris_parsl.env.shadows import shadows
 from polaris_parsl.env.wheels import Wheel, build_own, fetch
 from polaris_parsl.errors import MissingToolError
 from polaris_parsl.files import checkout, shipped
@@ -48,7 +49,7 @@ class Plan:
     base_module: str | None
     own: Wheel
     delta: Delta
-    ignored: tuple[str, ...]
+    shadows: tuple[Finding, ...]
     tools: tuple[Wheel, ...]
     parallel: Parallel
 
@@ -124,7 +125,15 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
         base_module=request.base_module or conda_module(base.prefix),
         own=own,
         delta=delta,
-        ignored=ignored(names, minor=base.minor, env=env),
+        shadows=tuple(
+            # the install's own processes see no user site, jobs may
+            shadows(
+                frozenset(names),
+                delta.leans_on,
+                minor=base.minor,
+                env={**env, "PYTHONNOUSERSITE": ""},
+            )
+        ),
         tools=tuple(tools.values()),
         parallel=parallel,
     )

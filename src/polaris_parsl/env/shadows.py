@@ -1,10 +1,11 @@
 """Packages of the user that would come before those of an install.
 
-An install never takes them into account; a job would.
+Python looks into PYTHONPATH first, then into the overlay, the user site and the
+base. An install takes none of the user's into account; a job would.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -14,46 +15,34 @@ from polaris_parsl.env.drift import Finding, Verdict
 _GIVEN = "POLARIS_BOOTSTRAP_PYTHONPATH"
 
 
-def shadows(names: AbstractSet[str], *, minor: str, env: Mapping[str, str]) -> list[Finding]:
-    """Which of these distributions PYTHONPATH or the user site hold too.
+def shadows(
+    locked: AbstractSet[str], from_base: AbstractSet[str], *, minor: str, env: Mapping[str, str]
+) -> list[Finding]:
+    """Which distributions of an install the user has too, where Python looks earlier.
 
     Args:
-        names: normalised names of distributions.
+        locked: normalised names of the distributions of overlay.lock.
+        from_base: names of those that the overlay uses from the base.
         minor: version of Python, as 3.12.
         env: environment variables of the user.
     """
-    return [
-        Finding(
-            Verdict.RELEVANT,
-            f"{place} holds {', '.join(found)}: {why} comes before the install",
-            remedy=remedy,
-        )
-        for place, why, remedy in _places(minor, env)
-        if (found := sorted(names & _held(place)))
-    ]
-
-
-def ignored(names: Collection[str], *, minor: str, env: Mapping[str, str]) -> tuple[str, ...]:
-    """What an install leaves out of account, in words: it never looks where the user's packages are.
-
-    Args:
-        names: normalised names of the locked distributions.
-        minor: version of Python, as 3.12.
-        env: environment variables of the user.
-    """
-    everywhere = {key: value for key, value in env.items() if key != "PYTHONNOUSERSITE"}
-    found = shadows(frozenset(names), minor=minor, env=everywhere)
-    return tuple(f"not taken into account: {each.text}; for jobs: {each.remedy}" for each in found)
-
-
-def _places(minor: str, env: Mapping[str, str]) -> Iterator[tuple[Path, str, str]]:
+    found = []
     for word in env.get(_GIVEN, env.get("PYTHONPATH", "")).split(":"):
-        if word:
-            yield Path(word), "PYTHONPATH", "`unset PYTHONPATH` before you start Python"
-    if not env.get("PYTHONNOUSERSITE"):
-        user = Path(env.get("PYTHONUSERBASE") or Path(env.get("HOME", "/"), ".local"))
-        place = user / "lib" / f"python{minor}" / "site-packages"
-        yield place, "the user site", "load the module, or `export PYTHONNOUSERSITE=1`"
+        if word and (names := (locked | from_base) & _held(Path(word))):
+            text = f"PYTHONPATH: {word} holds {_listed(names)}, which come before the install's"
+            remedy = "`unset PYTHONPATH` before you start Python"
+            found.append(Finding(Verdict.RELEVANT, text, remedy))
+    user = Path(env.get("PYTHONUSERBASE") or Path(env.get("HOME", "/"), ".local"))
+    site = user / "lib" / f"python{minor}" / "site-packages"
+    if not env.get("PYTHONNOUSERSITE") and (names := from_base & _held(site)):
+        text = f"user site: {site} holds {_listed(names)}, which come before the base's"
+        remedy = "load the module, or `export PYTHONNOUSERSITE=1`"
+        found.append(Finding(Verdict.RELEVANT, text, remedy))
+    return found
+
+
+def _listed(names: AbstractSet[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _held(folder: Path) -> set[str]:
