@@ -66,6 +66,7 @@ FOOT = """
   bring a configuration of their own, where 2026.10.26 leaves them out.
 - `run_dir` is the working directory (`tests/parsl_suite/configuration.py`): tasks start in `run_dir`, and two tests
   look for a file that a task wrote where the driver runs.
+- A test that fails is tried twice more: some give a task 5 ms, and machines are shared.
 """
 
 
@@ -90,7 +91,7 @@ def command(python: Path, way: str) -> list[str]:
     return [
         *("env", *(f"{name}={value}" for name, value in wanted.items())),
         *(str(python), "-m", "pytest", str(tests), "--config", str(given)),
-        *("-q", "-p", "no:cacheprovider", "--disable-warnings"),
+        *("-q", "-p", "no:cacheprovider", "--disable-warnings", "--reruns", "2"),
         *("-k", " and ".join(f"not {marker}" for marker in EXCLUDED)),
     ]
 
