@@ -1,7 +1,8 @@
 """Starts the polaris-parsl command from the source tree, with the tools that tools.lock names.
 
-    python3 scripts/bootstrap.py install --prefix DIR     any verb of polaris-parsl
-    python3 scripts/bootstrap.py --only-print-python      path of the tools environment's Python
+    python3 scripts/bootstrap.py install --prefix DIR      any verb of polaris-parsl
+    python3 scripts/bootstrap.py install --wheelhouse DIR  without a network
+    python3 scripts/bootstrap.py --only-print-python       path of the tools environment's Python
 
 The tools environment is made on first use in the user's cache directory
 ($XDG_CACHE_HOME or ~/.cache), from wheels whose sha256 stands in tools.lock,
@@ -36,6 +37,10 @@ ASK = (
     " [m for m in ('pip', 'venv') if not u.find_spec(m)]]))"
 )
 
+
+# As in env/wheels.py: the same wheels whatever the glibc of this machine.
+PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
+PLATFORMS += ["manylinux2014_x86_64", "linux_x86_64"]
 
 CHECKED = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK))
 CHECKED += ("--disable-pip-version-check", "--quiet", "--progress-bar", "off")
@@ -75,10 +80,11 @@ def tools_python(arguments):
     target = Path(home, "polaris-parsl", f"tools-{key}")
     # `polaris-parsl install` looks for them under the same name (env/wheels.py), and checks them
     wheels = Path(home, "polaris-parsl", "wheels", f"{tag}-{hashlib.sha256(lock).hexdigest()[:16]}")
+    house = value_of("--wheelhouse", arguments)
     if not (target / "complete").exists():
         say(f"making the tools environment with CPython {version} (once): {target}")
         if not wheels.exists():
-            build(wheels, lambda folder: fetch(interpreter, folder))
+            build(wheels, lambda folder: fetch(interpreter, folder, house))
         build(target, lambda folder: fill(interpreter, folder, wheels))
     return target / "bin" / "python"
 
@@ -138,9 +144,12 @@ def ask(interpreter):
         return None
 
 
-def clean_environment():
-    """Our environment without what makes a Python import other people's files."""
+def clean_environment(is_offline=False):
+    """Our environment without what makes a Python import other people's files, or a pip ask an index."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    if is_offline:
+        kept = {name: value for name, value in kept.items() if not name.startswith("PIP_")}
+        kept["PIP_CONFIG_FILE"] = os.devnull
     return {**kept, "PYTHONNOUSERSITE": "1"}
 
 
@@ -164,9 +173,13 @@ def build(target, make):
         shutil.rmtree(str(staging), ignore_errors=True)
 
 
-def fetch(interpreter, folder):
-    """Download the wheels of tools.lock; pip checks their hashes."""
-    step("fetch", [interpreter, "-m", "pip", "download", *CHECKED, "-d", str(folder)])
+def fetch(interpreter, folder, house):
+    """Download the wheels of tools.lock, or take them from a wheelhouse; pip checks their hashes."""
+    offline = ["--no-index", "--find-links", str(Path(house, "wheels").resolve())] if house else []
+    pip = [interpreter, "-m", "pip", "download", *CHECKED, *offline, "-d", str(folder)]
+    for name in PLATFORMS:
+        pip += ["--platform", name]
+    step("fetch", pip, is_offline=bool(house))
 
 
 def fill(interpreter, folder, wheels):
@@ -174,16 +187,16 @@ def fill(interpreter, folder, wheels):
     step("create", [interpreter, "-m", "venv", "--without-pip", str(folder)])
     pip = [interpreter, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
     pip += ["--no-compile", "--no-index", "--find-links", str(wheels), *CHECKED]
-    step("install", pip)
+    step("install", pip, is_offline=True)
     (folder / "complete").touch()
 
 
-def step(what, command):
+def step(what, command, is_offline=False):
     """Run one step; its output is shown only where it fails."""
     say(f"  {what} ...")
     started = subprocess.Popen(
         command,
-        env=clean_environment(),
+        env=clean_environment(is_offline),
         cwd="/",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -198,7 +211,12 @@ def step(what, command):
         remedy += "~/.cache/polaris-parsl"
         raise RefusalError(problem, remedy, LOCKS)
     problem = f"cannot {what} the tools environment:\n{told}"
-    raise RefusalError(problem, "see the message; behind a proxy, set https_proxy", 1)
+    hint = (
+        "a wheelhouse must be made for this Python"
+        if is_offline
+        else "behind a proxy, set https_proxy"
+    )
+    raise RefusalError(problem, f"see the message; {hint}", 1)
 
 
 def say(text):

@@ -7,6 +7,7 @@ cd "$root"
 . scripts/system-packages.sh
 need lua-check command -v luacheck
 need lua5.3 command -v luac5.3
+need zstd command -v zstd
 install_missing
 
 tools=$(python3 scripts/bootstrap.py --only-print-python)

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = (
     "src",
@@ -26,6 +28,7 @@ SOURCES = (
     "environment.yml",
     "conda-lock.yml",
     "overlay.lock",
+    "overlay-mep.lock",
     "tools.lock",
     "README.md",
     "LICENSE",
@@ -87,11 +90,70 @@ def run(
     )
 
 
-def install_command(source: Path, *arguments: str | Path) -> list[str]:
-    """Command line of install.sh under the interpreter of the tests."""
+def command(source: Path, verb: str, *arguments: str | Path) -> list[str]:
+    """Command line of a verb in a source tree, under the interpreter of the tests."""
     python = str(Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}"))
     script = source / "scripts" / "bootstrap.py"
-    return [python, str(script), "install", *(str(word) for word in arguments)]
+    return [python, str(script), verb, *(str(word) for word in arguments)]
+
+
+def install_command(source: Path, *arguments: str | Path) -> list[str]:
+    """Command line of install.sh under the interpreter of the tests."""
+    return command(source, "install", *arguments)
+
+
+def without_network(*arguments: str | Path) -> list[str]:
+    """A command in a network namespace without interfaces, as an ordinary user of number 1000."""
+    space = ["unshare", "--net", "--map-user=1000", "--map-group=1000"]
+    tried = run(*space, "true", env={"PATH": "/usr/bin:/bin"})
+    if tried.returncode != 0:
+        pytest.skip(f"this machine gives no network namespace: {tried.stderr.strip()}")
+    return [*space, *(str(word) for word in arguments)]
+
+
+_CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/time.h>
+#include <time.h>
+
+static const long AHEAD = 1000L * 86400;
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+  int result = real(clock, now);
+  if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+    now->tv_sec += AHEAD;
+  return result;
+}
+
+int gettimeofday(struct timeval *now, void *zone) {
+  struct timespec exact;
+  (void)zone;
+  clock_gettime(CLOCK_REALTIME, &exact);
+  now->tv_sec = exact.tv_sec;
+  now->tv_usec = exact.tv_nsec / 1000;
+  return 0;
+}
+
+time_t time(time_t *result) {
+  struct timespec exact;
+  clock_gettime(CLOCK_REALTIME, &exact);
+  if (result)
+    *result = exact.tv_sec;
+  return exact.tv_sec;
+}
+"""
+
+
+def clock_of_tomorrow(folder: Path) -> dict[str, str]:
+    """Environment variables under which a program reads a clock that is 1000 days ahead."""
+    source, library = folder / "clock.c", folder / "clock.so"
+    source.write_text(_CLOCK)
+    options = ["-shared", "-fPIC", "-o", library, source, "-ldl"]
+    compiled = run("cc", *options, env={"PATH": "/usr/bin:/bin"})
+    assert compiled.returncode == 0, compiled.stderr
+    return {"LD_PRELOAD": str(library)}
 
 
 def stand_in_base(folder: Path, *, conda: bool = False, pip: bool = True) -> Path:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -66,20 +67,39 @@ def conda_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def conda_install(
-    cache: Path, conda_base: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Install:
-    """An install on the conda prefix, as if a module held it, with GNU Parallel from a channel."""
-    folder = tmp_path_factory.mktemp("conda-install")
+def conda_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A source tree whose conda-lock.yml names a channel that answers."""
+    folder = tmp_path_factory.mktemp("conda-source")
     source = builder.copy_source(folder / "source")
     archive = builder.conda_archive(folder / "channel")
-    prefix = folder / "prefix"
-    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
-    options = ["--prefix", prefix, "--base", conda_base, "--base-module", "conda/2025-09-25"]
     with builder.channel(folder / "channel") as address:
         (source / "conda-lock.yml").write_text(builder.conda_lock_for(archive, address))
-        done = builder.run(*builder.install_command(source, *options), env=env)
+        yield source
+
+
+@pytest.fixture(scope="session")
+def conda_install(
+    cache: Path, conda_base: Path, conda_source: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Install:
+    """An install on the conda prefix, as if a module held it, with GNU Parallel from a channel."""
+    prefix = tmp_path_factory.mktemp("conda-install") / "prefix"
+    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
+    options = ["--prefix", prefix, "--base", conda_base, "--base-module", "conda/2025-09-25"]
+    done = builder.run(*builder.install_command(conda_source, *options), env=env)
     return _finished(prefix, env, done)
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(cache: Path, conda_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheelhouse for the Python of the tests, conda archives included."""
+    target = tmp_path_factory.mktemp("wheelhouse") / "wheel house"
+    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    command = builder.command(conda_source, "wheelhouse", target, "--python", python)
+    done = builder.run(*command, env=env)
+    assert done.returncode == 0, done.stderr
+    assert f"--wheelhouse '{target}'" in done.stdout
+    return target
 
 
 def _finished(prefix: Path, env: dict[str, str], done: CompletedProcess[str]) -> Install:

@@ -12,14 +12,14 @@ import builder
 from polaris_parsl.env.base import Base, probe
 from polaris_parsl.env.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.environments import create, fill
-from polaris_parsl.env.locks import digest, overlay_requirements, read_requirements
+from polaris_parsl.env.locks import CURRENT, digest, read_requirements, track_requirements
 from polaris_parsl.env.variables import for_offline_pip
 from polaris_parsl.env.wheels import Wheel, fetch
 from polaris_parsl.errors import LockError, OptionError
 from polaris_parsl.facts import polaris
 from polaris_parsl.files import shipped
 
-REQUIREMENTS = overlay_requirements(shipped("environment.yml"))
+REQUIREMENTS = track_requirements(shipped("environment.yml"), CURRENT)
 LOCKED = {name: pin.version for name, pin in read_requirements(shipped("overlay.lock")).items()}
 
 # As far as they are in overlay.lock, the packages of ALCF's bases: argonne-lcf/conda_install_scripts,

@@ -55,36 +55,6 @@ def test_everything_is_readable_for_everybody(install: Any) -> None:
     assert modes <= {"40755", "100644", "100755"}
 
 
-def test_two_installs_differ_only_where_the_documentation_says(
-    install: Any,
-    cache: Path,
-    tmp_path: Path,
-) -> None:
-    source = builder.copy_source(tmp_path / "elsewhere" / "source")
-    prefix = tmp_path / "p"
-    (tmp_path / "another home").mkdir()
-    env = builder.environment(
-        tmp_path / "another home",
-        builder.copy_cache(cache, tmp_path / "another cache"),
-        LC_ALL="C.UTF-8",
-        TZ="Asia/Tokyo",
-        LANGUAGE="de",
-    )
-    command = builder.install_command(source, "--prefix", prefix, "--base", sys.base_prefix)
-    done = builder.run("bash", "-c", 'umask 0077; exec "$@"', "-", *command, env=env)
-    assert done.returncode == 0, done.stderr
-    one, other = builder.tree(install.prefix), builder.tree(prefix)
-    assert one.keys() == other.keys()
-    differing = {name for name in one if one[name] != other[name]}
-    assert differing == {
-        f"versions/{VERSION}/receipt.json",
-        f"modulefiles/polaris-parsl/{VERSION}.lua",
-    }
-    first = json.loads((install.root / "receipt.json").read_text())
-    second = json.loads((prefix / "versions" / VERSION / "receipt.json").read_text())
-    assert {key for key in first if first[key] != second[key]} == {"prefix", "command"}
-
-
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_every_supported_python_can_be_the_base(
     version: str, env: dict[str, str], tmp_path: Path

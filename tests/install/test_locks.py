@@ -12,16 +12,28 @@ import pytest
 import builder
 from polaris_parsl.env import lock
 from polaris_parsl.env.gnu_parallel import choose_parallel, fetch_archives, install_archives
+from polaris_parsl.env.lock_check import check_locks
+from polaris_parsl.env.lock_conda import lock_conda
 from polaris_parsl.env.locks import (
     digest,
-    overlay_requirements,
+    lock_names,
+    overlay_lock,
     read_conda,
     read_requirements,
+    read_tracks,
 )
-from polaris_parsl.errors import LockError
+from polaris_parsl.env.solvers import conda_command, write_program
+from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.files import shipped
 
+NAMES = lock_names(shipped("environment.yml"))
+PYTHON = [name for name in NAMES if name.endswith(".lock")]
 RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "conda-forge"
+
+
+def with_requirement(tree: Path, requirement: str) -> None:
+    path = tree / "environment.yml"
+    path.write_text(path.read_text().replace("overlay:\n", f"overlay:\n  - {requirement}\n"))
 
 
 @pytest.fixture
@@ -29,7 +41,7 @@ def tree(tmp_path: Path) -> Path:
     """A source tree as far as locking needs it, with old locks."""
     for name in ("environment.yml", "pyproject.toml"):
         shutil.copy(shipped("environment.yml").with_name(name), tmp_path)
-    for name in lock.LOCKS:
+    for name in NAMES:
         (tmp_path / name).write_text("old\n")
     return tmp_path
 
@@ -40,10 +52,12 @@ def test_the_conda_lock_is_what_conda_lock_writes_over_the_recorded_records(
     lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
     assert read_conda(tree / "conda-lock.yml") == read_conda(shipped("conda-lock.yml"))
     assert {package.name for package in read_conda(tree / "conda-lock.yml")} >= {"parallel", "perl"}
-    overlay = read_requirements(tree / "overlay.lock")
-    for requirement in overlay_requirements(tree / "environment.yml"):
-        name, version = requirement.split("==")
-        assert overlay[name].version == version
+    for track, wanted in read_tracks(tree / "environment.yml").items():
+        overlay = read_requirements(tree / overlay_lock(track))
+        for requirement in wanted:
+            name, version = requirement.split("==")
+            assert overlay[name].version == version
+    assert check_locks(tree, env=env) == NAMES
 
 
 def test_every_locked_conda_package_has_both_hashes() -> None:
@@ -52,7 +66,7 @@ def test_every_locked_conda_package_has_both_hashes() -> None:
         assert re.fullmatch("[0-9a-f]{32}", package.md5)
 
 
-@pytest.mark.parametrize("name", ["overlay.lock", "tools.lock"])
+@pytest.mark.parametrize("name", PYTHON)
 def test_a_python_lock_has_hashes_for_each_pin_and_no_address(name: str) -> None:
     text = shipped(name).read_text()
     assert "://" not in text
@@ -62,28 +76,46 @@ def test_a_python_lock_has_hashes_for_each_pin_and_no_address(name: str) -> None
         assert all(re.fullmatch("[0-9a-f]{64}", value) for value in pin.sha256)
 
 
-@pytest.mark.parametrize("name", ["overlay.lock", "tools.lock"])
-def test_a_python_lock_holds_the_chosen_versions(name: str) -> None:
-    pins = read_requirements(shipped(name))
-    for requirement in overlay_requirements(shipped("environment.yml")):
-        chosen, version = requirement.split("==")
-        assert pins[chosen].version == version
-
-
 def test_an_unsolvable_conda_part_leaves_the_locks_alone(tree: Path, env: dict[str, str]) -> None:
     path = tree / "environment.yml"
     path.write_text(path.read_text().replace("parallel=20241122", "parallel=19990101"))
     with pytest.raises(LockError, match="parallel"):
         lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
-    assert [(tree / name).read_text() for name in lock.LOCKS] == ["old\n"] * 3
+    assert {(tree / name).read_text() for name in NAMES} == {"old\n"}
 
 
 def test_an_unsolvable_overlay_leaves_the_locks_alone(tree: Path, env: dict[str, str]) -> None:
-    path = tree / "environment.yml"
-    path.write_text(path.read_text() + "  - no-such-distribution-of-ours==1.0\n")
+    with_requirement(tree, "no-such-distribution-of-ours==1.0")
     with pytest.raises(LockError, match="no-such-distribution-of-ours"):
         lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
-    assert [(tree / name).read_text() for name in lock.LOCKS] == ["old\n"] * 3
+    assert {(tree / name).read_text() for name in NAMES} == {"old\n"}
+
+
+def test_a_missing_solver_is_named_before_anything_is_solved(
+    tree: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polaris_parsl.env.solvers.find_spec", lambda _: None)
+    monkeypatch.setattr(lock, "lock_conda", pytest.fail)
+    with pytest.raises(MissingToolError, match="conda-lock is not installed beside"):
+        lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+
+
+def test_a_conda_that_is_not_there_is_named_before_anything_is_solved(
+    tree: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "lock_conda", pytest.fail)
+    with pytest.raises(MissingToolError, match="there is no program no-such-mamba"):
+        lock.relock(tree, env=env, repodata=None, conda="no-such-mamba", step=nullcontext)
+
+
+def test_another_conda_solves_the_same_lock(tree: Path, env: dict[str, str]) -> None:
+    (tree / "new").mkdir()
+    mamba = tree / "mamba"
+    write_program(mamba, conda_command(None, repodata=RECORDED, env=env))
+    solver = conda_command(str(mamba), repodata=None, env=env)
+    assert solver == [str(mamba)]
+    lock_conda(tree / "environment.yml", tree / "new", conda=solver, env=env)
+    assert read_conda(tree / "new/conda-lock.yml") == read_conda(shipped("conda-lock.yml"))
 
 
 def test_a_channel_that_does_not_answer_is_named_at_once(tree: Path, env: dict[str, str]) -> None:
@@ -94,8 +126,7 @@ def test_a_channel_that_does_not_answer_is_named_at_once(tree: Path, env: dict[s
 
 
 def test_a_requirement_that_is_no_pin_is_refused(tree: Path, env: dict[str, str]) -> None:
-    path = tree / "environment.yml"
-    path.write_text(path.read_text() + "  - numpy>=2\n")
+    with_requirement(tree, "numpy>=2")
     with pytest.raises(LockError, match="numpy>=2"):
         lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
 

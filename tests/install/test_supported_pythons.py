@@ -5,7 +5,7 @@ import tomllib
 from types import ModuleType
 
 import builder
-from polaris_parsl.env import base, lock
+from polaris_parsl.env import base, lock_python, wheels
 
 
 def load_bootstrap() -> ModuleType:
@@ -24,6 +24,10 @@ def test_bootstrap_base_locks_and_project_support_the_same_pythons() -> None:
     project = tomllib.loads((builder.REPOSITORY / "pyproject.toml").read_text())["project"]
     (oldest, newest) = (f"3.{base.OLDEST[1]}", f"3.{base.NEWEST[1] + 1}")
     assert project["requires-python"] == f">={oldest},<{newest}"
-    assert f'requires-python = ">={oldest},<{newest}"' in lock._PROJECT
+    assert f'requires-python = ">={oldest},<{newest}"' in lock_python._PROJECT
     listed = [c.rpartition(" ")[2] for c in project["classifiers"] if "Python :: 3." in c]
     assert listed == [f"3.{minor}" for minor in range(base.OLDEST[1], base.NEWEST[1] + 1)]
+
+
+def test_bootstrap_fetches_the_same_wheels_as_an_install() -> None:
+    assert tuple(load_bootstrap().PLATFORMS) == wheels.PLATFORMS

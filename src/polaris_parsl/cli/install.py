@@ -2,24 +2,23 @@
 
 import os
 import shlex
-import signal
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 from packaging.utils import canonicalize_name
 
-from polaris_parsl.cli.progress import step
+from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.env.install import Installed, build
+from polaris_parsl.env.locks import CURRENT
 from polaris_parsl.env.plan import Plan, Request, make_plan
 from polaris_parsl.env.publish import staging
-from polaris_parsl.version import VERSION
 
 
 def install(
+    *,
     prefix: Annotated[
         Path | None,
         typer.Option("--prefix", help="Directory to install into. [default: ~/polaris-parsl]"),
@@ -50,6 +49,22 @@ def install(
             show_default=False,
         ),
     ] = None,
+    track: Annotated[
+        str,
+        typer.Option(
+            "--track", help="Which choice of Python packages: a track of environment.yml."
+        ),
+    ] = CURRENT,
+    wheelhouse: Annotated[
+        Path | None,
+        typer.Option(
+            "--wheelhouse",
+            help="Take every artifact from this directory, made by `polaris-parsl wheelhouse`; "
+            "ask no network.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan; write nothing to the prefix.")
     ] = False,
@@ -57,26 +72,26 @@ def install(
     """Install Parsl on top of a base Python, with a module to load it by."""
     env = dict(os.environ)
     chosen = (prefix or Path.home() / "polaris-parsl").expanduser().absolute()
-    allowed = tuple(canonicalize_name(name) for name in allow_shadow or ())
     request = Request(
-        Path(os.path.normpath(chosen)), base, base_module, tuple(sys.argv[1:]), allowed
+        prefix=Path(os.path.normpath(chosen)),
+        base=base,
+        base_module=base_module,
+        command=tuple(sys.argv[1:]),
+        allow_shadow=tuple(canonicalize_name(name) for name in allow_shadow or ()),
+        track=track,
+        wheelhouse=wheelhouse and wheelhouse.absolute(),
     )
-    signal.signal(signal.SIGTERM, _stop)
+    leave_nothing_when_stopped()
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)
         if dry_run:
             _print_plan(make_plan(request, scratch=scratch, env=env, step=step))
             return
-        with staging(request.prefix, VERSION) as folder:
+        with staging(request.prefix, request.release) as folder:
             plan = make_plan(request, scratch=scratch, env=env, step=step)
             print(_base_line(plan), file=sys.stderr)
             installed = build(plan, folder, scratch=scratch, env=env, step=step)
     _print_installed(plan, installed)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    # as an exception, so that what was begun is removed on the way out
-    sys.exit(128 + number)
 
 
 def _base_line(plan: Plan) -> str:
@@ -97,7 +112,8 @@ def _parallel_line(plan: Plan) -> str:
 
 
 def _print_plan(plan: Plan) -> None:
-    print(f"would install polaris-parsl {plan.version} into {plan.target}")
+    release = plan.request.release
+    print(f"would install polaris-parsl {release} into {plan.target}")
     print(_base_line(plan))
     _print_shadows(plan)
     print(f"overlay, installed ({len(plan.delta.install)}):")
@@ -111,15 +127,14 @@ def _print_plan(plan: Plan) -> None:
     print(_parallel_line(plan))
     if plan.parallel.note:
         print(f"  {plan.parallel.note}")
+    modules = f"{plan.request.prefix}/modulefiles/polaris-parsl"
     print("steps:")
-    for line in (
-        f"build overlay and tools in {plan.target.parent}/.staging-{plan.version}-PID",
-        "verify: imports, versions, requirements, modulefile",
-        f"rename it to {plan.target}",
-        f"write {plan.request.prefix}/modulefiles/polaris-parsl/{plan.version}.lua",
-        f"make it the default in {plan.request.prefix}/modulefiles/polaris-parsl/.modulerc.lua",
-    ):
-        print(f"  {line}")
+    print(f"  build overlay and tools in {plan.target.parent}/.staging-{release}-PID")
+    print("  verify: imports, versions, requirements, modulefile")
+    print(f"  rename it to {plan.target}")
+    print(f"  write {modules}/{release}.lua")
+    if plan.request.track == CURRENT:
+        print(f"  make it the default in {modules}/.modulerc.lua")
     print("next: the same command without --dry-run")
 
 
@@ -134,10 +149,11 @@ def _print_installed(plan: Plan, installed: Installed) -> None:
     for warning in installed.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     added = ", ".join(f"{wheel.name} {wheel.version}" for wheel in plan.delta.install)
-    print(f"installed polaris-parsl {plan.version} in {installed.root}")
+    print(f"installed polaris-parsl {plan.request.release} in {installed.root}")
     print(_base_line(plan))
     print(f"added to it: {added or 'nothing'}; from it: {len(plan.delta.from_base)} packages")
     print(_parallel_line(plan))
     print("next:")
     print(f"  module use {shlex.quote(str(installed.module_tree))}")
-    print("  module load polaris-parsl")
+    is_default = plan.request.track == CURRENT
+    print(f"  module load {'polaris-parsl' if is_default else installed.module}")

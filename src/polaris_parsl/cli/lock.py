@@ -1,4 +1,4 @@
-"""`polaris-parsl lock`: solve environment.yml again and replace the three locks."""
+"""`polaris-parsl lock`: solve environment.yml again, check the locks, or compare two of them."""
 
 import os
 from pathlib import Path
@@ -8,12 +8,37 @@ import typer
 
 from polaris_parsl.cli.progress import step
 from polaris_parsl.env.lock import relock
-from polaris_parsl.env.locks import LOCKS
+from polaris_parsl.env.lock_check import check_locks
+from polaris_parsl.env.lock_diff import compare_locks
+from polaris_parsl.env.locks import lock_names
 from polaris_parsl.errors import LockError
 from polaris_parsl.files import checkout
 
 
 def lock(
+    new: Annotated[
+        Path | None,
+        typer.Argument(
+            help="With --diff: the later lock or directory. [default: this source tree]"
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Solve nothing, offline: fail if a lock is out of date."),
+    ] = False,
+    diff: Annotated[
+        Path | None,
+        typer.Option(
+            "--diff", help="Solve nothing: list what changed since this lock or directory."
+        ),
+    ] = None,
+    conda: Annotated[
+        str | None,
+        typer.Option(
+            "--conda",
+            help="Solve the conda part with this conda, mamba or micromamba. [default: py-rattler]",
+        ),
+    ] = None,
     repodata: Annotated[
         Path | None,
         typer.Option(
@@ -25,14 +50,36 @@ def lock(
         ),
     ] = None,
 ) -> None:
-    """Solve environment.yml again and replace conda-lock.yml, overlay.lock and tools.lock."""
+    """Solve environment.yml again and replace conda-lock.yml, the overlay locks and tools.lock."""
+    if sum(map(bool, (check, diff, conda or repodata))) > 1 or (new and not diff):
+        raise typer.BadParameter("--check, --diff OLD [NEW] and solving exclude each other")
+    if diff:
+        print("\n".join(compare_locks(diff, new or _counterpart(diff))))
+        return
+    root = _root()
+    if check:
+        print(f"match environment.yml and pyproject.toml: {', '.join(_check(root))}")
+        return
+    relock(root, env=os.environ, repodata=repodata, conda=conda, step=step)
+    for name in lock_names(root / "environment.yml"):
+        print(root / name)
+    print("next: git diff, then scripts/install.sh", flush=True)
+
+
+def _counterpart(old: Path) -> Path:
+    return _root() / old.name if old.is_file() else _root()
+
+
+def _check(root: Path) -> list[str]:
+    with step("compare the locks with their input"):
+        return check_locks(root, env=os.environ)
+
+
+def _root() -> Path:
     root = checkout()
     if root is None:
         raise LockError(
             "this polaris-parsl was installed from a wheel: there is no source tree to lock",
             remedy="start it in the source tree: `python3 scripts/bootstrap.py lock`",
         )
-    relock(root, env=os.environ, repodata=repodata, step=step)
-    for name in LOCKS:
-        print(root / name)
-    print("next: git diff, then scripts/install.sh", flush=True)
+    return root

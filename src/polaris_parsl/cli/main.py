@@ -16,6 +16,7 @@ from polaris_parsl.cli.queues import queues
 from polaris_parsl.cli.sandbox import sandbox
 from polaris_parsl.cli.script import script
 from polaris_parsl.cli.verify import verify
+from polaris_parsl.cli.wheelhouse import wheelhouse
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.version import VERSION
 
@@ -37,6 +38,7 @@ app.command()(queues)
 app.command()(sandbox)
 app.command()(script)
 app.command()(verify)
+app.command()(wheelhouse)
 
 
 @app.callback()

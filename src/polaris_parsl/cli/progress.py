@@ -1,8 +1,11 @@
-"""Shows on standard error which step a long verb is at, and how long each took."""
+"""Shows on standard error which step a long verb is at, and lets it be stopped cleanly."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from types import FrameType
 
 from rich.console import Console
 from rich.text import Text
@@ -20,3 +23,12 @@ def step(name: str) -> Iterator[None]:
     else:
         console.print(Text(f"  {name} ..."))
         yield
+
+
+def leave_nothing_when_stopped() -> None:
+    """End on SIGTERM as on Ctrl-C: by an exception, so that what was begun is removed."""
+    signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

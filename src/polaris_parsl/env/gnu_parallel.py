@@ -44,28 +44,29 @@ class Parallel:
         }
 
 
-def choose_parallel(packages: Sequence[CondaPackage], env: Mapping[str, str]) -> Parallel:
-    """Take the locked one where its channel answers, else the one on PATH, else none.
+def choose_parallel(
+    packages: Sequence[CondaPackage], env: Mapping[str, str], *, archives: Path | None = None
+) -> Parallel:
+    """Take the locked one where its archives can be had, else the one on PATH, else none.
 
     Args:
         packages: the packages of conda-lock.yml.
         env: environment variables; PATH counts.
+        archives: directory to take the archives from; None asks the channel.
     """
-    silence = _silence(packages[0].url)
-    if silence is None:
+    why = channel_silence(packages) if archives is None else _lacking(packages, archives)
+    if why is None:
         version = next((each.version for each in packages if each.name == "parallel"), None)
         return Parallel("conda-lock.yml", version=version, packages=tuple(packages))
     found = shutil.which("parallel", path=env.get("PATH"))
     version = gnu_version(Path(found), env) if found else None
     if found and version:
-        note = (
-            f"GNU Parallel: its channel does not answer ({silence}), so the one on PATH stands in"
-        )
+        note = f"GNU Parallel: {why}, so the one on PATH stands in"
         return Parallel("PATH", version=version, path=Path(found), note=note)
     kind = f"{found} is not GNU Parallel" if found else "there is none on PATH"
     return Parallel(
         "none",
-        note=f"GNU Parallel: its channel does not answer ({silence}) and {kind}: "
+        note=f"GNU Parallel: {why} and {kind}: "
         "launcher='gnu_parallel' will not work, the default launcher does not need it",
     )
 
@@ -82,35 +83,36 @@ def gnu_version(program: Path, env: Mapping[str, str]) -> str | None:
     return words[2] if words[:2] == ["GNU", "parallel"] and len(words) > 2 else None
 
 
-def fetch_archives(packages: Sequence[CondaPackage], folder: Path) -> list[Path]:
-    """Download the archives and check sha256 and md5 of each.
+def fetch_archives(
+    packages: Sequence[CondaPackage], folder: Path, *, archives: Path | None = None
+) -> list[Path]:
+    """Copy or download the archives, and check sha256 and md5 of each.
+
+    Args:
+        packages: the packages of conda-lock.yml.
+        folder: where the archives go; it must not exist.
+        archives: directory to take them from; None asks the channel.
 
     Raises:
         LockError: an archive is not the one that conda-lock.yml names, or cannot be had.
     """
     folder.mkdir()
-    archives = []
+    fetched = []
     for package in packages:
-        try:
-            with urlopen(package.url, timeout=_FETCH_TIMEOUT_SECONDS) as answer:
-                content = answer.read()
-        except (URLError, OSError, ValueError) as error:
-            raise LockError(
-                f"cannot download {package.url}: {error}",
-                remedy="install again; behind a proxy, set https_proxy",
-            ) from error
+        place = package.url if archives is None else str(archives / package.archive)
+        content = _read(place, is_local=archives is not None)
         sha256 = hashlib.sha256(content).hexdigest()
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if (sha256, md5) != (package.sha256, package.md5):
             raise LockError(
-                f"{package.url} has sha256 {sha256}, md5 {md5}; conda-lock.yml names "
+                f"{place} has sha256 {sha256}, md5 {md5}; conda-lock.yml names "
                 f"sha256 {package.sha256}, md5 {package.md5}",
                 remedy="do not install it; tell the channel, or lock again",
             )
         archive = folder / package.archive
         archive.write_bytes(content)
-        archives.append(archive)
-    return archives
+        fetched.append(archive)
+    return fetched
 
 
 def install_archives(
@@ -154,10 +156,31 @@ def _name_sources(folder: Path, packages: Sequence[CondaPackage]) -> None:
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _silence(url: str) -> str | None:
-    """Why a URL does not answer; None where it does."""
+def channel_silence(packages: Sequence[CondaPackage]) -> str | None:
+    """In words, that the channel of the packages does not answer; None where it does."""
     try:
-        with urlopen(Request(url, method="HEAD"), timeout=_REACH_TIMEOUT_SECONDS):
+        with urlopen(Request(packages[0].url, method="HEAD"), timeout=_REACH_TIMEOUT_SECONDS):
             return None
     except (URLError, OSError, ValueError) as error:
-        return str(error)
+        return f"its channel does not answer ({error})"
+
+
+def _lacking(packages: Sequence[CondaPackage], archives: Path) -> str | None:
+    lacking = [each for each in packages if not (archives / each.archive).is_file()]
+    if not lacking:
+        return None
+    return f"{archives} lacks {len(lacking)} of {len(packages)} conda archives"
+
+
+def _read(place: str, *, is_local: bool) -> bytes:
+    try:
+        if is_local:
+            return Path(place).read_bytes()
+        with urlopen(place, timeout=_FETCH_TIMEOUT_SECONDS) as answer:
+            content: bytes = answer.read()
+            return content
+    except (URLError, OSError, ValueError) as error:
+        raise LockError(
+            f"cannot read {place}: {error}",
+            remedy="install again; behind a proxy, set https_proxy",
+        ) from error

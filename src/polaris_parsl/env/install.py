@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env import gnu_parallel
+from polaris_parsl.env.archive import ARCHIVE, pack
 from polaris_parsl.env.drift import Verdict
 from polaris_parsl.env.environments import create, fill
 from polaris_parsl.env.fingerprint import fingerprint
 from polaris_parsl.env.launcher import render_launcher
+from polaris_parsl.env.locks import CURRENT
 from polaris_parsl.env.modulefile import NAME, ModuleValues, render_default, render_modulefile
 from polaris_parsl.env.modules import describe
 from polaris_parsl.env.plan import Plan
@@ -22,6 +24,7 @@ from polaris_parsl.env.verify import (
     refuse_unmet,
     unmet,
 )
+from polaris_parsl.env.wheelhouse import ARCHIVES
 from polaris_parsl.errors import MissingToolError
 from polaris_parsl.facts import polaris
 from polaris_parsl.process import Step
@@ -68,6 +71,8 @@ def build(
         check_tools(folder, version=plan.version, env=env)
         after = unmet(folder / "overlay", plan.base, env=env)
         warnings = refuse_unmet(before, after, locked=plan.locked)
+    with step("pack the overlay"):
+        pack(folder / "overlay", folder / ARCHIVE)
         tree = scan(folder, prefix=plan.request.prefix)
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
     with step("publish"), renamed(folder, plan.target):
@@ -93,7 +98,10 @@ def _write_commands(plan: Plan, folder: Path) -> None:
 
 
 def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[str, str]) -> None:
-    archives = gnu_parallel.fetch_archives(plan.parallel.packages, scratch / "archives")
+    house = plan.request.wheelhouse
+    archives = gnu_parallel.fetch_archives(
+        plan.parallel.packages, scratch / "archives", archives=house and house / ARCHIVES
+    )
     gnu_parallel.install_archives(
         archives,
         plan.parallel.packages,
@@ -116,10 +124,12 @@ def _announce(
     values = _module_values(plan)
     untested = check_modulefile(values, scratch=scratch, env=env)
     folder = values.module_tree / NAME
-    modulefile = folder / f"{plan.version}.lua"
+    modulefile = folder / f"{values.version}.lua"
     try:
         write_atomically(modulefile, render_modulefile(values))
-        write_atomically(folder / ".modulerc.lua", render_default(values))
+        # whoever loads the module without a version wants no special track
+        if plan.request.track == CURRENT:
+            write_atomically(folder / ".modulerc.lua", render_default(values))
     except BaseException:
         modulefile.unlink(missing_ok=True)
         raise
@@ -127,7 +137,7 @@ def _announce(
     return Installed(
         root=plan.target,
         module_tree=values.module_tree,
-        module=f"{NAME}/{plan.version}",
+        module=f"{NAME}/{values.version}",
         warnings=tuple(text for text in told if text),
     )
 
@@ -135,7 +145,7 @@ def _announce(
 def _module_values(plan: Plan) -> ModuleValues:
     base = f"CPython {plan.base.version} of {plan.base_module or plan.base.prefix}"
     return ModuleValues(
-        version=plan.version,
+        version=plan.request.release,
         lock=plan.lock_digest,
         root=plan.target,
         module_tree=plan.request.prefix / "modulefiles",
@@ -149,6 +159,7 @@ def _module_values(plan: Plan) -> ModuleValues:
 def _receipt(plan: Plan, warnings: list[str], *, env: Mapping[str, str]) -> dict[str, Any]:
     return {
         "version": plan.version,
+        "track": plan.request.track,
         "prefix": str(plan.request.prefix),
         "command": list(plan.request.command),
         "locks": dict(plan.locks),

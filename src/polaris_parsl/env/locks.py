@@ -1,6 +1,12 @@
-"""Reading environment.yml and the three locks."""
+"""Reading environment.yml and the locks.
+
+A track is one choice of Python packages, with a lock of its own: `current` is the
+list `overlay` of environment.yml, the others stand under `tracks`. They share
+conda-lock.yml and tools.lock.
+"""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +19,11 @@ from packaging.utils import canonicalize_name
 
 from polaris_parsl.errors import LockError
 
-LOCKS = ("conda-lock.yml", "overlay.lock", "tools.lock")
+CURRENT = "current"
+CONDA_LOCK = "conda-lock.yml"
+TOOLS_LOCK = "tools.lock"
+# a part of file names, version directories and module names
+_TRACK_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 _RELOCK = "write it anew with `polaris-parsl lock`"
 
 
@@ -26,6 +36,12 @@ class Pin:
     marker: Marker | None
     sha256: frozenset[str]
 
+    @property
+    def requirement(self) -> str:
+        """The pin as a line of a hashed requirements file, wherever it applies."""
+        hashes = "".join(f" --hash=sha256:{value}" for value in sorted(self.sha256))
+        return f"{self.name}=={self.version}{hashes}"
+
     def applies(self, environment: Mapping[str, str]) -> bool:
         """Whether an interpreter with these marker variables gets it."""
         return self.marker is None or self.marker.evaluate(dict(environment))
@@ -33,13 +49,14 @@ class Pin:
 
 @dataclass(frozen=True)
 class CondaPackage:
-    """One package of conda-lock.yml."""
+    """One package of conda-lock.yml, and the names of those that it needs."""
 
     name: str
     version: str
     url: str
     md5: str
     sha256: str
+    needs: tuple[str, ...] = ()
 
     @property
     def archive(self) -> str:
@@ -53,25 +70,61 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def overlay_requirements(path: Path) -> list[str]:
-    """The Python requirements that a person chose: `overlay` of environment.yml.
+def overlay_lock(track: str) -> str:
+    """Name of the lock of a track."""
+    return "overlay.lock" if track == CURRENT else f"overlay-{track}.lock"
+
+
+def lock_names(environment: Path) -> list[str]:
+    """Names of all locks that are solved from an environment.yml."""
+    return [CONDA_LOCK, *map(overlay_lock, read_tracks(environment)), TOOLS_LOCK]
+
+
+def read_tracks(path: Path) -> dict[str, list[str]]:
+    """The Python requirements that a person chose for each track; `current` first.
+
+    Args:
+        path: environment.yml.
 
     Raises:
-        LockError: the file is missing, or one of them is no exact pin.
+        LockError: the file is missing, a track has a name that cannot be, or a
+            requirement is no exact pin.
     """
-    wanted = _yaml(path).get("overlay")
-    if not isinstance(wanted, list) or not wanted:
+    data = _yaml(path)
+    more = data.get("tracks") or {}
+    if not isinstance(more, dict):
         raise LockError(
-            f"{path} has no list `overlay` of Python requirements",
-            remedy="add one, for instance `overlay: [parsl==VERSION]`",
+            f"`tracks` in {path} is no mapping", remedy="write NAME: [PACKAGE==VERSION]"
         )
-    for text in wanted:
-        _exact(str(text), path)
-    return [str(text) for text in wanted]
+    for name in more:
+        if not _TRACK_NAME.fullmatch(str(name)) or name == CURRENT:
+            raise LockError(
+                f"{path} has a track named {name!r}",
+                remedy=f"take at most 20 small letters and digits, other than {CURRENT!r}",
+            )
+    return {
+        CURRENT: _pins(data.get("overlay"), "overlay", path),
+        **{name: _pins(wanted, f"tracks: {name}", path) for name, wanted in more.items()},
+    }
+
+
+def track_requirements(path: Path, track: str) -> list[str]:
+    """The Python requirements of one track.
+
+    Raises:
+        LockError: there is no such track, or as read_tracks.
+    """
+    tracks = read_tracks(path)
+    if track not in tracks:
+        raise LockError(
+            f"there is no track {track!r}; there are: {', '.join(tracks)}",
+            remedy=f"choose one of them, or add it to {path.name} and lock again",
+        )
+    return tracks[track]
 
 
 def read_requirements(path: Path) -> dict[str, Pin]:
-    """The pins of overlay.lock or tools.lock by normalised name.
+    """The pins of an overlay's or the tools' lock by normalised name.
 
     Raises:
         LockError: the file is missing, or has an entry without exact version or sha256.
@@ -106,12 +159,24 @@ def read_conda(path: Path) -> list[CondaPackage]:
                 entry["url"],
                 entry["hash"]["md5"],
                 entry["hash"]["sha256"],
+                tuple(entry.get("dependencies") or ()),
             )
             for entry in entries
             if entry["manager"] == "conda" and entry["platform"] == "linux-64"
         ]
     except (KeyError, TypeError) as error:
         raise LockError(f"{path} has a package without {error}", remedy=_RELOCK) from error
+
+
+def _pins(wanted: object, where: str, path: Path) -> list[str]:
+    if not isinstance(wanted, list) or not wanted:
+        raise LockError(
+            f"{path} has no list `{where}` of Python requirements",
+            remedy=f"add one, for instance `{where}: [parsl==VERSION]`",
+        )
+    for text in wanted:
+        _exact(str(text), path)
+    return [str(text) for text in wanted]
 
 
 def _pin(requirement: str, hashes: list[str], path: Path) -> Pin:
@@ -148,5 +213,5 @@ def _yaml(path: Path) -> dict[str, Any]:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise LockError(f"cannot read {path}: {error.strerror}", remedy=_RELOCK) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise LockError(f"cannot read {path}: {error}", remedy=_RELOCK) from error

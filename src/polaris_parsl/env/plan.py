@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from polaris_parsl.env.base import Base, choose_base, probe
@@ -10,31 +11,49 @@ from polaris_parsl.env.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.drift import Finding
 from polaris_parsl.env.gnu_parallel import Parallel, choose_parallel
 from polaris_parsl.env.locks import (
-    LOCKS,
+    CONDA_LOCK,
+    CURRENT,
+    TOOLS_LOCK,
     digest,
-    overlay_requirements,
+    overlay_lock,
     read_conda,
     read_requirements,
+    track_requirements,
 )
 from polaris_parsl.env.modules import conda_module
 from polaris_parsl.env.publish import refuse_unusable
 from polaris_parsl.env.shadows import shadows
-from polaris_parsl.env.wheels import Wheel, build_own, fetch
-from polaris_parsl.errors import MissingToolError
-from polaris_parsl.files import checkout, shipped
+from polaris_parsl.env.wheelhouse import ARCHIVES, WHEELS, check_wheelhouse
+from polaris_parsl.env.wheels import Wheel, build_own, fetch, read_wheel
+from polaris_parsl.files import shipped
 from polaris_parsl.process import Step
 from polaris_parsl.version import VERSION
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; None lets us choose."""
+    """What the user asked for; None lets us choose. Without a wheelhouse, the network is asked.
+
+    Raises:
+        LockError: environment.yml has no such track.
+    """
 
     prefix: Path
     base: Path | None
     base_module: str | None
     command: tuple[str, ...]
     allow_shadow: tuple[str, ...] = ()
+    track: str = CURRENT
+    wheelhouse: Path | None = None
+
+    def __post_init__(self) -> None:
+        # before the track becomes a part of a path
+        track_requirements(shipped("environment.yml"), self.track)
+
+    @property
+    def release(self) -> str:
+        """Name of the install's directory and module: the version, and the track if not current."""
+        return VERSION if self.track == CURRENT else f"{VERSION}-{self.track}"
 
 
 @dataclass(frozen=True)
@@ -56,11 +75,11 @@ class Plan:
     @property
     def target(self) -> Path:
         """Where the install will be."""
-        return self.request.prefix / "versions" / self.version
+        return self.request.prefix / "versions" / self.request.release
 
     @property
     def lock_digest(self) -> str:
-        """Short digest of the three locks together."""
+        """Short digest of the locks together."""
         text = "".join(f"{name}:{value}\n" for name, value in sorted(self.locks.items()))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -90,32 +109,50 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
 
     Raises:
         BaseEnvironmentError: the base cannot be used.
-        LockError: a wheel is not the one that a lock names, or the locks do not fit the base.
+        LockError: there is no such track, a wheel is not the one that a lock names, or the
+            locks do not fit the base; the wheelhouse is damaged or of other locks.
         OptionError: a name that --allow-shadow gives is not protected.
         MissingToolError: there is no source tree to build from.
         PrefixError: the prefix cannot be written, or has this version.
     """
-    refuse_unusable(request.prefix, VERSION)
+    requirements = track_requirements(shipped("environment.yml"), request.track)
+    refuse_unusable(request.prefix, request.release)
     refuse_unprotected(request.allow_shadow)
-    locks = {name: shipped(name) for name in LOCKS}
-    names = sorted(read_requirements(locks["overlay.lock"]))
+    overlay = overlay_lock(request.track)
+    locks = {name: shipped(name) for name in (CONDA_LOCK, overlay, TOOLS_LOCK)}
+    names = sorted(read_requirements(locks[overlay]))
+    house = request.wheelhouse
+    if house:
+        with step("check the wheelhouse"):
+            check_wheelhouse(house, locks)
     with step("look at the base"):
         python, base_found = choose_base(request.base, env)
         base = probe(python, names=names, env=env)
     with step("build the wheel of polaris-parsl"):
-        own = _build_own(scratch, env)
-    cache = _wheel_cache(env)
+        (scratch / "own").mkdir()
+        own = read_wheel(build_own(scratch / "own", env=env))
+    get = partial(
+        fetch,
+        base=base,
+        cache=_wheel_cache(env),
+        scratch=scratch,
+        env=env,
+        wheelhouse=house and house / WHEELS,
+    )
     with step("fetch the wheels of the overlay"):
-        wheels = fetch(locks["overlay.lock"], base, cache=cache, scratch=scratch, env=env)
+        wheels = get(locks[overlay])
     with step("compare them with the base"):
-        requirements = overlay_requirements(shipped("environment.yml"))
         delta = compute_delta(
             requirements, wheels, base, allowed=request.allow_shadow, scratch=scratch, env=env
         )
     with step("fetch the wheels of the tools"):
-        tools = fetch(locks["tools.lock"], base, cache=cache, scratch=scratch, env=env)
+        tools = get(locks[TOOLS_LOCK])
+        # what the command explains and rehearses must be what the overlay does
+        tools["parsl"] = wheels["parsl"]
     with step("look for GNU Parallel"):
-        parallel = choose_parallel(read_conda(locks["conda-lock.yml"]), env)
+        parallel = choose_parallel(
+            read_conda(locks[CONDA_LOCK]), env, archives=house and house / ARCHIVES
+        )
     return Plan(
         request=request,
         version=VERSION,
@@ -137,18 +174,6 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
         tools=tuple(tools.values()),
         parallel=parallel,
     )
-
-
-def _build_own(scratch: Path, env: Mapping[str, str]) -> Wheel:
-    source = checkout()
-    if source is None:
-        raise MissingToolError(
-            "this polaris-parsl was installed from a wheel: there is no source tree to install",
-            remedy="run scripts/install.sh of the source tree",
-        )
-    folder = scratch / "own"
-    folder.mkdir()
-    return build_own(source, folder, env=env)
 
 
 def _wheel_cache(env: Mapping[str, str]) -> Path:

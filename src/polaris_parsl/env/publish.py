@@ -65,6 +65,31 @@ def staging(prefix: Path, version: str) -> Iterator[Path]:
 
 
 @contextmanager
+def new_directory(target: Path) -> Iterator[Path]:
+    """An empty directory that gets its name when it is complete; gone if that fails.
+
+    Raises:
+        PrefixError: the name is taken, or the directory cannot be made.
+    """
+    remedy = "choose another directory"
+    if os.path.lexists(target):
+        raise PrefixError(f"{target} exists already", remedy=remedy)
+    before = os.umask(_UMASK)
+    folder = target.with_name(f".staging-{target.name}-{os.getpid()}")
+    try:
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise PrefixError(f"cannot make {target}: {error.strerror}", remedy=remedy) from error
+        yield folder
+        with renamed(folder, target):
+            pass
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.umask(before)
+
+
+@contextmanager
 def renamed(folder: Path, target: Path) -> Iterator[None]:
     """Give a complete tree its name; take it away again if what follows fails.
 

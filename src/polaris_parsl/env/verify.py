@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from polaris_parsl.env.base import Base
 from polaris_parsl.env.modulefile import NAME, ModuleValues, render_modulefile
@@ -37,7 +38,9 @@ def check_overlay(folder: Path, *, parsl: str, version: str, env: Mapping[str, s
             remedy=_REPORT,
         )
     found_parsl, found_own, prefix, place = json.loads(done.stdout)
-    if (found_parsl, found_own) != (parsl, version) or Path(prefix) != folder / "overlay":
+    # Parsl 2026.2.23 calls itself 2026.02.23
+    is_locked = Version(found_parsl) == Version(parsl) and found_own == version
+    if not is_locked or Path(prefix) != folder / "overlay":
         raise LockError(
             f"the overlay {prefix} imports parsl {found_parsl} ({place}) and polaris_parsl "
             f"{found_own}; wanted are {parsl} and {version}",

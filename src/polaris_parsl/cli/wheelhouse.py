@@ -1,0 +1,49 @@
+"""`polaris-parsl wheelhouse`: collect what an install needs, for a machine without a network."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
+from polaris_parsl.env.locks import CURRENT
+from polaris_parsl.env.wheelhouse import ARCHIVES, MISSING, PYTHONS, make_wheelhouse
+
+
+def wheelhouse(
+    directory: Annotated[Path, typer.Argument(help="Directory to make.")],
+    track: Annotated[
+        str,
+        typer.Option(
+            "--track", help="Which choice of Python packages: a track of environment.yml."
+        ),
+    ] = CURRENT,
+    python: Annotated[
+        list[str] | None,
+        typer.Option("--python", help="Serve only bases of this Python, as 3.12; may be repeated."),
+    ] = None,
+) -> None:
+    """Collect every artifact of the locks, to install from without a network."""
+    leave_nothing_when_stopped()
+    target = directory.expanduser().absolute()
+    pythons = python or PYTHONS
+    made = make_wheelhouse(target, track=track, pythons=pythons, env=os.environ, step=step)
+    if made.missing:
+        print(
+            f"warning: GNU Parallel is not in it: {made.silence}; it lacks the conda archives "
+            f"{', '.join(package.archive for package in made.missing)}\n  fix: collect again where "
+            f"the channel answers, or put them into {target / ARCHIVES} ({MISSING} says from where)",
+            file=sys.stderr,
+        )
+    print(f"collected in {target}:")
+    print(f"  {made.wheels} wheels for Python {', '.join(pythons)}")
+    print(f"  {made.archives} conda archives")
+    print(f"  {made.source}")
+    print("next, on the other machine:")
+    print(f"  tar -xf {shlex.quote(str(target / made.source))}")
+    options = "" if track == CURRENT else f" --track {track}"
+    script = f"{made.source.removesuffix('.tar.gz')}/scripts/install.sh"
+    print(f"  {script} --wheelhouse {shlex.quote(str(target))}{options}")

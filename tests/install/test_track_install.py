@@ -1,0 +1,35 @@
+"""An install of another track than the current one."""
+
+import json
+from pathlib import Path
+
+import builder
+from polaris_parsl.env.locks import track_requirements
+from polaris_parsl.files import shipped
+from polaris_parsl.version import VERSION
+
+
+def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_path: Path) -> None:
+    base = builder.stand_in_base(tmp_path / "base")
+    prefix = tmp_path / "prefix"
+    options = ["--prefix", prefix, "--base", base, "--track", "mep"]
+    command = builder.install_command(builder.REPOSITORY, *options)
+    done = builder.run(*command, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"module load polaris-parsl/{VERSION}-mep\n")
+    root = prefix / "versions" / f"{VERSION}-mep"
+    receipt = json.loads((root / "receipt.json").read_text())
+    assert receipt["track"] == "mep"
+    assert set(receipt["locks"]) == {"conda-lock.yml", "overlay-mep.lock", "tools.lock"}
+    added = {f"{entry['name']}=={entry['version']}" for entry in receipt["overlay"]}
+    assert added >= set(track_requirements(shipped("environment.yml"), "mep"))
+    # the command explains with the Parsl of the overlay
+    for name in ("overlay", "tools"):
+        (found,) = root.glob(f"{name}/lib/python3.*/site-packages/parsl-*.dist-info")
+        assert found.name == f"parsl-{receipt['parsl']}.dist-info"
+    pip = [base / "bin/python", "-m", "pip", "--python", root / "tools/bin/python"]
+    checked = builder.run(*pip, "check", env=env)
+    assert checked.returncode == 0, checked.stdout
+    # `module load polaris-parsl` goes on to load what it loaded before
+    modules = prefix / "modulefiles" / "polaris-parsl"
+    assert [path.name for path in modules.iterdir()] == [f"{VERSION}-mep.lua"]
