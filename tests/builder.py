@@ -30,6 +30,7 @@ SOURCES = (
     "overlay.lock",
     "overlay-mep.lock",
     "tools.lock",
+    "CITATION.cff",
     "README.md",
     "LICENSE",
 )

@@ -12,7 +12,9 @@ from polaris_parsl.cli.endpoint import endpoint
 from polaris_parsl.cli.explain import explain
 from polaris_parsl.cli.install import install
 from polaris_parsl.cli.lock import lock
+from polaris_parsl.cli.pin import pin
 from polaris_parsl.cli.queues import queues
+from polaris_parsl.cli.recreate import recreate
 from polaris_parsl.cli.sandbox import sandbox
 from polaris_parsl.cli.script import script
 from polaris_parsl.cli.verify import verify
@@ -34,7 +36,9 @@ app.command()(endpoint)
 app.command()(explain)
 app.command()(install)
 app.command()(lock)
+app.command()(pin)
 app.command()(queues)
+app.command()(recreate)
 app.command()(sandbox)
 app.command()(script)
 app.command()(verify)

@@ -100,7 +100,7 @@ def inspect_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> 
     except ReceiptError as error:
         broken = Finding(Verdict.BROKEN, error.problem, error.remedy)
         return Report(root, None, (broken,), ("everything else, for want of a receipt",), ())
-    base = _base(receipt, quick=not every_file, env=env)
+    base = inspect_base(receipt, quick=not every_file, env=env)
     findings = [*base, *_files(root, receipt, None if every_file else _QUICK)]
     # where the base is broken, that says why
     if all(each.verdict < Verdict.BROKEN for each in base):
@@ -170,7 +170,8 @@ def _is_same(path: Path, expected: str, *, is_link: bool, since: int | None) -> 
         return False
 
 
-def _base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[Finding]:
+def inspect_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[Finding]:
+    """Compare the base of a receipt with what now lies at its place."""
     was = receipt.base
     python = Path(was["executable"])
     if not python.exists():

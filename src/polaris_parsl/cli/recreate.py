@@ -1,0 +1,56 @@
+"""`polaris-parsl recreate`: build again what a bundle pins, and compare it with its receipt."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.progress import step
+from polaris_parsl.env.drift import Verdict
+
+_SHOWN = 20
+
+
+def recreate(
+    bundle: Annotated[Path, typer.Argument(help="Directory that `polaris-parsl pin` made.")],
+    prefix: Annotated[Path, typer.Option("--prefix", help="Directory to install into.")],
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base",
+            help="Python to build on: a conda prefix or an interpreter. [default: the base of the "
+            "bundle]",
+        ),
+    ] = None,
+) -> None:
+    """Build the install of a bundle again, and compare every file with its receipt.
+
+    Exit codes: 0 the same to the byte, 11 it differs.
+    """
+    from polaris_parsl.pins import recreate as pins  # noqa: PLC0415 - other verbs need none of it
+    from polaris_parsl.pins.bundle import open_bundle  # noqa: PLC0415
+
+    with step("check the bundle"):
+        opened = open_bundle(Path(os.path.normpath(bundle.expanduser().absolute())))
+    made = pins.recreate(
+        opened,
+        prefix=Path(os.path.normpath(prefix.expanduser().absolute())),
+        base=base and base.expanduser().absolute(),
+        env=os.environ,
+        step=step,
+    )
+    print(f"installed in {made.root}")
+    print(f"  {made.same} files and links are the same, {len(made.differing)} differ")
+    print(f"  not compared, for they hold the prefix: {', '.join(made.bound)}")
+    for name in made.differing[:_SHOWN]:
+        print(f"  differs: {name}")
+    if len(made.differing) > _SHOWN:
+        print(f"  and {len(made.differing) - _SHOWN} more")
+    for text in made.base:
+        print(f"  base: {text}", file=sys.stderr)
+    tree = made.root.parents[1] / "modulefiles"
+    print(f"next: module use {shlex.quote(str(tree))}; module load polaris-parsl/{made.root.name}")
+    raise typer.Exit(Verdict.RELEVANT if made.differing else Verdict.INTACT)

@@ -1,0 +1,27 @@
+"""Which install a verb is about, where the command line does not say."""
+
+import os
+import sys
+from pathlib import Path
+
+from polaris_parsl.errors import PrefixError
+
+
+def own_root(given: Path | None) -> Path:
+    """The install that is named, or that this command belongs to, or that is loaded.
+
+    Raises:
+        PrefixError: it is none of these.
+    """
+    if given is not None:
+        return Path(os.path.normpath(given.expanduser().absolute()))
+    own = Path(sys.prefix).parent
+    if (own / "receipt.json").is_file():
+        return own
+    loaded = os.environ.get("POLARIS_PARSL_ROOT")
+    if loaded:
+        return Path(loaded)
+    raise PrefixError(
+        "this polaris-parsl belongs to no install, and no polaris-parsl module is loaded",
+        remedy="name an install: --root PREFIX/versions/VERSION",
+    )

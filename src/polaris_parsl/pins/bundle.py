@@ -1,0 +1,205 @@
+"""A bundle on disk: its names, its SHA256SUMS, and what is refused before anything of it is used."""
+
+import hashlib
+import json
+import re
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from polaris_parsl.env.locks import digest
+from polaris_parsl.env.receipt import FORMAT
+from polaris_parsl.errors import PolarisParslError
+
+SUMS = "SHA256SUMS"
+RECEIPT = "receipt.json"
+BASE = "base.json"
+SOURCE = "source"
+RUN = "run"
+WHEELHOUSE = "wheelhouse"
+
+_AGAIN = "copy or unpack the bundle again; if it stays so, ask its author"
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+_NEEDED = (RECEIPT, BASE, f"{SOURCE}/scripts/bootstrap.py")
+
+
+class BundleError(PolarisParslError):
+    """A bundle is damaged, tampered with, or none at all; or what was to be pinned does not fit."""
+
+    exit_code = 14
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose every file is what SHA256SUMS says.
+
+    Attributes:
+        folder: where it lies.
+        sums: sha256 of each file, by its name below the folder.
+        receipt: of the install that was pinned.
+        base: the fingerprint of its base when it was pinned, with licences.
+    """
+
+    folder: Path
+    sums: Mapping[str, str]
+    receipt: Mapping[str, Any]
+    base: Mapping[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """The sha256 of its SHA256SUMS, which stands for all of it."""
+        return digest(self.folder / SUMS)
+
+    @property
+    def wheelhouse(self) -> Path | None:
+        """The wheelhouse inside; None where there is none."""
+        inside = any(name.startswith(f"{WHEELHOUSE}/") for name in self.sums)
+        return self.folder / WHEELHOUSE if inside else None
+
+
+def write_sums(folder: Path) -> str:
+    """Write SHA256SUMS for all files of a folder, in the form of sha256sum.
+
+    Returns:
+        The sha256 of SHA256SUMS itself.
+
+    Raises:
+        BundleError: a file has a name that the form cannot hold.
+    """
+    lines = [f"{digest(folder / name)}  {name}\n" for name in _files(folder)]
+    text = "".join(lines)
+    (folder / SUMS).write_text(text, encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Check all of a bundle, and read what it says of the install.
+
+    Raises:
+        BundleError: it is no bundle, or not what SHA256SUMS says; it holds links or special
+            files, or names files outside; its parts contradict each other.
+    """
+    if not folder.is_dir():
+        raise BundleError(
+            f"{folder} is no directory", remedy="name the directory that `polaris-parsl pin` made"
+        )
+    sums = _read_sums(folder)
+    present = set(_files(folder))
+    for names, what in (
+        (sums.keys() - present, f"{SUMS} names files that are not there"),
+        (present - sums.keys(), f"there are files that {SUMS} does not name"),
+        (set(_NEEDED) - sums.keys(), "it is no bundle of polaris-parsl, it lacks"),
+    ):
+        if names:
+            raise BundleError(f"{folder}: {what}: {_shown(names)}", remedy=_AGAIN)
+    changed = {name for name, expected in sums.items() if _digest(folder / name) != expected}
+    if changed:
+        raise BundleError(f"{folder}: not as {SUMS} says: {_shown(changed)}", remedy=_AGAIN)
+    bundle = Bundle(
+        folder, sums, _read_json(folder / RECEIPT, _RECEIPT_KEYS), _read_json(folder / BASE, ())
+    )
+    _refuse_contradiction(bundle)
+    return bundle
+
+
+_RECEIPT_KEYS = (
+    ("version", str),
+    ("prefix", str),
+    ("locks", dict),
+    ("base", dict),
+    ("overlay", list),
+    ("from_base", dict),
+    ("prefix_bound", list),
+    ("links", dict),
+    ("files", dict),
+)
+
+
+def _refuse_contradiction(bundle: Bundle) -> None:
+    made = bundle.receipt.get("format")
+    if made != FORMAT:
+        raise BundleError(
+            f"{bundle.folder / RECEIPT} has format {made}; this polaris-parsl reads {FORMAT}",
+            remedy=f"use the polaris-parsl that is inside: python3 {SOURCE}/scripts/bootstrap.py",
+        )
+    for name, expected in bundle.receipt["locks"].items():
+        if bundle.sums.get(f"{SOURCE}/{name}") != expected:
+            raise BundleError(
+                f"{bundle.folder}: {SOURCE}/{name} is not the lock that {RECEIPT} names",
+                remedy=_AGAIN,
+            )
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    path = folder / SUMS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        told = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise BundleError(f"cannot read {path}: {told}", remedy=_AGAIN) from error
+    sums: dict[str, str] = {}
+    for line in lines:
+        entry = _LINE.fullmatch(line)
+        if entry is None:
+            raise BundleError(f"{path} has the line {line[:200]!r}", remedy=_AGAIN)
+        name = entry[2]
+        parts = PurePosixPath(name).parts
+        if name.startswith("/") or ".." in parts or str(PurePosixPath(name)) != name:
+            raise BundleError(
+                f"{path} names {name!r}, which is not a file below the bundle",
+                remedy="do not use this bundle; ask its author",
+            )
+        if name in sums:
+            raise BundleError(f"{path} names {name} twice", remedy=_AGAIN)
+        sums[name] = entry[1]
+    return sums
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Names of all files below a folder but SHA256SUMS, sorted."""
+    found = []
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        kind = path.lstat().st_mode
+        if stat.S_ISDIR(kind):
+            continue
+        if not stat.S_ISREG(kind):
+            what = "a link" if stat.S_ISLNK(kind) else "no regular file"
+            raise BundleError(
+                f"{folder}: {name} is {what}; a bundle holds files and directories only",
+                remedy="do not use this bundle; ask its author",
+            )
+        if not name.isprintable() or "\\" in name:
+            raise BundleError(
+                f"{folder} has a file named {name!r}", remedy="use names without control characters"
+            )
+        if name != SUMS:
+            found.append(name)
+    yield from sorted(found)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest(path)
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}", remedy=_AGAIN) from error
+
+
+def _read_json(path: Path, keys: tuple[tuple[str, type], ...]) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise BundleError(f"{path} is no JSON: {error}", remedy=_AGAIN) from error
+    if not isinstance(data, dict):
+        raise BundleError(f"{path} is damaged: it is no table", remedy=_AGAIN)
+    lacking = [name for name, kind in keys if not isinstance(data.get(name), kind)]
+    if lacking:
+        raise BundleError(f"{path} is damaged: it lacks {_shown(lacking)}", remedy=_AGAIN)
+    return data
+
+
+def _shown(names: Collection[str]) -> str:
+    first, more = sorted(names)[:5], len(names) - 5
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "")

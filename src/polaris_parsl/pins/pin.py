@@ -1,0 +1,166 @@
+"""Making a bundle: staged, complete, then renamed. The same inputs give the same bytes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.version import Version
+
+from polaris_parsl.env.drift import Verdict
+from polaris_parsl.env.inspection import inspect_base, inspect_install
+from polaris_parsl.env.publish import new_directory
+from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.pins.bundle import (
+    BASE,
+    RECEIPT,
+    RUN,
+    SOURCE,
+    WHEELHOUSE,
+    BundleError,
+    write_sums,
+)
+from polaris_parsl.pins.citation import bibtex, citation, write_citation
+from polaris_parsl.pins.crate import METADATA, crate
+from polaris_parsl.pins.inventory import Distribution, imported
+from polaris_parsl.pins.own_source import bootstrap
+from polaris_parsl.pins.run_record import Run, read_run, write_run
+from polaris_parsl.pins.sbom import sbom
+from polaris_parsl.pins.source import copy_source
+from polaris_parsl.pins.texts import texts
+from polaris_parsl.process import Step
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A bundle that was made.
+
+    Attributes:
+        identity: the sha256 of its SHA256SUMS.
+        distributions: how many are imported.
+        run: facts of the run; None without one.
+        notes: what its author should know.
+    """
+
+    identity: str
+    distributions: int
+    run: Mapping[str, Any] | None
+    notes: tuple[str, ...]
+
+
+def make_pin(
+    target: Path,
+    *,
+    root: Path,
+    run_dir: Path | None,
+    with_wheelhouse: bool,
+    env: Mapping[str, str],
+    step: Step,
+) -> Pinned:
+    """Pin an install, and a run that was made with it.
+
+    Args:
+        target: the directory to make; it must not exist.
+        root: the install, PREFIX/versions/VERSION.
+        run_dir: run directory of Parsl, as runinfo/000; None pins no run.
+        with_wheelhouse: put every artifact of the locks inside.
+        env: environment variables.
+        step: called with the name of each step.
+
+    Raises:
+        BundleError: the install or its base is broken, or the run was made with another one.
+        PrefixError: the directory exists, or cannot be made.
+    """
+    with new_directory(target) as folder:
+        with step("compare the install with its receipt"):
+            notes = _notes(root, env)
+            receipt = json.loads((root / RECEIPT).read_bytes())
+        run = _matching_run(run_dir, receipt) if run_dir else None
+        (folder / RECEIPT).write_bytes((root / RECEIPT).read_bytes())
+        copy_source(root, receipt["files"], folder / SOURCE)
+        with step("ask base and overlay what they import"):
+            layers = imported(root / "overlay/bin/python", env)
+            base = _with_licences(receipt["base"], env)
+        _write_json(folder / BASE, {**base, "changed_since_install": notes})
+        bill = sbom(receipt, layers, base, overlay=(root / "overlay").resolve())
+        _write_json(folder / "sbom.cdx.json", bill)
+        if run:
+            write_run(run, folder / RUN)
+        if with_wheelhouse:
+            with step("collect the wheelhouse"):
+                _collect(folder, receipt, env)
+        _write_texts(folder, receipt, base, run)
+        return Pinned(write_sums(folder), len(layers), run.facts if run else None, tuple(notes))
+
+
+def _notes(root: Path, env: Mapping[str, str]) -> list[str]:
+    """What has changed in the base since the install was made; none of it breaks the install."""
+    report = inspect_install(root, every_file=True, env=env)
+    if report.verdict is Verdict.BROKEN:
+        worst = next(each.text for each in report.findings if each.verdict is Verdict.BROKEN)
+        raise BundleError(
+            f"{root} cannot be pinned, it is broken: {worst}",
+            remedy=report.remedy,
+        )
+    # of the findings only those about the base: the others are about the user's shell
+    return [each.text for each in inspect_base(read_receipt(root), quick=False, env=env)]
+
+
+def _matching_run(folder: Path, receipt: Mapping[str, Any]) -> Run:
+    """Read a run, and refuse one that another environment has made."""
+    run = read_run(folder)
+    used = (run.facts["python"], str(Version(run.facts["parsl"])))
+    has = (receipt["base"]["interpreter"]["version"], str(Version(receipt["parsl"])))
+    if used != has:
+        raise BundleError(
+            f"{folder} was run by CPython {used[0]} with Parsl {used[1]}; the install has "
+            f"CPython {has[0]} with Parsl {has[1]}",
+            remedy="name the install that ran it: --root PREFIX/versions/VERSION",
+        )
+    return run
+
+
+def _with_licences(base: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    found: Mapping[str, Distribution] = imported(Path(base["executable"]), env)
+    return {
+        **base,
+        "distributions": {
+            name: {**entry, "license": found[name].license if name in found else ""}
+            for name, entry in base["distributions"].items()
+        },
+    }
+
+
+def _collect(folder: Path, receipt: Mapping[str, Any], env: Mapping[str, str]) -> None:
+    minor = ".".join(receipt["base"]["interpreter"]["version"].split(".")[:2])
+    arguments = ["wheelhouse", str(folder / WHEELHOUSE), "--python", minor]
+    if receipt.get("track", "current") != "current":
+        arguments += ["--track", receipt["track"]]
+    bootstrap(folder / SOURCE, arguments, python=Path(receipt["base"]["executable"]), env=env)
+
+
+def _write_texts(
+    folder: Path, receipt: Mapping[str, Any], base: Mapping[str, Any], run: Run | None
+) -> None:
+    facts = run.facts if run else None
+    cited = citation(folder / SOURCE / "CITATION.cff", receipt)
+    write_citation(cited, folder / "CITATION.cff")
+    (folder / "references.bib").write_text(bibtex(cited), encoding="utf-8")
+    written = texts(
+        folder / SOURCE,
+        base,
+        receipt,
+        facts,
+        has_explanation=bool(run and run.explanation),
+        has_wheelhouse=(folder / WHEELHOUSE).is_dir(),
+    )
+    for name, text in written.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    published = facts["last_record"][:10] if facts else cited["date-released"]
+    _write_json(folder / METADATA, crate(folder, receipt, facts, published=published))
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")

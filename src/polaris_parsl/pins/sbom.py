@@ -1,0 +1,158 @@
+"""The software bill of materials, in CycloneDX 1.6: what is imported, each once."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from polaris_parsl.pins.inventory import Distribution
+
+_OWN = "polaris-parsl"
+
+
+def sbom(
+    receipt: Mapping[str, Any],
+    distributions: Mapping[str, Distribution],
+    base: Mapping[str, Any],
+    *,
+    overlay: Path,
+) -> dict[str, Any]:
+    """The bill of both layers. It has no time in it: the same layers give the same bill.
+
+    Args:
+        receipt: of the install.
+        distributions: what the overlay's Python imports.
+        base: the fingerprint of the base.
+        overlay: the overlay; what lies in it hides what the base has of the same name.
+    """
+    wheels = {each["name"]: each["sha256"] for each in receipt["overlay"]}
+    wheels[_OWN] = receipt["wheel"]["sha256"]
+    libraries = []
+    for each in distributions.values():
+        layer = "overlay" if Path(each.folder).is_relative_to(overlay) else "base"
+        known = base["distributions"].get(each.key, {}) if layer == "base" else {}
+        libraries.append(_library(each, layer, wheels.get(each.key), known))
+    programs = [_interpreter(base), *_gnu_parallel(receipt["gnu_parallel"])]
+    subject = {
+        "type": "application",
+        "bom-ref": "install",
+        "name": f"{_OWN} install",
+        "version": receipt["version"],
+    }
+    direct = sorted([_reference(distributions[_OWN]), *(each["bom-ref"] for each in programs)])
+    content: dict[str, Any] = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": subject},
+        "components": [*libraries, *programs],
+        "dependencies": [
+            {"ref": "install", "dependsOn": direct},
+            *_dependencies(distributions, base),
+        ],
+    }
+    told = json.dumps(content, sort_keys=True)
+    return {**content, "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, told)}"}
+
+
+def _library(
+    each: Distribution, layer: str, wheel: str | None, known: Mapping[str, Any]
+) -> dict[str, Any]:
+    properties = {"layer": layer}
+    if known.get("sha256"):
+        properties["record-sha256"] = known["sha256"]
+    entry: dict[str, Any] = {
+        "type": "library",
+        "bom-ref": _reference(each),
+        "name": each.name,
+        "version": each.version,
+        "purl": _reference(each),
+        "properties": [
+            {"name": f"{_OWN}:{name}", "value": value} for name, value in properties.items()
+        ],
+    }
+    if each.summary:
+        entry["description"] = each.summary
+    if wheel:
+        entry["hashes"] = [{"alg": "SHA-256", "content": wheel}]
+    if each.license:
+        kind = {"expression": each.license}
+        entry["licenses"] = [kind if each.is_spdx else {"license": {"name": each.license}}]
+    return entry
+
+
+def _reference(each: Distribution) -> str:
+    return f"pkg:pypi/{each.key}@{_quoted(each.version)}"
+
+
+def _quoted(version: str) -> str:
+    # of what versions may hold, a package URL reserves these
+    return version.replace("+", "%2B").replace("!", "%21")
+
+
+def _interpreter(base: Mapping[str, Any]) -> dict[str, Any]:
+    version = base["interpreter"]["version"]
+    return {
+        "type": "platform",
+        "bom-ref": "interpreter",
+        "name": "CPython",
+        "version": version,
+        "description": " ".join(base["interpreter"]["build"].split()),
+        "purl": f"pkg:generic/cpython@{version}",
+    }
+
+
+def _gnu_parallel(told: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    for each in told["packages"]:
+        yield {
+            "type": "application",
+            "bom-ref": f"conda:{each['name']}",
+            "name": each["name"],
+            "version": each["version"],
+            "purl": f"pkg:conda/{each['name']}@{_quoted(each['version'])}",
+            "hashes": [{"alg": "SHA-256", "content": each["sha256"]}],
+        }
+    if not told["packages"] and told["version"]:
+        yield {
+            "type": "application",
+            "bom-ref": "system:parallel",
+            "name": "parallel",
+            "version": told["version"],
+            "description": f"GNU Parallel of the system, {told['path']}",
+            "purl": f"pkg:generic/parallel@{told['version']}",
+        }
+
+
+def _dependencies(
+    distributions: Mapping[str, Distribution], base: Mapping[str, Any]
+) -> Iterable[dict[str, Any]]:
+    markers = {
+        "implementation_name": base["interpreter"]["implementation"],
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": base["interpreter"]["version"],
+        "python_version": ".".join(base["interpreter"]["version"].split(".")[:2]),
+        "sys_platform": "linux",
+        "extra": "",
+    }
+    for each in distributions.values():
+        names = {name for text in each.requires if (name := _required(text, markers))}
+        found = sorted(_reference(distributions[name]) for name in names & distributions.keys())
+        yield {"ref": _reference(each), "dependsOn": found}
+
+
+def _required(text: str, markers: Mapping[str, str]) -> str | None:
+    try:
+        needed = Requirement(text)
+    except InvalidRequirement:
+        # old distributions have some that nothing reads
+        return None
+    if needed.marker and not needed.marker.evaluate(dict(markers)):
+        return None
+    return str(canonicalize_name(needed.name))

@@ -1,0 +1,80 @@
+"""REPRODUCE.md and METHODS.md of a bundle."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from polaris_parsl.env.locks import read_requirements
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def texts(
+    source: Path,
+    base: Mapping[str, Any],
+    receipt: Mapping[str, Any],
+    run: Mapping[str, Any] | None,
+    *,
+    has_explanation: bool,
+    has_wheelhouse: bool,
+) -> dict[str, str]:
+    """The texts, by file name.
+
+    Args:
+        source: the source tree in the bundle, with the locks.
+        base: the fingerprint of the base.
+        receipt: of the install.
+        run: what run.json holds; None without a run.
+        has_explanation: whether the run was explained.
+        has_wheelhouse: whether the artifacts are inside.
+    """
+    lock = next(name for name in receipt["locks"] if name.startswith("overlay"))
+    pins = read_requirements(source / lock)
+    module = base["module"]["name"] if base["module"] else None
+    version = base["interpreter"]["version"]
+    values = {
+        "version": receipt["version"],
+        "own_key": f"polaris-parsl-{receipt['version']}-with-parsl-{receipt['parsl']}",
+        "parsl": receipt["parsl"],
+        "python": version,
+        "minor": ".".join(version.split(".")[:2]),
+        "module": module,
+        "prefix": base["prefix"],
+        "base": f"the ALCF module {module}" if module else f"the prefix {base['prefix']}",
+        "distributions": len(base["distributions"]),
+        "added": len(receipt["overlay"]),
+        "taken": len(receipt["from_base"]),
+        "from_base": [
+            (name, has, pins[name].version if name in pins else "-")
+            for name, has in sorted(receipt["from_base"].items())
+        ],
+        "lock": lock,
+        "parallel": receipt["gnu_parallel"]["version"],
+        "run": run,
+        "is_rehearsal": any(
+            mode.startswith("sandbox") for mode in (run or {"modes": {}})["modes"].values()
+        ),
+        "explained": has_explanation,
+        "wheelhouse": has_wheelhouse,
+    }
+    return {
+        "REPRODUCE.md": _render("REPRODUCE.md.j2", values),
+        # one paragraph: where its lines break does not matter
+        "METHODS.md": " ".join(_render("METHODS.md.j2", values).split()) + "\n",
+    }
+
+
+def _render(template: str, values: Mapping[str, Any]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    text = environment.get_template(template).render(values)
+    return re.sub(r"\n{3,}", "\n\n", text)
