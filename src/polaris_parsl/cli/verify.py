@@ -4,14 +4,25 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polaris_parsl.errors import PrefixError
+from polaris_parsl.cli.roots import own_root
+
+if TYPE_CHECKING:
+    from polaris_parsl.env.inspection import Report
 
 
 def verify(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A bundle of `polaris-parsl pin`, to compare with this machine. [default: none, "
+            "but an install]",
+            show_default=False,
+        ),
+    ] = None,
     root: Annotated[
         Path | None,
         typer.Option(
@@ -25,16 +36,20 @@ def verify(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare an install and its base with the receipt.
+    """Compare an install and its base with the receipt, or a bundle with this machine.
 
     Exit codes: 0 intact, 10 cosmetic (something that the install does not use has changed),
     11 relevant (something that it uses has changed), 12 broken (it cannot work, or is not
-    what was installed).
+    what was installed), 14 the bundle is damaged.
     """
     from polaris_parsl.env.inspection import inspect_install  # noqa: PLC0415 - other verbs need none of it
 
-    chosen = Path(os.path.normpath((root or _own()).expanduser().absolute()))
-    report = inspect_install(chosen, every_file=files, env=os.environ)
+    if bundle is None:
+        report = inspect_install(own_root(root), every_file=files, env=os.environ)
+    elif root is not None:
+        raise typer.BadParameter("give a bundle or --root, not both")
+    else:
+        report = _inspect_bundle(bundle)
     if as_json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -49,14 +64,12 @@ def verify(
     raise typer.Exit(report.verdict)
 
 
-def _own() -> Path:
-    own = Path(sys.prefix).parent
-    if (own / "bin" / "polaris-parsl").is_file():
-        return own
-    loaded = os.environ.get("POLARIS_PARSL_ROOT")
-    if loaded:
-        return Path(loaded)
-    raise PrefixError(
-        "this polaris-parsl belongs to no install, and no polaris-parsl module is loaded",
-        remedy="name an install: --root PREFIX/versions/VERSION",
+def _inspect_bundle(folder: Path) -> "Report":
+    from polaris_parsl.pins.bundle import open_bundle  # noqa: PLC0415
+    from polaris_parsl.pins.comparison import inspect_bundle  # noqa: PLC0415
+
+    opened = open_bundle(Path(os.path.normpath(folder.expanduser().absolute())))
+    print(
+        f"whole: {len(opened.sums)} files; sha256 of SHA256SUMS: {opened.identity}", file=sys.stderr
     )
+    return inspect_bundle(opened, env=os.environ)

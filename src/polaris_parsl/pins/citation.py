@@ -35,7 +35,6 @@ def citation(path: Path, receipt: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **own,
         "message": _MESSAGE,
-        "title": f"polaris-parsl {receipt['version']} with Parsl {receipt['parsl']}",
         "version": receipt["version"],
         # YAML has dates, CITATION.cff has texts
         "date-released": str(own["date-released"]),

@@ -37,7 +37,6 @@ def texts(
     version = base["interpreter"]["version"]
     values = {
         "version": receipt["version"],
-        "own_key": f"polaris-parsl-{receipt['version']}-with-parsl-{receipt['parsl']}",
         "parsl": receipt["parsl"],
         "python": version,
         "minor": ".".join(version.split(".")[:2]),

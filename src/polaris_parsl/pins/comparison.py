@@ -1,0 +1,41 @@
+"""A bundle against the present machine: whether its base is here, and is what it was."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from polaris_parsl.env.drift import Finding, Verdict
+from polaris_parsl.env.inspection import Report, inspect_base
+from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.pins.bundle import Bundle
+
+
+def inspect_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> Report:
+    """What differs between the machine that a bundle was made on and this one.
+
+    Args:
+        bundle: from open_bundle, so that it is whole.
+        env: environment variables.
+    """
+    receipt = read_receipt(bundle.folder)
+    executable = Path(receipt.base["executable"])
+    again = f"polaris-parsl recreate {shlex.quote(str(bundle.folder))} --prefix DIR"
+    if not executable.exists():
+        text = f"the base of the bundle is not on this machine: there is no {executable}"
+        remedy = f"name another base, CPython {receipt.minor} with pip: {again} --base PYTHON"
+        findings = [Finding(Verdict.RELEVANT, text, remedy)]
+    else:
+        remedy = f"`{again}` builds it again and says which files differ"
+        found = inspect_base(receipt, quick=False, env=env)
+        findings = [replace(finding, remedy=remedy) for finding in found]
+    unchecked = []
+    if bundle.wheelhouse is None:
+        unchecked.append("whether the packages can be had: no wheelhouse is inside")
+    return Report(
+        root=bundle.folder,
+        version=receipt.version,
+        findings=tuple(sorted(findings, key=lambda each: -each.verdict)),
+        unchecked=tuple(unchecked),
+        command=receipt.command,
+    )
