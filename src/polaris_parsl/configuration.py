@@ -1,7 +1,6 @@
 """`polaris_parsl.config`: from account, queue, nodes and walltime to a parsl.Config."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from parsl.config import Config
@@ -10,8 +9,9 @@ from polaris_parsl.addresses import addresses_for_workers
 from polaris_parsl.checkpoints import CheckpointMemoizer
 from polaris_parsl.driver import Driver
 from polaris_parsl.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
-from polaris_parsl.policy import check_blocks_together, check_policy
-from polaris_parsl.resolve import Request, resolve
+from polaris_parsl.explanation import Explanation, explain_requests
+from polaris_parsl.plan import plan
+from polaris_parsl.resolve import Request
 from polaris_parsl.settings import executor_settings, run_settings, values
 
 _LOGGER = logging.getLogger(__name__)
@@ -111,32 +111,19 @@ def config(**user_opts: Any) -> Config:
     requests = plan(user_opts, driver)
     first = requests[0]
     _LOGGER.info("%s (%s)", first.options.mode, first.mode_reason)
+    explanation = explain_requests(requests, driver)
     return Config(
-        executors=[_executor(request, driver) for request in requests],
+        executors=[_executor(request, driver, explanation) for request in requests],
         memoizer=CheckpointMemoizer(),
         **values(run_settings(first.options)),
     )
 
 
-def plan(user_opts: Mapping[str, Any], driver: Driver) -> list[Request]:
-    """The executors that a call asks for, checked against all that is known.
-
-    Args:
-        user_opts: as for `config`.
-        driver: the process that builds the configuration.
-
-    Raises:
-        OptionError: as `config` does.
-    """
-    requests = resolve(user_opts, driver)
-    if requests[0].options.mode != "inside_job":
-        for request in requests:
-            check_policy(request.options)
-        check_blocks_together([request.options for request in requests])
-    return requests
-
-
-def _executor(request: Request, driver: Driver) -> PolarisExecutor | PolarisMPIExecutor:
+def _executor(
+    request: Request, driver: Driver, explanation: Explanation
+) -> PolarisExecutor | PolarisMPIExecutor:
     options = request.options
     settings = executor_settings(options, driver, addresses_for_workers(options))
-    return build_executor(settings, f"{options.mode} ({request.mode_reason})")
+    return build_executor(
+        settings, f"{options.mode} ({request.mode_reason})", explanation.as_files()
+    )

@@ -5,6 +5,9 @@ import logging
 import os
 import subprocess
 import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 
 from parsl.executors import HighThroughputExecutor, MPIExecutor
 from parsl.jobs.states import JobState
@@ -15,6 +18,9 @@ from parsl.providers.torque.torque import translate_table
 from polaris_parsl.errors import warn
 from polaris_parsl.process import run
 from polaris_parsl.settings import HTEX, ExecutorSettings, values
+
+# Directory in a run directory for what polaris_parsl says of the run.
+EXPLANATION = "polaris_parsl"
 
 # Ends the interchange with its parent; without it the workers see a living one until the walltime.
 _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER = f"""\
@@ -41,6 +47,7 @@ class _OrderlyBlocks(HighThroughputExecutor):
     """
 
     mode = ""
+    explanation: Mapping[str, str] = MappingProxyType({})
 
     def start(self) -> None:
         """Start the interchange and submit the initial blocks."""
@@ -59,6 +66,7 @@ class _OrderlyBlocks(HighThroughputExecutor):
         assert provider is not None, "build_executor gives one"
         # To Parsl's log, beside what it says about blocks.
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
+        self._write_explanation()
         self.scale_out_facade(provider.init_blocks)
         # They are asked for; the scaling thread would ask for as many again.
         provider.init_blocks = 0
@@ -68,6 +76,13 @@ class _OrderlyBlocks(HighThroughputExecutor):
         super().shutdown(timeout)
         self._delete_jobs()
         atexit.unregister(self._delete_jobs_at_exit)
+
+    def _write_explanation(self) -> None:
+        """Leave in the run directory who set which value and why; each executor writes the same."""
+        folder = Path(self.run_dir, EXPLANATION)
+        folder.mkdir(exist_ok=True)
+        for name, text in self.explanation.items():
+            (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
 
     def _delete_jobs_at_exit(self, driver: int) -> None:
         # A process that the user's program forked ends in this way too; the jobs are not its own.
@@ -109,12 +124,15 @@ class PolarisMPIExecutor(_OrderlyBlocks, MPIExecutor):
     """MPIExecutor with orderly blocks: tasks that run over several nodes."""
 
 
-def build_executor(settings: ExecutorSettings, mode: str) -> PolarisExecutor | PolarisMPIExecutor:
+def build_executor(
+    settings: ExecutorSettings, mode: str, explanation: Mapping[str, str]
+) -> PolarisExecutor | PolarisMPIExecutor:
     """The executor with its provider and launcher.
 
     Args:
         settings: their arguments.
         mode: where the workers run and why, for Parsl's log.
+        explanation: texts for the run directory, by file name.
     """
     launcher = _LAUNCHERS[settings.launcher_kind](**values(settings.launcher))
     provider = _PROVIDERS[settings.provider_kind](launcher=launcher, **values(settings.provider))
@@ -130,6 +148,7 @@ def build_executor(settings: ExecutorSettings, mode: str) -> PolarisExecutor | P
     )
     executor.interchange_launch_cmd = interchange
     executor.mode = mode
+    executor.explanation = explanation
     if len(addresses) > 1:
         # The constructor takes one address, or asks an outside service for more.
         executor.address = None

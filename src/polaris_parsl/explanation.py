@@ -1,15 +1,16 @@
 """`polaris_parsl.explain`: every value that Parsl is handed, who set it, and why."""
 
+import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from polaris_parsl.addresses import addresses_for_workers
-from polaris_parsl.configuration import plan
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts import reason_for_default
+from polaris_parsl.plan import plan
 from polaris_parsl.resolve import Request
 from polaris_parsl.settings import (
     CLASSES,
@@ -56,6 +57,13 @@ class Explanation:
         """The rows as objects that `json.dumps` takes."""
         return [asdict(row) for row in self.rows]
 
+    def as_files(self) -> dict[str, str]:
+        """What a run directory keeps of them: texts by file name."""
+        return {
+            "explain.txt": f"{self}\n",
+            "explain.json": json.dumps(self.as_json(), indent=1) + "\n",
+        }
+
     def __str__(self) -> str:
         sources = list(dict.fromkeys(row.source for row in self.rows if row.source))
         lines = []
@@ -79,7 +87,16 @@ def explain(**user_opts: Any) -> Explanation:
             where those are missing, the addresses are explained as not known here.
     """
     driver = Driver.current()
-    requests = plan(user_opts, driver)
+    return explain_requests(plan(user_opts, driver), driver)
+
+
+def explain_requests(requests: Sequence[Request], driver: Driver) -> Explanation:
+    """The same for requests that are made and checked.
+
+    Args:
+        requests: from plan.
+        driver: the process that builds the configuration.
+    """
     rows = list(_run_rows(requests[0]))
     for request in requests:
         rows += _executor_rows(request, driver)

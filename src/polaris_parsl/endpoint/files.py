@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polaris_parsl.configuration import plan
 from polaris_parsl.driver import Driver
 from polaris_parsl.endpoint.engine import configuration
 from polaris_parsl.endpoint.environment import PROGRAM, Environment
@@ -13,6 +12,7 @@ from polaris_parsl.endpoint.template import render
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts import polaris
 from polaris_parsl.options import Options
+from polaris_parsl.plan import plan
 from polaris_parsl.resolve import Request
 from polaris_parsl.version import VERSION
 

@@ -15,6 +15,7 @@ from polaris_parsl.pins.bundle import BundleError
 
 LOG = "parsl.log"
 SCRIPTS = "submit_scripts"
+# executor.py names it too, but a command without Parsl must read it
 EXPLANATION = "polaris_parsl"
 
 _RECORD = re.compile(r"\d+\.\d+ (?P<date>\d{4}-\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d) ")

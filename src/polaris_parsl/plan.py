@@ -1,0 +1,26 @@
+"""The executors that a call asks for, checked against everything that is known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from polaris_parsl.driver import Driver
+from polaris_parsl.policy import check_blocks_together, check_policy
+from polaris_parsl.resolve import Request, resolve
+
+
+def plan(user_opts: Mapping[str, Any], driver: Driver) -> list[Request]:
+    """The executors that a call asks for, checked against all that is known.
+
+    Args:
+        user_opts: as for `config`.
+        driver: the process that builds the configuration.
+
+    Raises:
+        OptionError: as `config` does.
+    """
+    requests = resolve(user_opts, driver)
+    if requests[0].options.mode != "inside_job":
+        for request in requests:
+            check_policy(request.options)
+        check_blocks_together([request.options for request in requests])
+    return requests
