@@ -62,10 +62,22 @@ class SandboxError(PolarisParslError):
     exit_code = 8
 
 
+class ReceiptError(PolarisParslError):
+    """The receipt of an install is missing, damaged, or of another version of polaris-parsl."""
+
+    exit_code = 12
+
+
 class AdoptError(PolarisParslError):
     """A file to adopt makes no configuration, or is of no kind that can be read."""
 
     exit_code = 13
+
+
+class BundleError(PolarisParslError):
+    """A bundle is damaged, tampered with, or none at all; or what was to be pinned does not fit."""
+
+    exit_code = 14
 
 
 class PolarisParslWarning(UserWarning):

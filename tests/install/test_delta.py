@@ -50,7 +50,7 @@ def wheels(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, W
     scratch = tmp_path_factory.mktemp("scratch")
     python = probe(Path(sys.base_prefix, "bin/python3"), names=(), env=env)
     kept = cache / "polaris-parsl" / "wheels"
-    return fetch(shipped("overlay.lock"), python, cache=kept, scratch=scratch, env=env)
+    return fetch(shipped("overlay.lock"), base=python, cache=kept, scratch=scratch, env=env)
 
 
 @pytest.fixture

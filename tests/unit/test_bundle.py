@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from polaris_parsl.env.receipt import FORMAT
-from polaris_parsl.pins.bundle import BundleError, open_bundle, write_sums
+from polaris_parsl.errors import BundleError
+from polaris_parsl.pins.bundle import open_bundle, write_sums
 
 LOCK = "parsl==1 --hash=sha256:00\n"
 RECEIPT = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.pins.bundle import BundleError
+from polaris_parsl.errors import BundleError
 from polaris_parsl.pins.run_record import read_run
 
 WHERE = "MainProcess-13 MainThread-140273077984128"

@@ -13,10 +13,10 @@ from polaris_parsl.env.locks import digest
 from polaris_parsl.env.modulefile import NAME
 from polaris_parsl.env.modules import has_lmod, loads
 from polaris_parsl.env.receipt import NAME as RECEIPT
-from polaris_parsl.env.receipt import Receipt, ReceiptError, read_receipt
+from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.shadows import shadows
 from polaris_parsl.env.variables import for_python
-from polaris_parsl.errors import BaseEnvironmentError, PrefixError
+from polaris_parsl.errors import BaseEnvironmentError, PrefixError, ReceiptError
 from polaris_parsl.process import run
 
 _SHOWN = 3

@@ -11,17 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.locks import digest
-from polaris_parsl.errors import PolarisParslError, PrefixError
+from polaris_parsl.errors import PrefixError, ReceiptError
 
 NAME = "receipt.json"
 FORMAT = 2
 _AGAIN = "remove this install and install again; docs/on-disk.md says how"
-
-
-class ReceiptError(PolarisParslError):
-    """The receipt of an install is missing, damaged, or of another version of polaris-parsl."""
-
-    exit_code = 12
 
 
 @dataclass(frozen=True)

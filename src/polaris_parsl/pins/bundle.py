@@ -11,7 +11,7 @@ from typing import Any
 
 from polaris_parsl.env.locks import digest
 from polaris_parsl.env.receipt import FORMAT
-from polaris_parsl.errors import PolarisParslError
+from polaris_parsl.errors import BundleError
 
 SUMS = "SHA256SUMS"
 RECEIPT = "receipt.json"
@@ -23,12 +23,6 @@ WHEELHOUSE = "wheelhouse"
 _AGAIN = "copy or unpack the bundle again; if it stays so, ask its author"
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _NEEDED = (RECEIPT, BASE, f"{SOURCE}/scripts/bootstrap.py")
-
-
-class BundleError(PolarisParslError):
-    """A bundle is damaged, tampered with, or none at all; or what was to be pinned does not fit."""
-
-    exit_code = 14
 
 
 @dataclass(frozen=True)

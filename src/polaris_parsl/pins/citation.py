@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from polaris_parsl.pins.bundle import BundleError
+from polaris_parsl.errors import BundleError
 
 _MESSAGE = "If you use this environment, please cite it, and Parsl and GNU Parallel with it."
 _BIBTEX = {"conference-paper": "inproceedings", "book": "book", "article": "article"}

@@ -12,13 +12,13 @@ from polaris_parsl.env.drift import Verdict
 from polaris_parsl.env.inspection import inspect_base, inspect_install
 from polaris_parsl.env.publish import new_directory
 from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.errors import BundleError
 from polaris_parsl.pins.bundle import (
     BASE,
     RECEIPT,
     RUN,
     SOURCE,
     WHEELHOUSE,
-    BundleError,
     write_sums,
 )
 from polaris_parsl.pins.citation import bibtex, citation, write_citation

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.locks import digest
-from polaris_parsl.pins.bundle import BundleError
+from polaris_parsl.errors import BundleError
 
 LOG = "parsl.log"
 SCRIPTS = "submit_scripts"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from polaris_parsl.env.locks import digest
-from polaris_parsl.env.receipt import ReceiptError
+from polaris_parsl.errors import ReceiptError
 
 _PACKAGE = "polaris_parsl"
 _SHIPPED = "_dist"

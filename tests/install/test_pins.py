@@ -1,0 +1,154 @@
+"""Bundles for papers: made of a real install and run, checked, and built again without a network."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from rocrate.rocrate import ROCrate
+
+ROOT = Path(__file__).parents[2]
+TASK = """\
+import sys
+import parsl, polaris_parsl
+from parsl import python_app
+
+@python_app(cache=True)
+def double(number):
+    return 2 * number
+
+with parsl.load(polaris_parsl.config(account="datascience", queue="debug", run_dir=sys.argv[1])):
+    assert double(21).result() == 42
+"""
+
+
+def polaris_parsl(
+    install: Any, *words: str | Path, before: tuple[str, ...] = ()
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*before, install.root / "bin/polaris-parsl", *words],
+        env=install.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def run_dir(install: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of a workflow in the sandbox."""
+    folder = tmp_path_factory.mktemp("run")
+    script = folder / "workflow.py"
+    script.write_text(TASK)
+    python = install.root / "overlay/bin/python"
+    done = polaris_parsl(install, "sandbox", "--", python, script, folder / "runs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "runs" / "000"
+
+
+@pytest.fixture(scope="module")
+def bundle(install: Any, run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with its wheelhouse."""
+    target = tmp_path_factory.mktemp("pins") / "paper"
+    done = polaris_parsl(install, "pin", target, "--run", run_dir, "--wheelhouse")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+def test_the_same_install_and_run_give_the_same_bytes(
+    install: Any, run_dir: Path, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        done = polaris_parsl(install, "pin", tmp_path / name, "--run", run_dir)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "one/SHA256SUMS").read_bytes() == (tmp_path / "two/SHA256SUMS").read_bytes()
+
+
+def test_the_bill_of_materials_follows_its_schema_and_has_nothing_twice(bundle: Path) -> None:
+    text = (bundle / "sbom.cdx.json").read_text()
+    bill = json.loads(text)
+    version = SchemaVersion.from_version(bill["specVersion"])
+    assert JsonStrictValidator(version).validate_str(text) is None
+    names = [component["name"] for component in bill["components"]]
+    assert len(names) == len(set(names))
+    assert {"parsl", "polaris-parsl"} <= set(names)
+
+
+def test_the_crate_can_be_read_and_names_the_files_of_the_bundle(bundle: Path) -> None:
+    crate = ROCrate(str(bundle))
+    parts = {part.id for part in crate.root_dataset["hasPart"]}
+    assert {"receipt.json", "sbom.cdx.json", "REPRODUCE.md"} <= parts
+
+
+def test_the_citation_follows_its_schema(bundle: Path) -> None:
+    # in an environment of its own: it wants another jsonschema
+    uv = Path(sys.executable).with_name("uv")
+    done = subprocess.run(
+        [uv, "tool", "run", "--from", "cffconvert==2.0.0", "--with", "setuptools<81", "cffconvert",
+         "--validate", "-i", bundle / "CITATION.cff"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (bundle / "CITATION.cff").read_text()
+    assert "Parsl" in text
+    assert "Parallel" in text
+
+
+def test_it_says_what_ran(bundle: Path) -> None:
+    run = json.loads((bundle / "run/run.json").read_text())
+    assert run["tasks"] == 1
+    assert "PBS -l select" in "".join(
+        path.read_text() for path in (bundle / "run/submit_scripts").iterdir()
+    )
+    rows = json.loads((bundle / "run/explain.json").read_text())
+    assert any(row["name"] == "cpu_affinity" for row in rows)
+
+
+def test_it_is_built_again_elsewhere_without_a_network_to_the_byte(
+    install: Any, bundle: Path, tmp_path: Path
+) -> None:
+    alone = ("unshare", "-rn")
+    if subprocess.run([*alone, "true"], check=False).returncode != 0:
+        pytest.skip("this system forbids user namespaces")
+    prefix = tmp_path / "years later"
+    done = polaris_parsl(install, "recreate", bundle, "--prefix", prefix, before=alone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 differ" in done.stdout
+    again = json.loads((prefix / "versions" / install.root.name / "receipt.json").read_text())
+    was = json.loads((bundle / "receipt.json").read_text())
+    bound = {*was["prefix_bound"]}
+    assert {name: again["files"][name] for name in was["files"].keys() - bound} == {
+        name: was["files"][name] for name in was["files"].keys() - bound
+    }
+
+
+def test_a_bundle_is_held_against_the_machine(install: Any, bundle: Path) -> None:
+    done = polaris_parsl(install, "verify", bundle)
+    assert (done.returncode, done.stdout.partition(":")[0]) == (0, "intact")
+
+
+@pytest.mark.parametrize("name", ["receipt.json", "source/overlay.lock", "METHODS.md"])
+def test_a_bundle_that_was_tampered_with_is_refused(
+    install: Any, bundle: Path, tmp_path: Path, name: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy, ignore=shutil.ignore_patterns("wheelhouse"))
+    with (copy / name).open("a") as stream:
+        stream.write(" ")
+    for verb in (("verify", copy), ("recreate", copy, "--prefix", tmp_path / "p")):
+        done = polaris_parsl(install, *verb)
+        assert done.returncode == 14, done.stdout + done.stderr
+        assert done.stderr.count("fix:") == 1
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_directory_that_exists_is_not_touched(install: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    done = polaris_parsl(install, "pin", tmp_path)
+    assert done.returncode == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
