@@ -26,6 +26,7 @@ def test_the_initial_blocks_are_asked_for_at_the_start_and_only_then(
     )
     (executor,) = config.executors
     assert isinstance(executor, PolarisExecutor)
+    executor.run_dir = str(tmp_path)
     asked: list[int] = []
     monkeypatch.setattr(HighThroughputExecutor, "start", lambda _: None)
     monkeypatch.setattr(HighThroughputExecutor, "outstanding", lambda _: 0)
