@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.progress import step
-from polaris_parsl.cli.roots import own_root
+from polaris_parsl.cli.roots import Root, own_root
 
 
 def pin(
@@ -18,14 +18,7 @@ def pin(
         Path | None,
         typer.Option("--run", help="Run directory of Parsl, as runinfo/000, to pin with it."),
     ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            "--root",
-            help="The install, PREFIX/versions/VERSION. [default: the one that this command "
-            "belongs to, else that of the loaded module]",
-        ),
-    ] = None,
+    root: Root = None,
     wheelhouse: Annotated[
         bool,
         typer.Option("--wheelhouse", help="Put every wheel inside, to build without a network."),

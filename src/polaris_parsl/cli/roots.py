@@ -3,8 +3,20 @@
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from polaris_parsl.errors import PrefixError
+
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        help="The install, PREFIX/versions/VERSION. [default: the one that this command "
+        "belongs to, else that of the loaded module]",
+    ),
+]
 
 
 def own_root(given: Path | None) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import own_root
+from polaris_parsl.cli.roots import Root, own_root
 
 if TYPE_CHECKING:
     from polaris_parsl.env.inspection import Report
@@ -23,14 +23,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            "--root",
-            help="The install, PREFIX/versions/VERSION. [default: the one that this command "
-            "belongs to, else that of the loaded module]",
-        ),
-    ] = None,
+    root: Root = None,
     files: Annotated[
         bool, typer.Option("--files", help="Read every file; without it, a look of a second.")
     ] = False,
