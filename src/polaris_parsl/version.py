@@ -1,3 +1,4 @@
-"""The version of this distribution: year, month, and a number within the month."""
+"""The name of this distribution, its command and its module; its version: year, month, number."""
 
+NAME = "polaris-parsl"
 VERSION = "2026.11.0"

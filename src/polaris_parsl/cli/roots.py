@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.errors import PrefixError
+from polaris_parsl.version import NAME
 
 Root = Annotated[
     Path | None,
@@ -28,7 +29,8 @@ def own_root(given: Path | None) -> Path:
     if given is not None:
         return Path(os.path.normpath(given.expanduser().absolute()))
     own = Path(sys.prefix).parent
-    if (own / "receipt.json").is_file():
+    # not by its receipt: `verify` is to say that this is gone
+    if Path(sys.prefix).name == "tools" and (own / "bin" / NAME).is_file():
         return own
     loaded = os.environ.get("POLARIS_PARSL_ROOT")
     if loaded:

@@ -10,7 +10,6 @@ from typing import Any
 from polaris_parsl.env.drift import Finding, Verdict, compare
 from polaris_parsl.env.fingerprint import ask, fingerprint, leaned_on
 from polaris_parsl.env.locks import digest
-from polaris_parsl.env.modulefile import NAME
 from polaris_parsl.env.modules import has_lmod, loads
 from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.env.receipt import Receipt, read_receipt
@@ -18,6 +17,7 @@ from polaris_parsl.env.shadows import shadows
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PrefixError, ReceiptError
 from polaris_parsl.process import run
+from polaris_parsl.version import NAME
 
 _SHOWN = 3
 # what jobs use; the rest is the command itself

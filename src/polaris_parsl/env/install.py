@@ -12,7 +12,7 @@ from polaris_parsl.env.environments import create, fill
 from polaris_parsl.env.fingerprint import fingerprint
 from polaris_parsl.env.launcher import render_launcher
 from polaris_parsl.env.locks import CURRENT
-from polaris_parsl.env.modulefile import NAME, ModuleValues, render_default, render_modulefile
+from polaris_parsl.env.modulefile import ModuleValues, render_default, render_modulefile
 from polaris_parsl.env.modules import describe
 from polaris_parsl.env.plan import Plan
 from polaris_parsl.env.publish import renamed, write_atomically
@@ -28,6 +28,7 @@ from polaris_parsl.env.wheelhouse import ARCHIVES
 from polaris_parsl.errors import MissingToolError
 from polaris_parsl.facts import polaris
 from polaris_parsl.process import Step
+from polaris_parsl.version import NAME
 
 
 @dataclass(frozen=True)

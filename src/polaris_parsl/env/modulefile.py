@@ -6,8 +6,7 @@ from pathlib import Path
 import jinja2
 
 from polaris_parsl.files import shipped
-
-NAME = "polaris-parsl"
+from polaris_parsl.version import NAME
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from polaris_parsl.env.base import Base
-from polaris_parsl.env.modulefile import NAME, ModuleValues, render_modulefile
+from polaris_parsl.env.modulefile import ModuleValues, render_modulefile
 from polaris_parsl.env.modules import has_lmod, loads
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, PolarisParslError
 from polaris_parsl.process import run
+from polaris_parsl.version import NAME
 
 _REPORT = "report this with the output of the same command after `polaris-parsl --debug`"
 

@@ -1,0 +1,44 @@
+"""Which install a verb is about, where the command line does not say."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from polaris_parsl.cli.roots import own_root
+from polaris_parsl.errors import PrefixError
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An install without a receipt, whose own command asks."""
+    command = tmp_path / "bin" / "polaris-parsl"
+    command.parent.mkdir()
+    command.touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "tools"))
+    monkeypatch.delenv("POLARIS_PARSL_ROOT", raising=False)
+    return tmp_path
+
+
+def test_the_command_of_an_install_speaks_of_it_even_without_a_receipt(root: Path) -> None:
+    assert own_root(None) == root
+
+
+def test_a_root_that_is_named_wins(root: Path) -> None:
+    assert own_root(root / "other" / ".." / "more") == root / "more"
+
+
+def test_another_command_speaks_of_the_loaded_install(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(root / "venv"))
+    monkeypatch.setenv("POLARIS_PARSL_ROOT", "/loaded")
+    assert own_root(None) == Path("/loaded")
+
+
+def test_without_an_install_the_option_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(root / "venv"))
+    with pytest.raises(PrefixError, match="name an install: --root"):
+        own_root(None)
