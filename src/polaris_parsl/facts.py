@@ -133,6 +133,7 @@ class Facts:
     mounts: Mapping[str, Path]
     home_quota_gb: int
     modulefiles: Path
+    parallel_module: str
     conda_modules: tuple[CondaModule, ...]
     protected: ProtectedPackages
     pbs_server: str
@@ -188,6 +189,7 @@ def polaris() -> Facts:
         mounts={name: Path(path) for name, path in data["filesystems"]["mounts"].items()},
         home_quota_gb=data["filesystems"]["home_quota_gb"],
         modulefiles=Path(data["modules"]["modulefiles"]),
+        parallel_module=data["modules"]["parallel"]["name"],
         conda_modules=tuple(
             CondaModule(entry["name"], Path(entry["prefix"]), entry["python"])
             for entry in data["modules"]["conda"]

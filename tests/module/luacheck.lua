@@ -1,7 +1,7 @@
 std = "lua53"
 max_line_length = false
 read_globals = {
-    "LmodError", "append_path", "conflict", "depends_on", "extensions", "help", "isAvail", "isFile",
-    "isloaded", "mode", "module_version", "myModuleName", "pathJoin", "prepend_path", "pushenv",
+    "LmodError", "LmodMessage", "append_path", "conflict", "depends_on", "extensions", "help",
+    "hide_version", "isAvail", "isFile", "isloaded", "mode", "module_version", "myModuleName", "pathJoin", "prepend_path", "pushenv",
     "setenv", "whatis",
 }

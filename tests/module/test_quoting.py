@@ -1,4 +1,4 @@
-"""Any text comes out of Lua as it went into a template."""
+"""Any text comes out of Lua and Tcl as it went into a template."""
 
 import os
 import shutil
@@ -8,41 +8,53 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polaris_parsl.env.modulefile import comment, lua
+from polaris_parsl.env.modulefile import comment, lua, tcl
 
-LUA = shutil.which("lua5.3") or shutil.which("lua")
+# Programs that print a text and an end mark, in the language of the modulefile.
+INTERPRETERS = {
+    "lua": shutil.which("lua5.3") or shutil.which("lua"),
+    "tcl": shutil.which("tclsh"),
+}
+_END = "\0\1"
 
 
-@pytest.fixture
-def interpreter() -> str:
-    if LUA is None:
+def printed(language: str, texts: list[str]) -> str:
+    """What an interpreter prints for the quoted texts, each with an end mark behind it."""
+    interpreter = INTERPRETERS[language]
+    if interpreter is None:
         if "lmod" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
-            pytest.fail("lua is required")
-        pytest.skip("lua is not on this machine")
-    return LUA
-
-
-def printed(program: str, interpreter: str) -> bytes:
+            pytest.fail(f"an interpreter of {language} is required")
+        pytest.skip(f"no interpreter of {language} is on this machine")
+    if language == "lua":
+        program = "".join(f"io.write({lua(text + _END)})\n" for text in texts)
+    else:
+        program = "fconfigure stdout -translation binary -encoding utf-8\n"
+        program += "".join(f"puts -nonewline {tcl(text + _END)}\n" for text in texts)
     done = subprocess.run(
-        [interpreter, "-"], input=program.encode(), capture_output=True, check=True
+        [interpreter, "/dev/stdin"],
+        input=program.encode(),
+        env={"LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        check=True,
     )
-    return done.stdout
+    return done.stdout.decode()
 
 
+@pytest.mark.parametrize("language", INTERPRETERS)
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.text(), min_size=1, max_size=20))
-def test_any_text_survives_quoting(texts: list[str]) -> None:
-    if LUA is None:
-        pytest.skip("lua is not on this machine")
-    program = "".join(f"io.write({lua(text)}, '\\0\\1')\n" for text in texts)
-    assert printed(program, LUA) == "".join(f"{text}\0\1" for text in texts).encode()
+def test_any_text_survives_quoting(language: str, texts: list[str]) -> None:
+    assert printed(language, texts) == "".join(text + _END for text in texts)
 
 
-@pytest.mark.parametrize(
-    "text", ['"', "\\", "\n", "\r\n", "]==]", "]]", "\0", "\0071", "a\\n", "ä"]
-)
-def test_awkward_text_survives_quoting(text: str, interpreter: str) -> None:
-    assert printed(f"io.write({lua(text)})", interpreter) == text.encode()
+@pytest.mark.parametrize("language", INTERPRETERS)
+def test_awkward_text_survives_quoting(language: str) -> None:
+    texts = [
+        '"', "\\", "\n", "\r\n", "]==]", "]]", "\0", "\0071", "a\\n", "ä", "€", "😀",
+        "[exec touch /nowhere]", "$env(HOME)", "${x}", "{", "}", "};", "; puts x", "# no comment",
+        "\\[puts x\\]", "\\u005bputs x]", "a\\",
+    ]  # fmt: skip
+    assert printed(language, texts) == "".join(text + _END for text in texts)
 
 
 @given(text=st.text())

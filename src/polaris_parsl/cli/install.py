@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.env.install import Installed, build
 from polaris_parsl.env.locks import CURRENT
+from polaris_parsl.env.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.plan import Plan, Request, make_plan
 from polaris_parsl.env.publish import staging
 
@@ -127,14 +128,14 @@ def _print_plan(plan: Plan) -> None:
     print(_parallel_line(plan))
     if plan.parallel.note:
         print(f"  {plan.parallel.note}")
-    modules = f"{plan.request.prefix}/modulefiles/polaris-parsl"
+    prefix = plan.request.prefix
     print("steps:")
     print(f"  build overlay and tools in {plan.target.parent}/.staging-{release}-PID")
     print("  verify: imports, versions, requirements, modulefile")
     print(f"  rename it to {plan.target}")
-    print(f"  write {modules}/{release}.lua")
+    print(f"  write its modulefiles in {prefix}/{LUA_TREE} and {prefix}/{TCL_TREE}")
     if plan.request.track == CURRENT:
-        print(f"  make it the default in {modules}/.modulerc.lua")
+        print("  make it the default in both")
     print("next: the same command without --dry-run")
 
 

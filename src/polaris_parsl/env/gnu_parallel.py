@@ -16,6 +16,8 @@ from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import run
 
+NO_PARALLEL = "none"
+
 _REACH_TIMEOUT_SECONDS = 5
 _FETCH_TIMEOUT_SECONDS = 60
 _ANSWER_TIMEOUT_SECONDS = 30
@@ -23,7 +25,7 @@ _ANSWER_TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Parallel:
-    """Which GNU Parallel an install offers: source is "conda-lock.yml", "PATH" or "none"."""
+    """Which GNU Parallel an install offers: source is "conda-lock.yml", "PATH" or NO_PARALLEL."""
 
     source: str
     version: str | None = None
@@ -65,7 +67,7 @@ def choose_parallel(
         return Parallel("PATH", version=version, path=Path(found), note=note)
     kind = f"{found} is not GNU Parallel" if found else "there is none on PATH"
     return Parallel(
-        "none",
+        NO_PARALLEL,
         note=f"GNU Parallel: {why} and {kind}: "
         "launcher='gnu_parallel' will not work, the default launcher does not need it",
     )

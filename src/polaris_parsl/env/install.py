@@ -12,13 +12,13 @@ from polaris_parsl.env.environments import create, fill
 from polaris_parsl.env.fingerprint import fingerprint
 from polaris_parsl.env.launcher import render_launcher
 from polaris_parsl.env.locks import CURRENT
-from polaris_parsl.env.modulefile import ModuleValues, render_default, render_modulefile
+from polaris_parsl.env.modulefile import LUA_TREE, render_defaults, render_modulefiles, values_of
 from polaris_parsl.env.modules import describe
 from polaris_parsl.env.plan import Plan
 from polaris_parsl.env.publish import renamed, write_atomically
-from polaris_parsl.env.receipt import scan, write_receipt
+from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
 from polaris_parsl.env.verify import (
-    check_modulefile,
+    check_modulefiles,
     check_overlay,
     check_tools,
     refuse_unmet,
@@ -26,7 +26,6 @@ from polaris_parsl.env.verify import (
 )
 from polaris_parsl.env.wheelhouse import ARCHIVES
 from polaris_parsl.errors import MissingToolError
-from polaris_parsl.facts import polaris
 from polaris_parsl.process import Step
 from polaris_parsl.version import NAME
 
@@ -116,44 +115,31 @@ def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[s
 def _announce(
     plan: Plan, warnings: list[str], *, scratch: Path, env: Mapping[str, str]
 ) -> Installed:
-    """Check what only works in its final place, then write modulefile and default."""
+    """Check what only works in its final place, then write modulefiles and default."""
     if plan.parallel.packages and not gnu_parallel.gnu_version(plan.target / "bin/parallel", env):
         raise MissingToolError(
             f"GNU Parallel of conda-lock.yml does not run in {plan.target}",
             remedy="choose a shorter --prefix, or report this",
         )
-    values = _module_values(plan)
-    untested = check_modulefile(values, scratch=scratch, env=env)
-    folder = values.module_tree / NAME
-    modulefile = folder / f"{values.version}.lua"
+    prefix = plan.request.prefix
+    modulefiles = render_modulefiles(values_of(read_receipt(plan.target)))
+    untested = check_modulefiles(modulefiles, scratch=scratch, env=env)
+    # whoever loads the module without a version wants no special track
+    is_default = plan.request.track == CURRENT
+    defaults = render_defaults(default=plan.request.release) if is_default else {}
     try:
-        write_atomically(modulefile, render_modulefile(values))
-        # whoever loads the module without a version wants no special track
-        if plan.request.track == CURRENT:
-            write_atomically(folder / ".modulerc.lua", render_default(values))
+        for path, text in {**modulefiles, **defaults}.items():
+            write_atomically(prefix / path, text)
     except BaseException:
-        modulefile.unlink(missing_ok=True)
+        for path in modulefiles:
+            (prefix / path).unlink(missing_ok=True)
         raise
     told = [plan.parallel.note, *warnings, untested]
     return Installed(
         root=plan.target,
-        module_tree=values.module_tree,
-        module=f"{NAME}/{values.version}",
+        module_tree=prefix / LUA_TREE,
+        module=f"{NAME}/{plan.request.release}",
         warnings=tuple(text for text in told if text),
-    )
-
-
-def _module_values(plan: Plan) -> ModuleValues:
-    base = f"CPython {plan.base.version} of {plan.base_module or plan.base.prefix}"
-    return ModuleValues(
-        version=plan.request.release,
-        lock=plan.lock_digest,
-        root=plan.target,
-        module_tree=plan.request.prefix / "modulefiles",
-        parsl=plan.parsl,
-        base=base,
-        conda_module=plan.base_module,
-        site_tree=polaris().modulefiles,
     )
 
 

@@ -70,6 +70,17 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def short_digest(locks: Mapping[str, str]) -> str:
+    """Short digest of the locks together, from the digest of each by name."""
+    text = "".join(f"{name}:{value}\n" for name, value in sorted(locks.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def release_name(version: str, track: str) -> str:
+    """Name of an install's directory and module: the version, and the track if not current."""
+    return version if track == CURRENT else f"{version}-{track}"
+
+
 def overlay_lock(track: str) -> str:
     """Name of the lock of a track."""
     return "overlay.lock" if track == CURRENT else f"overlay-{track}.lock"

@@ -1,6 +1,5 @@
 """What an install will do: computed whole before anything is written to the prefix."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from polaris_parsl.env.locks import (
     overlay_lock,
     read_conda,
     read_requirements,
+    release_name,
     track_requirements,
 )
 from polaris_parsl.env.modules import conda_module
@@ -52,8 +52,8 @@ class Request:
 
     @property
     def release(self) -> str:
-        """Name of the install's directory and module: the version, and the track if not current."""
-        return VERSION if self.track == CURRENT else f"{VERSION}-{self.track}"
+        """Name of the install's directory and module."""
+        return release_name(VERSION, self.track)
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,6 @@ class Plan:
     def target(self) -> Path:
         """Where the install will be."""
         return self.request.prefix / "versions" / self.request.release
-
-    @property
-    def lock_digest(self) -> str:
-        """Short digest of the locks together."""
-        text = "".join(f"{name}:{value}\n" for name, value in sorted(self.locks.items()))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def locked(self) -> frozenset[str]:

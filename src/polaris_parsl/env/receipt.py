@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.locks import digest
+from polaris_parsl.env.gnu_parallel import NO_PARALLEL
+from polaris_parsl.env.locks import digest, release_name
 from polaris_parsl.errors import PrefixError, ReceiptError
 
 NAME = "receipt.json"
@@ -61,6 +62,10 @@ class Receipt:
 
     Attributes:
         version: of polaris-parsl.
+        track: which of the overlay's locks.
+        locks: sha256 of each lock, by name.
+        parsl: version of Parsl that the overlay imports.
+        has_parallel: whether its bin/ holds GNU Parallel.
         prefix: where it was installed.
         command: arguments of `polaris-parsl` that built it.
         base: the fingerprint of the base.
@@ -70,12 +75,21 @@ class Receipt:
     """
 
     version: str
+    track: str
+    locks: Mapping[str, str]
+    parsl: str
+    has_parallel: bool
     prefix: Path
     command: tuple[str, ...]
     base: Mapping[str, Any]
     locked: frozenset[str]
     files: Mapping[str, str]
     links: Mapping[str, str]
+
+    @property
+    def release(self) -> str:
+        """Name of the install's directory and module."""
+        return release_name(self.version, self.track)
 
     @property
     def minor(self) -> str:
@@ -110,10 +124,14 @@ def _receipt(data: Mapping[str, Any]) -> Receipt:
     for key in ("executable", "prefix", "interpreter", "start_files", "module", "conda"):
         _ = base[key]
     names = {entry["name"] for entry in data["overlay"]} | data["from_base"].keys()
-    for table in (data["files"], data["links"], base["distributions"]):
+    for table in (data["locks"], data["files"], data["links"], base["distributions"]):
         _ = table.items()
     return Receipt(
         version=data["version"],
+        track=data["track"],
+        locks=data["locks"],
+        parsl=data["parsl"],
+        has_parallel=data["gnu_parallel"]["source"] != NO_PARALLEL,
         prefix=Path(data["prefix"]),
         command=tuple(data["command"]),
         base=base,

@@ -9,8 +9,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from polaris_parsl.env.base import Base
-from polaris_parsl.env.modulefile import ModuleValues, render_modulefile
+from polaris_parsl.env.modulefile import LUA_TREE
 from polaris_parsl.env.modules import has_lmod, loads
+from polaris_parsl.env.publish import write_atomically
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, PolarisParslError
 from polaris_parsl.process import run
@@ -90,8 +91,15 @@ def refuse_unmet(before: set[str], after: set[str], *, locked: Collection[str]) 
     return sorted(after - before)
 
 
-def check_modulefile(values: ModuleValues, *, scratch: Path, env: Mapping[str, str]) -> str | None:
-    """The modulefile is valid Lua and loads in Lmod, as far as the machine has these.
+def check_modulefiles(
+    files: Mapping[Path, str], *, scratch: Path, env: Mapping[str, str]
+) -> str | None:
+    """The modulefile for Lmod is valid Lua and loads, as far as the machine has these.
+
+    Args:
+        files: the modulefiles of one version, from render_modulefiles.
+        scratch: temporary directory.
+        env: environment variables; LMOD_CMD names Lmod.
 
     Returns:
         In words, what could not be checked; None where all was.
@@ -99,20 +107,19 @@ def check_modulefile(values: ModuleValues, *, scratch: Path, env: Mapping[str, s
     Raises:
         PolarisParslError: it is refused.
     """
-    tree = scratch / "modulefiles"
-    path = tree / NAME / f"{values.version}.lua"
-    path.parent.mkdir(parents=True)
-    path.write_text(render_modulefile(values), encoding="utf-8", errors="surrogateescape")
+    (path,) = (path for path in files if path.suffix == ".lua")
+    modulefile = scratch / path
+    write_atomically(modulefile, files[path])
     luac = shutil.which("luac", path=env.get("PATH"))
     if luac:
-        done = run([luac, "-p", path])
+        done = run([luac, "-p", modulefile])
         _refuse_modulefile(done.stderr if done.returncode != 0 else "")
     if not has_lmod(env):
         return (
             "Lmod is not on this machine (LMOD_CMD is not set), so the module was not tried; "
             "`module load` needs Lmod, the overlay works without it"
         )
-    _refuse_modulefile(loads(f"{NAME}/{values.version}", (tree,), env) or "")
+    _refuse_modulefile(loads(f"{NAME}/{path.stem}", (scratch / LUA_TREE,), env) or "")
     return None
 
 
