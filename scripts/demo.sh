@@ -11,7 +11,10 @@ install_missing
 . "$lmod/init/bash"
 
 demo=$root/.demo
-rm -rf "$demo"
+if [[ -d $demo ]]; then
+  chmod -R u+w "$demo" # an install is read-only
+  rm -r "$demo"
+fi
 "$root/scripts/install.sh" --prefix "$demo/prefix"
 
 module use "$demo/prefix/modulefiles"

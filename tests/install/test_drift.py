@@ -71,6 +71,7 @@ def built(cache: Path, lmod: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     done = builder.run(*builder.install_command(builder.REPOSITORY, *options), env=env)
     assert done.returncode == 0, done.stderr
     (root,) = (prefix / "versions").iterdir()
+    builder.unseal(root)
     return World(base, tree, prefix, root, env, packages)
 
 

@@ -50,9 +50,11 @@ def test_the_receipt_names_every_file_with_its_digest(install: Any) -> None:
     assert set(receipt["links"]) == {name for name, line in found.items() if line[:2] == "->"}
 
 
-def test_everything_is_readable_for_everybody(install: Any) -> None:
-    modes = {line.split()[0] for line in builder.tree(install.prefix).values()} - {"->"}
-    assert modes <= {"40755", "100644", "100755"}
+def test_a_version_is_readable_for_everybody_and_writable_for_nobody(install: Any) -> None:
+    modes = {line.split()[0] for line in builder.tree(install.root).values()} - {"->"}
+    assert modes == {"40555", "100444", "100555"}
+    rest = [path for path in install.prefix.rglob("*") if install.root not in (path, *path.parents)]
+    assert {f"{path.stat().st_mode:o}" for path in rest} == {"40755", "100644"}
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])

@@ -14,6 +14,7 @@ from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.env.install import Installed, build
 from polaris_parsl.env.locks import CURRENT
 from polaris_parsl.env.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.permissions import choose_group
 from polaris_parsl.env.plan import Plan, Request, make_plan
 from polaris_parsl.env.publish import staging
 
@@ -66,6 +67,16 @@ def install(
             file_okay=False,
         ),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            metavar="PROJ",
+            help="Let every member of this group upgrade the prefix and change its default. "
+            "[default: the prefix stays whose it is, or becomes yours]",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan; write nothing to the prefix.")
     ] = False,
@@ -81,14 +92,16 @@ def install(
         allow_shadow=tuple(canonicalize_name(name) for name in allow_shadow or ()),
         track=track,
         wheelhouse=wheelhouse and wheelhouse.absolute(),
+        group=group,
     )
+    number = choose_group(request.prefix, group)
     leave_nothing_when_stopped()
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)
         if dry_run:
             _print_plan(make_plan(request, scratch=scratch, env=env, step=step))
             return
-        with staging(request.prefix, request.release) as folder:
+        with staging(request.prefix, request.release, group=number) as folder:
             plan = make_plan(request, scratch=scratch, env=env, step=step)
             print(_base_line(plan), file=sys.stderr)
             installed = build(plan, folder, scratch=scratch, env=env, step=step)

@@ -14,6 +14,7 @@ from polaris_parsl.env.launcher import render_launcher
 from polaris_parsl.env.locks import CURRENT
 from polaris_parsl.env.modulefile import LUA_TREE, render_defaults, render_modulefiles, values_of
 from polaris_parsl.env.modules import describe
+from polaris_parsl.env.permissions import group_of, make_folders, seal
 from polaris_parsl.env.plan import Plan
 from polaris_parsl.env.publish import renamed, write_atomically
 from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
@@ -75,6 +76,7 @@ def build(
         pack(folder / "overlay", folder / ARCHIVE)
         tree = scan(folder, prefix=plan.request.prefix)
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
+        seal(folder, group=group_of(plan.request.prefix))
     with step("publish"), renamed(folder, plan.target):
         return _announce(plan, warnings, scratch=scratch, env=env)
 
@@ -129,6 +131,7 @@ def _announce(
     defaults = render_defaults(default=plan.request.release) if is_default else {}
     try:
         for path, text in {**modulefiles, **defaults}.items():
+            make_folders(prefix / path, prefix=prefix)
             write_atomically(prefix / path, text)
     except BaseException:
         for path in modulefiles:

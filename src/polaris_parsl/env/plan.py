@@ -21,6 +21,7 @@ from polaris_parsl.env.locks import (
     track_requirements,
 )
 from polaris_parsl.env.modules import conda_module
+from polaris_parsl.env.permissions import choose_group
 from polaris_parsl.env.publish import refuse_unusable
 from polaris_parsl.env.shadows import shadows
 from polaris_parsl.env.wheelhouse import ARCHIVES, WHEELS, check_wheelhouse
@@ -45,6 +46,7 @@ class Request:
     allow_shadow: tuple[str, ...] = ()
     track: str = CURRENT
     wheelhouse: Path | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         # before the track becomes a part of a path
@@ -107,10 +109,11 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
             locks do not fit the base; the wheelhouse is damaged or of other locks.
         OptionError: a name that --allow-shadow gives is not protected.
         MissingToolError: there is no source tree to build from.
-        PrefixError: the prefix cannot be written, or has this version.
+        PrefixError: the prefix cannot be written, has this version, or cannot be the group's.
     """
     requirements = track_requirements(shipped("environment.yml"), request.track)
     refuse_unusable(request.prefix, request.release)
+    choose_group(request.prefix, request.group)
     refuse_unprotected(request.allow_shadow)
     overlay = overlay_lock(request.track)
     locks = {name: shipped(name) for name in (CONDA_LOCK, overlay, TOOLS_LOCK)}

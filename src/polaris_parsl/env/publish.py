@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from polaris_parsl.env.permissions import FILE, make_shared, remove_tree
 from polaris_parsl.errors import PrefixError
 
 # readable for everybody, writable for the owner, whatever the umask of the caller
@@ -34,11 +35,16 @@ def refuse_unusable(prefix: Path, version: str) -> None:
 
 
 @contextmanager
-def staging(prefix: Path, version: str) -> Iterator[Path]:
+def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
     """An empty directory beside the place of the install; gone afterwards, if not renamed.
 
     Directories that had to be made for it are removed too where nothing was put
     into them.
+
+    Args:
+        prefix: where to install.
+        version: name of the install's directory.
+        group: number of the group that the prefix is to belong to, from choose_group.
 
     Raises:
         PrefixError: the prefix cannot be written, or has this version.
@@ -50,14 +56,17 @@ def staging(prefix: Path, version: str) -> Iterator[Path]:
     before = os.umask(_UMASK)
     try:
         try:
-            folder.mkdir(parents=True)
+            prefix.parent.mkdir(parents=True, exist_ok=True)
+            make_shared(prefix, group=group)
+            make_shared(versions, group=group)
+            folder.mkdir()
         except OSError as error:
             raise PrefixError(
                 f"{prefix} cannot be written: {error.strerror}: {error.filename}", remedy=_CHOOSE
             ) from error
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         for place in missing[1:]:
             with suppress(OSError):
                 place.rmdir()
@@ -105,7 +114,7 @@ def renamed(folder: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
+        remove_tree(target)
         raise
 
 
@@ -116,7 +125,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(text)
-            os.fchmod(stream.fileno(), 0o666 & ~_UMASK)
+            os.fchmod(stream.fileno(), FILE)
         Path(staged).rename(path)
     except BaseException:
         Path(staged).unlink(missing_ok=True)
