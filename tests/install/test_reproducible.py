@@ -15,6 +15,7 @@ import pytest
 from backports import zstd
 
 import builder
+from polaris_parsl.env.permissions import seal
 from polaris_parsl.version import VERSION
 
 RECEIPT = f"versions/{VERSION}/receipt.json"
@@ -103,6 +104,7 @@ def test_the_archive_unpacked_elsewhere_runs(conda_install: Any, tmp_path: Path)
         tarfile.open(fileobj=stream) as archive,
     ):
         archive.extractall(tmp_path, filter="tar")
+    seal(tmp_path / "overlay", group=None)
     assert builder.tree(tmp_path / "overlay") == builder.tree(conda_install.root / "overlay")
     code = "import parsl, polaris_parsl, sys; print(sys.prefix, parsl.__file__)"
     env = {"PATH": "/usr/bin:/bin"}

@@ -121,12 +121,11 @@ def seal(folder: Path, *, group: int | None) -> None:
     The receipt comes last, because `verify` reads the files that changed after it.
 
     Args:
-        folder: the tree, complete, under its staging name.
+        folder: the tree, complete, under its staging name; the receipt in its top, if any.
         group: number, from choose_group; None leaves the group as it is.
     """
-    receipt = folder / RECEIPT
-    inside = [path for path in folder.rglob("*") if path != receipt]
-    for path in (*inside, folder, receipt):
+    paths = [folder, *folder.rglob("*")]
+    for path in sorted(paths, key=lambda each: each == folder / RECEIPT):
         status = path.lstat()
         if group is not None and status.st_gid != group:
             os.chown(path, -1, group, follow_symlinks=False)
