@@ -71,8 +71,8 @@ shapes = [{}, {"workers_per_gpu": 2}, {"gpus_per_worker": 2}, {"available_accele
           {"nodes_per_block": 4, "max_workers_per_block": 2}, {"launcher": "gnu_parallel"},
           {"executors": {"gpu": {}, "cpu": {"available_accelerators": 0}}}]
 for shape in shapes:
-    polaris_parsl.config(account="A", queue="preemptable", address="127.0.0.1", **shape)
-    assert job_scripts(account="A", queue="preemptable", address="127.0.0.1", **shape)
+    polaris_parsl.config(account="A", queue="preemptable", address="10.0.0.1", **shape)
+    assert job_scripts(account="A", queue="preemptable", address="10.0.0.1", **shape)
 print(len(shapes))
 """
 PUBLISHED = """

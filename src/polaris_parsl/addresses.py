@@ -42,3 +42,21 @@ def addresses_for_workers(options: Options) -> list[str]:
         remedy="run on a login node of the system, rehearse with `polaris-parsl sandbox -- "
         f"{sys.argv[0] or 'COMMAND'}`, or pass address= or interface=",
     )
+
+
+def refuse_foreign_address(address: str) -> None:
+    """Refuse to listen where this node cannot; Parsl says so after two minutes, in a log.
+
+    Raises:
+        OptionError: the address is not one of this node.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((address, 0))
+    except OSError as error:
+        raise OptionError(
+            f"this node cannot listen on address={address!r}, where its workers would look for it: "
+            f"{error.strerror}",
+            remedy="pass an address of the node that runs this, interface=, or neither",
+        ) from error

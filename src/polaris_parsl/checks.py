@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from polaris_parsl.directives import read_scheduler_options, resources
@@ -16,11 +15,15 @@ Strategy = Literal["simple", "htex_auto_scale", "none"]
 Check = Callable[[str, Any], Any]
 
 WALLTIME = re.compile(r"[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]")
+# The longest time of that form; waiting longer than any job may last is a slip of the keyboard.
+SECONDS_MAX = 9999 * 3600 + 59 * 60 + 59
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-# PBS cuts the path behind -o at a colon, and Parsl writes paths into shell text without quotes.
-_PATH = re.compile(r"/[A-Za-z0-9_./@%+=,-]*")
-# Inside single quotes in a here document, and in a str.format template of Parsl's.
-_QUOTABLE_PATH = re.compile(r"/[^$`\\{}'\x00-\x1f]*")
+# Surrogates stand for bytes of the environment that are no UTF-8; Parsl could not write them.
+_SHELL_TEXT = re.compile(r"[^\x00\ud800-\udfff]*")
+_SHOWN = 60
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
+# What Parsl writes around a label, in the name of a job (parsl.LABEL.block-N.TIME) and of its files.
+_ROOM_OF_PARSL = 60
 _PLACEHOLDER_ACCOUNTS = frozenset({"YOURPROJECT", "YOUR_PROJECT", "YOURACCOUNT", "YOUR_ACCOUNT"})
 PLACEHOLDER_PATHS = ("/path/to/", "/yourproject/", "/yourrundir")
 
@@ -45,6 +48,13 @@ def word(name: str, value: Any) -> str:
             f"{name}={value!r} is not a name that PBS takes",
             remedy="use letters, digits and . _ + - only, beginning with a letter or a digit",
         )
+    longest = polaris().pbs_name_length_max - _ROOM_OF_PARSL
+    if len(value) > longest:
+        raise OptionError(
+            f"{name}={start_of(value)} has {len(value)} characters, and PBS takes names of jobs up "
+            f"to {polaris().pbs_name_length_max}, of which Parsl needs {_ROOM_OF_PARSL}",
+            remedy=f"give a name of at most {longest} characters",
+        )
     return value
 
 
@@ -63,33 +73,39 @@ def walltime(name: str, value: Any) -> str:
     return value
 
 
-def count(least: int, most: int | None = None) -> Check:
+def count(least: int, most: int) -> Check:
     """A check for a whole number within limits, both included."""
-    limits = f"at least {least}" if most is None else f"from {least} to {most}"
+    limits = f"from {least} to {most}"
 
     def check(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise OptionError(
                 f"{name}={value!r} is not a whole number", remedy=f"give a whole number, {limits}"
             )
-        if value < least or (most is not None and value > most):
+        if not least <= value <= most:
             raise OptionError(
-                f"{name}={value} is out of range", remedy=f"give a whole number, {limits}"
+                f"{name}={start_of(value)} is out of range",
+                remedy=f"give a whole number, {limits}",
             )
         return value
 
     return check
 
 
-def number(name: str, value: Any) -> float:
-    """A number above zero."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not 0 < value < float("inf")
-    ):
-        raise OptionError(f"{name}={value!r} is not a number above 0", remedy="give one, such as 8")
-    return float(value)
+def number(least: float, most: float) -> Check:
+    """A check for a number within limits, both included."""
+    limits = f"from {least:g} to {most:g}"
+
+    def check(name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise OptionError(f"{name}={value!r} is not a number", remedy=f"give one {limits}")
+        if not least <= value <= most:
+            raise OptionError(
+                f"{name}={start_of(value)} is out of range", remedy=f"give a number {limits}"
+            )
+        return float(value)
+
+    return check
 
 
 def flag(name: str, value: Any) -> bool:
@@ -112,7 +128,7 @@ def accelerators(name: str, value: Any) -> tuple[Accelerator, ...]:
     else:
         raise OptionError(f"{name}={value!r} names no GPUs", remedy=remedy)
     gpus = [int(gpu) if isinstance(gpu, str) and gpu.isdecimal() else gpu for gpu in chosen]
-    if any(isinstance(gpu, bool) or gpu not in known for gpu in gpus):
+    if not all(type(gpu) is int and gpu in known for gpu in gpus):
         raise OptionError(
             f"{name}={value!r} names a GPU that a node does not have: it has {sorted(known)}",
             remedy=remedy,
@@ -140,9 +156,10 @@ def scheduler_options(name: str, value: Any) -> str:
 
 def worker_init(name: str, value: Any) -> str:
     """Shell text of the user's; a page's placeholder path in it gets a warning."""
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or not _SHELL_TEXT.fullmatch(value):
         raise OptionError(
-            f"{name}={value!r} is not shell text", remedy="give text, or leave it out"
+            f"{name}={value!r} is not shell text",
+            remedy="give text in UTF-8 without zero bytes, or leave it out",
         )
     for placeholder in PLACEHOLDER_PATHS:
         if placeholder in value:
@@ -152,34 +169,6 @@ def worker_init(name: str, value: Any) -> str:
             )
             break
     return value.strip()
-
-
-def run_dir(name: str, value: Any) -> Path:
-    """A directory; Options makes it absolute. Characters that break PBS or the shell are refused."""
-    if not isinstance(value, str | Path) or not str(value):
-        raise OptionError(f"{name}={value!r} is not a path", remedy='give one, such as "runinfo"')
-    return path(name, Path(value).expanduser().absolute())
-
-
-def path(name: str, value: Path) -> Path:
-    """An absolute path of characters that PBS and the shell leave alone."""
-    if not _PATH.fullmatch(str(value)):
-        raise OptionError(
-            f"{name} is {str(value)!r}: PBS or the shell would misread a character in it",
-            remedy="use a path of letters, digits and . _ / @ % + = , - only",
-        )
-    return value
-
-
-def interpreter(value: Path) -> Path:
-    """The absolute path of a Python; blanks are no harm, Parsl's templates are."""
-    if not _QUOTABLE_PATH.fullmatch(str(value)):
-        raise OptionError(
-            f"the interpreter {str(value)!r} has a character in its path that Parsl's job script "
-            "would misread",
-            remedy="use an install whose prefix has none of $ ` \\ { } ' in its path",
-        )
-    return value
 
 
 def choice(kind: Any) -> Check:
@@ -217,13 +206,17 @@ def address(name: str, value: Any) -> str | None:
     """An IP address of the driver's node, or None."""
     if value is None:
         return None
+    remedy = "give the address that compute nodes reach, or leave it out"
     try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        raise OptionError(
-            f"{name}={value!r} is not an IP address",
-            remedy="give the address that compute nodes reach, or leave it out",
-        ) from None
+        # Behind a % Python takes any text for the zone of an address, even a command of the shell.
+        found = ipaddress.ip_address(value) if _ADDRESS.fullmatch(value) else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None:
+        raise OptionError(f"{name}={value!r} is not an IP address", remedy=remedy)
+    if found.is_unspecified or found.is_multicast:
+        raise OptionError(f"{name}={value!r} is the address of no single node", remedy=remedy)
+    return str(found)
 
 
 def interface(name: str, value: Any) -> str | None:
@@ -234,3 +227,10 @@ def interface(name: str, value: Any) -> str | None:
             remedy=f"use one of {', '.join(polaris().interfaces)}, or leave it out",
         )
     return value
+
+
+def start_of(value: Any) -> str:
+    """A value for a message, cut where it is long."""
+    # Of a number beyond 4300 digits Python makes no text.
+    text = hex(value) if isinstance(value, int) and abs(value) > 10**20 else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

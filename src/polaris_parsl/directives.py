@@ -40,6 +40,12 @@ _OUR_RESOURCES = {
     "ncpus": "give cpus_per_node=",
     "ngpus": "leave it out: every node is asked for with all its GPUs",
 }
+# Attributes that -W sets.
+_OUR_ATTRIBUTES = {
+    "block": "leave it out: qsub would wait for the end of the job, and Parsl for qsub",
+    "depend": "leave it out: Parsl would submit more and more jobs while one is held",
+    "interactive": "leave it out: Parsl needs no terminal",
+}
 _VALUES = {"-r": re.compile("[yn]"), "-p": re.compile(r"[+-]?\d+"), "-m": re.compile("n|[abej]+")}
 _PLACE = re.compile(
     r"(free|pack|scatter|vscatter)?(:?(excl|exclhost|shared))?(:?group=[A-Za-z0-9_]+)?"
@@ -116,6 +122,13 @@ def _refuse_option(name: str, option: str, value: str) -> None:
     if option == "-l":
         for entry in value.split(","):
             _refuse_resource(name, entry.strip())
+    if option == "-W":
+        for attribute in re.findall(r"(?:^|,)\s*(\w+)\s*=", value):
+            if attribute in _OUR_ATTRIBUTES:
+                raise OptionError(
+                    f"{name} sets -W {value}, which no block can have",
+                    remedy=_OUR_ATTRIBUTES[attribute],
+                )
 
 
 def _refuse_resource(name: str, entry: str) -> None:

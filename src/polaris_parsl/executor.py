@@ -15,6 +15,7 @@ from parsl.launchers import GnuParallelLauncher, MpiExecLauncher, SimpleLauncher
 from parsl.providers import LocalProvider, PBSProProvider
 from parsl.providers.torque.torque import translate_table
 
+from polaris_parsl.addresses import refuse_foreign_address
 from polaris_parsl.errors import warn
 from polaris_parsl.process import run
 from polaris_parsl.settings import HTEX, ExecutorSettings, values
@@ -50,7 +51,13 @@ class _OrderlyBlocks(HighThroughputExecutor):
     explanation: Mapping[str, str] = MappingProxyType({})
 
     def start(self) -> None:
-        """Start the interchange and submit the initial blocks."""
+        """Start the interchange and submit the initial blocks.
+
+        Raises:
+            OptionError: the address that workers connect to is not one of this node.
+        """
+        if self.address is not None:
+            refuse_foreign_address(self.address)
         if threading.current_thread() is threading.main_thread():
             # The kernel tells it of the end of the thread that started it, not of the process.
             python = self.interchange_launch_cmd[0]

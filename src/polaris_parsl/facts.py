@@ -139,6 +139,8 @@ class Facts:
     pbs_server: str
     pbs_version: str
     pbs_history_days: int
+    pbs_name_length_max: int
+    mig_queues: tuple[str, ...]
     login: Login
     default_queue: str
     reservation_pattern: str
@@ -200,6 +202,8 @@ def polaris() -> Facts:
         pbs_server=data["pbs"]["server"],
         pbs_version=data["pbs"]["printed"]["version"],
         pbs_history_days=data["pbs"]["history_days"],
+        pbs_name_length_max=data["pbs"]["name_length_max"],
+        mig_queues=tuple(data["pbs"]["mig"]["queues"]),
         login=_login(data["login"]),
         default_queue=data["pbs"]["default_queue"],
         reservation_pattern=data["pbs"]["reservation_pattern"],

@@ -129,11 +129,11 @@ def parse(name: str, text: str) -> Any:
     if name in _TEXTS:
         return text
     try:
-        return tomllib.loads(f"value = {text.lower() if text in ('True', 'False') else text}")[
-            "value"
-        ]
-    except tomllib.TOMLDecodeError:
+        read = tomllib.loads(f"value = {text.lower() if text in ('True', 'False') else text}")
+    except (ValueError, RecursionError):  # a number of more than 4300 digits, too
         return text
+    # A text of several lines could hold more than the value.
+    return read["value"] if read.keys() == {"value"} else text
 
 
 def _warn_of_misspelt(driver: Driver, known: Iterable[str]) -> None:
@@ -149,7 +149,14 @@ def _warn_of_misspelt(driver: Driver, known: Iterable[str]) -> None:
 
 def _nearest(folder: Path) -> Path | None:
     places = (place / PROJECT_FILE for place in (folder, *folder.parents))
-    return next((file for file in places if file.is_file()), None)
+    return next((file for file in places if _is_there(file)), None)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except PermissionError:  # a directory above the working directory may be closed to the user
+        return False
 
 
 def _of_install(python: Path) -> Path | None:
@@ -165,7 +172,7 @@ def _of_install(python: Path) -> Path | None:
 def _read(file: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         default = polaris().defaults["walltime"]
         raise OptionError(
             f"{file} is not readable as a file of options: {error}",

@@ -4,12 +4,14 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
 from polaris_parsl import checks
 from polaris_parsl.errors import OptionError, set_in
 from polaris_parsl.facts import Accelerator, polaris
+from polaris_parsl.paths import run_dir
 
 # Arguments of Parsl and of older pages, and what stands for them here.
 REPLACED = {
@@ -30,6 +32,10 @@ REPLACED = {
 }
 
 
+# More than anybody means; Parsl's own arithmetic has trouble with numbers far beyond.
+_MANY_TASKS = 1_000_000
+_LEAST_SHARE_OF_A_THREAD = 0.01
+_LEAST_SECONDS = 0.001
 # What holds for a run as a whole, not for one of its executors.
 RUN_LEVEL = frozenset(
     [
@@ -177,6 +183,7 @@ def defaults() -> Mapping[str, Any]:
 def option_checks() -> Mapping[str, checks.Check]:
     """The check of each option's value, by name; the names are all there are."""
     facts = polaris()
+    seconds = checks.count(1, checks.SECONDS_MAX)
     return {
         "account": checks.account,
         "queue": checks.word,
@@ -189,27 +196,28 @@ def option_checks() -> Mapping[str, checks.Check]:
         "gpus_per_worker": checks.count(1, len(facts.node.accelerators)),
         "max_workers_per_node": checks.optional(checks.count(1, facts.node.threads)),
         "max_workers_per_block": checks.optional(checks.count(1, facts.node_count)),
-        "cores_per_worker": checks.number,
+        "cores_per_worker": checks.number(_LEAST_SHARE_OF_A_THREAD, facts.node.threads),
         "scheduler_options": checks.scheduler_options,
         "worker_init": checks.worker_init,
-        "run_dir": checks.run_dir,
+        "run_dir": run_dir,
         "launcher": checks.choice(checks.Launcher),
         "label": checks.word,
-        "init_blocks": checks.count(0),
-        "min_blocks": checks.count(0),
-        "max_blocks": checks.count(1),
-        "retries": checks.count(0),
-        "heartbeat_period": checks.count(1),
-        "heartbeat_threshold": checks.count(1),
-        "drain_period": checks.optional(checks.count(1)),
-        "address_probe_timeout": checks.optional(checks.count(1)),
-        "cmd_timeout": checks.count(1),
-        "prefetch_capacity": checks.count(0),
+        # each block has a node at least
+        "init_blocks": checks.count(0, facts.node_count),
+        "min_blocks": checks.count(0, facts.node_count),
+        "max_blocks": checks.count(1, facts.node_count),
+        "retries": checks.count(0, _MANY_TASKS),
+        "heartbeat_period": seconds,
+        "heartbeat_threshold": seconds,
+        "drain_period": checks.optional(seconds),
+        "address_probe_timeout": checks.optional(seconds),
+        "cmd_timeout": seconds,
+        "prefetch_capacity": checks.count(0, _MANY_TASKS),
         "encrypted": checks.flag,
         "worker_debug": checks.flag,
         "block_error_handler": checks.flag,
         "strategy": checks.choice(checks.Strategy),
-        "max_idletime": checks.number,
+        "max_idletime": checks.number(_LEAST_SECONDS, checks.SECONDS_MAX),
         "usage_tracking": checks.count(0, 3),
         "initialize_logging": checks.flag,
         "start_method": checks.start_method,
@@ -263,6 +271,17 @@ def refuse_misfits(options: Options) -> None:
         raise OptionError(
             f"both address={options.address!r} and interface={options.interface!r} are given",
             remedy="give one of the two",
+        )
+    if options.address and options.mode == "blocks" and ip_address(options.address).is_loopback:
+        raise OptionError(
+            f"address={options.address!r} is this node's own: workers on other nodes would find "
+            "themselves there",
+            remedy="give the address that compute nodes reach, or leave it out",
+        )
+    if options.strategy == "none" and not options.init_blocks:
+        raise OptionError(
+            "strategy='none' with init_blocks=0 never asks for a block, so no task would ever run",
+            remedy="let init_blocks be 1 or more, or leave strategy out",
         )
     if options.max_workers_per_block is not None:
         _refuse_misfit_mpi(options)

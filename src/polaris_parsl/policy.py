@@ -19,12 +19,16 @@ def check_policy(options: Options) -> None:
     """Refuse what PBS would refuse or lose.
 
     Raises:
-        OptionError: the queue does not exist or does not take such a job, or a
-            filesystem does not exist.
+        OptionError: the queue does not exist or does not take such a job, a filesystem does not
+            exist, or the nodes could never be placed as asked.
 
     Source: [queue.*] and [filesystems] in data/polaris.toml.
     """
-    _check_filesystems(options)
+    asked = resources(read_scheduler_options("scheduler_options", options.scheduler_options))
+    _check_filesystems(asked["filesystems"])
+    _check_placement(asked.get("place", ""), options.nodes_per_block)
+    if "mig_config" in asked:
+        _check_partitions(options.queue)
     queue = polaris().queues.get(options.queue)
     if queue is None:
         _check_unlisted(options.queue)
@@ -56,10 +60,27 @@ def check_blocks_together(requests: Sequence[Options]) -> None:
             check_blocks(sum(blocks), polaris().queues[name], polaris().queues[target_name])
 
 
-def _check_filesystems(options: Options) -> None:
+def _check_placement(place: str, nodes: int) -> None:
+    if nodes > 1 and "pack" in place.split(":"):
+        raise OptionError(
+            f"scheduler_options asks for place={place}, all chunks on one node, and "
+            f"nodes_per_block={nodes} for as many nodes: such a job would wait for ever",
+            remedy="leave the placement out, or write place=scatter",
+        )
+
+
+def _check_partitions(queue: str) -> None:
     facts = polaris()
-    directives = read_scheduler_options("scheduler_options", options.scheduler_options)
-    for name in resources(directives)["filesystems"].split(":"):
+    if queue in facts.queues and queue not in facts.mig_queues:
+        warn(
+            f"scheduler_options asks for mig_config, which PBS ignores in {queue}: GPUs are divided "
+            f"in {', '.join(facts.mig_queues)} only [{source('pbs.mig')}]",
+        )
+
+
+def _check_filesystems(filesystems: str) -> None:
+    facts = polaris()
+    for name in filesystems.split(":"):
         if name in facts.doubtful_filesystems:
             disputes = (each for place, each in facts.disputes if place == "filesystems")
             warn(

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
-from polaris_parsl import checks
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts import polaris, source
 from polaris_parsl.options import Options
+from polaris_parsl.paths import interpreter
 from polaris_parsl.worker_init import compose
 from polaris_parsl.workers import accelerator_names, workers_of_node
 
@@ -255,13 +255,13 @@ def mps_prefix(options: Options) -> str:
     if not _needs_mps(options):
         return ""
     mps = polaris().node.mps
-    script = shlex.quote(str(checks.interpreter(_NODE_SCRIPTS / "with_mps.sh")))
+    script = shlex.quote(str(interpreter(_NODE_SCRIPTS / "with_mps.sh")))
     return f"sh {script} {mps.pipe_directory} {mps.log_directory} -- "
 
 
 def _launch_command(options: Options, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
-    python = shlex.quote(str(checks.interpreter(driver.python)))
+    python = shlex.quote(str(interpreter(driver.python)))
     pool = f"{mps_prefix(options)}{python} -P -m {HTEX}.process_worker_pool"
     # ssh starts in HOME, where tasks would leave their files.
     command = DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool, 1)
@@ -273,7 +273,7 @@ def _rank_variables(options: Options) -> dict[str, str]:
     gpus = options.available_accelerators
     if options.max_workers_per_block is None or not gpus:
         return {}
-    script = shlex.quote(str(checks.interpreter(_NODE_SCRIPTS / "rank.sh")))
+    script = shlex.quote(str(interpreter(_NODE_SCRIPTS / "rank.sh")))
     return {
         "POLARIS_PARSL_RANK": f"sh {script}",
         "POLARIS_PARSL_GPU_CPUS": " ".join(f"{each.gpu}:{each.cpus}" for each in gpus),

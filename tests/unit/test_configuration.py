@@ -15,7 +15,7 @@ from polaris_parsl.executor import PolarisExecutor
 
 def build(tmp_path: Path, **given: Any) -> tuple[Config, PolarisExecutor, PBSProProvider]:
     config = polaris_parsl.config(
-        **{"account": "datascience", "address": "127.0.0.1", "run_dir": tmp_path, **given}
+        **{"account": "datascience", "address": "10.0.0.1", "run_dir": tmp_path, **given}
     )
     (executor,) = config.executors
     assert isinstance(executor, PolarisExecutor)
@@ -103,9 +103,9 @@ def test_a_node_without_the_interfaces_is_told_so_with_the_list_of_its_own(
 def test_the_environment_can_set_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("POLARIS_PARSL_ADDRESS", "127.0.0.2")
+    monkeypatch.setenv("POLARIS_PARSL_ADDRESS", "10.0.0.2")
     _, executor, _ = build(tmp_path, address=None)
-    assert executor.address == "127.0.0.2"
+    assert executor.address == "10.0.0.2"
     monkeypatch.setenv("POLARIS_PARSL_ADDRESS", "nowhere")
     with pytest.raises(polaris_parsl.PolarisParslError, match="POLARIS_PARSL_ADDRESS: address"):
         build(tmp_path, address=None)

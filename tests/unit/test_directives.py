@@ -54,6 +54,8 @@ def test_a_line_that_qsub_would_refuse_is_refused(line: str, problem: str) -> No
         ("#PBS -J 1-4", "max_blocks="),
         ("#PBS -k oe", "the site sets it"),
         ("#PBS -h", "while one is held"),
+        ("#PBS -W umask=022,depend=afterok:7.pbs", "while one is held"),
+        ("#PBS -W block=true", "wait for the end of the job"),
         ("#PBS -o out.txt", "run_dir"),
     ],
 )

@@ -9,6 +9,7 @@ from parsl.jobs.strategy import Strategy
 from parsl.providers import PBSProProvider
 
 import polaris_parsl
+from polaris_parsl.errors import OptionError
 from polaris_parsl.executor import PolarisExecutor
 
 
@@ -19,7 +20,7 @@ def test_the_initial_blocks_are_asked_for_at_the_start_and_only_then(
     config = polaris_parsl.config(
         account="datascience",
         queue="preemptable",
-        address="127.0.0.1",
+        address="10.0.0.1",
         run_dir=tmp_path,
         init_blocks=blocks,
         max_blocks=3,
@@ -30,6 +31,7 @@ def test_the_initial_blocks_are_asked_for_at_the_start_and_only_then(
     asked: list[int] = []
     monkeypatch.setattr(HighThroughputExecutor, "start", lambda _: None)
     monkeypatch.setattr(HighThroughputExecutor, "outstanding", lambda _: 0)
+    monkeypatch.setattr("polaris_parsl.executor.refuse_foreign_address", lambda _: None)
     monkeypatch.setattr(executor, "scale_out_facade", asked.append)
 
     executor.start()
@@ -42,10 +44,23 @@ def test_the_initial_blocks_are_asked_for_at_the_start_and_only_then(
     assert sum(asked) == blocks
 
 
+def test_an_address_of_another_node_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 192.0.2.0/24 is for documents; no machine has it (RFC 5737)
+    config = polaris_parsl.config(account="datascience", address="192.0.2.1", run_dir=tmp_path)
+    (executor,) = config.executors
+    started: list[object] = []
+    monkeypatch.setattr(HighThroughputExecutor, "start", started.append)
+    with pytest.raises(OptionError, match=r"cannot listen on address='192\.0\.2\.1'"):
+        executor.start()
+    assert started == []
+
+
 @pytest.fixture
 def with_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PolarisExecutor:
     """An executor that knows of three jobs, with tmp_path/qdel to delete them by."""
-    config = polaris_parsl.config(account="datascience", address="127.0.0.1", run_dir=tmp_path)
+    config = polaris_parsl.config(account="datascience", address="10.0.0.1", run_dir=tmp_path)
     (executor,) = config.executors
     assert isinstance(executor, PolarisExecutor)
     assert isinstance(executor.provider, PBSProProvider)

@@ -49,7 +49,7 @@ def handed_to_parsl(config: Config, where: str, name: str) -> Any:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_is_explained_is_what_parsl_has(shape: str) -> None:
-    given = {"account": "datascience", "address": "127.0.0.1", **SHAPES[shape]}
+    given = {"account": "datascience", "address": "10.0.0.1", **SHAPES[shape]}
     config = polaris_parsl.config(**given)
     explanation = polaris_parsl.explain(**given)
     compared = 0
@@ -62,7 +62,7 @@ def test_what_is_explained_is_what_parsl_has(shape: str) -> None:
 
 
 def test_every_row_says_who_set_it_and_either_why_or_that_the_user_did() -> None:
-    for row in polaris_parsl.explain(account="datascience", address="127.0.0.1").rows:
+    for row in polaris_parsl.explain(account="datascience", address="10.0.0.1").rows:
         assert row.layer
         assert row.layer in ("argument", "default") or (row.why or row.source), row
 
@@ -88,7 +88,7 @@ def test_the_layer_and_place_of_a_value_are_shown(
 
 
 def test_the_table_names_every_value_and_its_source() -> None:
-    explanation = polaris_parsl.explain(account="datascience", address="127.0.0.1")
+    explanation = polaris_parsl.explain(account="datascience", address="10.0.0.1")
     text = str(explanation)
     for row in explanation.rows:
         assert f"  {row.name} = " in text
@@ -97,7 +97,7 @@ def test_the_table_names_every_value_and_its_source() -> None:
 
 
 def test_the_rows_are_plain_json() -> None:
-    explanation = polaris_parsl.explain(account="datascience", address="127.0.0.1")
+    explanation = polaris_parsl.explain(account="datascience", address="10.0.0.1")
     assert len(json.loads(json.dumps(explanation.as_json()))) == len(explanation.rows)
 
 

@@ -20,7 +20,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_script_has_the_request_and_the_command_and_nothing_is_left(tmp_path: Path) -> None:
     run_dir = tmp_path / "runs"
     (script,) = job_scripts(
-        account="datascience", address="127.0.0.1", run_dir=run_dir, nodes_per_block=2
+        account="datascience", address="10.0.0.1", run_dir=run_dir, nodes_per_block=2
     )
     lines = script.text.splitlines()
     assert lines[0] == "#!/bin/bash"
@@ -40,7 +40,7 @@ def test_the_script_has_the_request_and_the_command_and_nothing_is_left(tmp_path
 def test_the_run_is_numbered_as_parsl_will(tmp_path: Path) -> None:
     for number in ("000", "007"):
         (tmp_path / number).mkdir()
-    (script,) = job_scripts(account="datascience", address="127.0.0.1", run_dir=tmp_path)
+    (script,) = job_scripts(account="datascience", address="10.0.0.1", run_dir=tmp_path)
     assert f"{tmp_path}/008/submit_scripts" in script.command
     assert sorted(each.name for each in tmp_path.glob("0*")) == ["000", "007"]
 
@@ -48,7 +48,7 @@ def test_the_run_is_numbered_as_parsl_will(tmp_path: Path) -> None:
 def test_each_executor_has_a_script_of_its_own(tmp_path: Path) -> None:
     scripts = job_scripts(
         account="datascience",
-        address="127.0.0.1",
+        address="10.0.0.1",
         run_dir=tmp_path,
         queue="preemptable",
         executors={"gpu": {}, "cpu": {"available_accelerators": 0, "nodes_per_block": 3}},
@@ -64,7 +64,7 @@ def test_inside_a_job_it_is_what_bash_runs_there(
     (tmp_path / "nodes").write_text("n1.hsn\nn2.hsn\n")
     monkeypatch.setenv("PBS_JOBID", "1.pbs")
     monkeypatch.setenv("PBS_NODEFILE", str(tmp_path / "nodes"))
-    (script,) = job_scripts(address="127.0.0.1", run_dir=tmp_path)
+    (script,) = job_scripts(address="10.0.0.1", run_dir=tmp_path)
     assert script.command == ""
     assert "printf '%s\\n' n1.hsn n2.hsn >" in script.text
     assert "WORKERCOUNT=2" in script.text

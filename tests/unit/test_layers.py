@@ -87,6 +87,9 @@ def test_none_counts_as_left_out(tmp_path: Path) -> None:
         ("account", "2024", "2024"),
         ("walltime", "1:00:00", "1:00:00"),
         ("nodes_per_block", "three", "three"),
+        ("retries", "9" * 5000, "9" * 5000),
+        ("nodes_per_block", "3\nqueue = 'prod'", "3\nqueue = 'prod'"),
+        ("available_accelerators", "[" * 5000, "[" * 5000),
     ],
 )
 def test_text_of_the_environment_becomes_the_value_that_it_stands_for(

@@ -110,7 +110,7 @@ REFUSED_BY_PARSL: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 def build(tmp_path: Path, options: dict[str, Any]) -> Any:
-    usual = {"account": "datascience", "address": "127.0.0.1", "run_dir": tmp_path / "runs"}
+    usual = {"account": "datascience", "address": "10.0.0.1", "run_dir": tmp_path / "runs"}
     return polaris_parsl.config(**{**usual, **options})
 
 

@@ -40,6 +40,7 @@ REFUSED = [
     ("queue", "$(id)", ["$(id)", "letters"]),
     ("queue", 3, ["queue=3"]),
     ("label", "my label", ["my label", "letters"]),
+    ("label", "a" * 171, ["171 characters", "at most 170"]),
     ("walltime", "1h", ["'1h'", "H:MM:SS"]),
     ("walltime", "60", ["'60'", "H:MM:SS"]),
     ("walltime", 3600, ["3600", "H:MM:SS"]),
@@ -56,8 +57,12 @@ REFUSED = [
     ("available_accelerators", "4", ["'4'", "0 to 4"]),
     ("available_accelerators", [0, 4], ["[0, 4]", "[0, 1, 2, 3]"]),
     ("available_accelerators", ["0", 0], ["twice"]),
-    ("cores_per_worker", 0, ["above 0"]),
-    ("cores_per_worker", float("nan"), ["above 0"]),
+    ("available_accelerators", [[0]], ["[[0]]", "[0, 1, 2, 3]"]),
+    ("available_accelerators", [True], ["[True]", "[0, 1, 2, 3]"]),
+    ("cores_per_worker", 0, ["cores_per_worker=0", "0.01 to 64"]),
+    ("cores_per_worker", 5e-324, ["5e-324", "0.01 to 64"]),
+    ("cores_per_worker", float("nan"), ["nan", "0.01 to 64"]),
+    ("max_idletime", 10**400, ["max_idletime=0x", "out of range"]),
     ("cores_per_worker", 17, ["cores_per_worker=17", "64", "at most cores_per_worker=16"]),
     ("scheduler_options", "-l filesystems=home", ["no PBS directive", "#PBS "]),
     (
@@ -67,20 +72,30 @@ REFUSED = [
     ),
     ("scheduler_options", "#PBS -l filesystems=home\nrm -rf /", ["rm -rf /"]),
     ("worker_init", 5, ["worker_init=5", "text"]),
+    ("worker_init", "echo \udcff", ["shell text", "UTF-8"]),
     ("run_dir", "/eagle/my project", ["/eagle/my project", "letters"]),
     ("run_dir", "/eagle/a:b", ["/eagle/a:b"]),
     ("run_dir", "/eagle/$(id)", ["letters"]),
     ("run_dir", "", ["path"]),
+    ("run_dir", "~no-such-user/runs", ["~no-such-user", "in full"]),
+    ("run_dir", f"{__file__}/runs", [__file__, "is a file"]),
+    ("run_dir", f"/{'a' * 256}", ["File name too long", "shorter"]),
+    ("run_dir", "/a" * 2000, ["File name too long", "shorter"]),
     ("launcher", "srun", ["'srun'", "'mpiexec' or 'gnu_parallel'"]),
     ("start_method", "fork", ["'fork'", "spawned", "leave start_method out"]),
-    ("init_blocks", -1, ["init_blocks=-1", "at least 0"]),
-    ("max_blocks", 0, ["max_blocks=0", "at least 1"]),
+    ("init_blocks", -1, ["init_blocks=-1", "from 0 to 560"]),
+    ("max_blocks", 0, ["max_blocks=0", "from 1 to 560"]),
     ("init_blocks", 2, ["init_blocks=2", "max_blocks=1", "rising"]),
     ("min_blocks", 2, ["min_blocks=2", "rising"]),
     ("retries", -1, ["retries=-1"]),
     ("heartbeat_period", 200, ["heartbeat_period=200", "120"]),
     ("encrypted", "no", ["'no'", "True nor False"]),
     ("address", "polaris-login-01", ["polaris-login-01", "IP address"]),
+    ("address", "127.0.0.1", ["127.0.0.1", "find themselves there"]),
+    ("address", "0.0.0.0", ["0.0.0.0", "no single node"]),
+    ("address", "fe80::1%$(id)", ["fe80::1%$(id)", "IP address"]),
+    ("address", 5, ["address=5", "IP address"]),
+    ("cmd_timeout", 10**30, ["cmd_timeout=0x", "to 35999999"]),
     ("interface", 7, ["interface=7", "bond0"]),
     ("nodes_per_blok", 3, ["nodes_per_blok", "did you mean nodes_per_block?"]),
     ("colour", "red", ["colour", "use one of: account"]),
@@ -125,6 +140,12 @@ def test_a_value_that_cannot_work_is_refused_with_value_limit_and_remedy(
 def test_address_and_interface_exclude_each_other() -> None:
     with pytest.raises(OptionError, match="give one of the two"):
         parse(address="10.0.0.1", interface="bond0")
+
+
+def test_a_run_that_would_never_ask_for_a_block_is_refused() -> None:
+    with pytest.raises(OptionError, match="no task would ever run"):
+        parse(strategy="none", init_blocks=0)
+    assert parse(strategy="none").init_blocks == 1
 
 
 def test_gpus_can_be_chosen_by_number() -> None:

@@ -57,7 +57,7 @@ def page_executor(user_opts: dict[str, Any], **more: Any) -> HighThroughputExecu
         available_accelerators=user_opts["available_accelerators"],
         cores_per_worker=user_opts["cores_per_worker"],
         # the page asks for the interface bond0, which few machines that run tests have
-        address="127.0.0.1",
+        address="10.0.0.1",
         cpu_affinity="block-reverse",
         prefetch_capacity=0,
         provider=page_provider(user_opts),
@@ -87,7 +87,7 @@ def test_without_it_the_page_fails_because_checkpoint_files_left_config(tmp_path
 def test_config_takes_the_same_dictionary(tmp_path: Path, more: dict[str, str]) -> None:
     with pytest.warns(polaris_parsl.PolarisParslWarning):
         config = polaris_parsl.config(
-            **page_user_opts(tmp_path), run_dir=tmp_path, address="127.0.0.1", **more
+            **page_user_opts(tmp_path), run_dir=tmp_path, address="10.0.0.1", **more
         )
     (executor,) = config.executors
     assert isinstance(executor, HighThroughputExecutor)

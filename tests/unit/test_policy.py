@@ -174,3 +174,20 @@ def test_the_sandbox_takes_just_what_the_policy_takes(queue: str, nodes: int, mi
     except Refusal:
         theirs = False
     assert ours == theirs
+
+
+def test_nodes_that_could_never_be_placed_are_refused() -> None:
+    pack = "#PBS -l filesystems=home\n#PBS -l place=pack:exclhost"
+    with pytest.raises(OptionError, match="would wait for ever"):
+        check(queue="debug", nodes_per_block=2, scheduler_options=pack)
+    check(scheduler_options=pack)
+    check(queue="debug", nodes_per_block=2, scheduler_options=pack.replace("pack", "scatter"))
+
+
+def test_a_queue_that_ignores_divided_gpus_gets_a_warning() -> None:
+    divided = "#PBS -l filesystems=home\n#PBS -l mig_config=/eagle/p/mig.json"
+    with pytest.warns(PolarisParslWarning, match="ignores in capacity: GPUs are divided in debug"):
+        check(queue="capacity", scheduler_options=divided)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check(queue="debug", scheduler_options=divided)

@@ -1,5 +1,6 @@
 """Whatever is asked for: a job that the sandbox's qsub takes, or a refusal; nothing else."""
 
+import json
 import shlex
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from polaris_parsl import PolarisParslError, PolarisParslWarning
 from polaris_parsl.facts import polaris
 from polaris_parsl.jobscript import JobScript, job_scripts
+from polaris_parsl.layers import parse
 from polaris_parsl.options import option_checks
 from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue
 from polaris_parsl.sandbox.pbs.options import read_directives
@@ -28,6 +30,10 @@ HOSTILE = st.sampled_from(
         f"a' touch {MARK} '",
         f'a" touch {MARK} "',
         f"a && touch {MARK}",
+        f"fe80::1%$(touch {MARK})",
+        f"/a\ntouch {MARK}",
+        f"#PBS -l filesystems=home\ntouch {MARK}",
+        "#PBS -l filesystems=home -W block=true",
         "${HOME}",
         "$jobname",
         "{debug}",
@@ -39,10 +45,15 @@ HOSTILE = st.sampled_from(
         "-q",
     ]
 )
-ANYTHING = st.one_of(
+PLAIN = st.one_of(
     HOSTILE, st.text(max_size=8), st.integers(-3, 700), st.floats(), st.booleans(), st.none(),
-    st.lists(st.integers(-1, 5), max_size=5),
+    st.sampled_from([10**30, -(10**400), "a" * 300, "/a" * 3000, "~nobody-here"]),
 )  # fmt: skip
+ANYTHING = st.recursive(
+    PLAIN,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
 # Values of each option that have a chance, so that many combinations get as far as a script.
 LIKELY: dict[str, st.SearchStrategy[Any]] = {
     "account": st.just("datascience"),
@@ -77,7 +88,11 @@ LIKELY: dict[str, st.SearchStrategy[Any]] = {
     "drain_period": st.sampled_from([None, 60, 3600]),
     "strategy": st.sampled_from(["simple", "none", "htex_auto_scale"]),
     "encrypted": st.booleans(),
-    "address": st.sampled_from(["127.0.0.1", "10.0.0.1", "::1", "login"]),
+    "cmd_timeout": st.sampled_from([1, 120]),
+    "max_idletime": st.sampled_from([0.5, 120, 1e9]),
+    "prefetch_capacity": st.integers(0, 2),
+    "usage_tracking": st.integers(0, 3),
+    "address": st.sampled_from(["10.1.0.1", "10.0.0.1", "2001:db8::1", "127.0.0.1", "login"]),
 }
 
 
@@ -106,7 +121,7 @@ def check_as_qsub(script: JobScript) -> None:
 
 def attempt(asked: dict[str, Any]) -> None:
     try:
-        scripts = job_scripts(**{"address": "127.0.0.1", **asked})
+        scripts = job_scripts(**{"address": "10.0.0.1", **asked})
     except PolarisParslError:
         event("refused")
         return
@@ -157,12 +172,52 @@ def test_any_table_of_executors_gives_jobs_that_qsub_takes_or_a_refusal(
     attempt({"account": "datascience", "queue": "preemptable", "executors": executors})
 
 
-@pytest.mark.parametrize("name", ["account", "queue", "scheduler_options", "run_dir", "label"])
-@pytest.mark.parametrize("quote", ["\n", "'", '"', "`", "$(", ";", "\\", "\r", "\x00", "&&", "|"])
-def test_a_value_that_would_put_a_line_or_a_command_into_the_job_script_is_refused(
-    name: str, quote: str
+# What each option of text is begun with, so that only the rest is at fault.
+BEGUN = {
+    "account": "a", "queue": "debug", "label": "a", "walltime": "1:00:00", "interface": "lo",
+    "address": "10.0.0.1", "run_dir": "/eagle/x", "launcher": "mpiexec", "mode": "blocks",
+    "strategy": "simple", "start_method": "spawn",
+    "scheduler_options": "#PBS -l filesystems=home",
+}  # fmt: skip
+QUOTES = ["\n", "'", '"', "`", "$(", ";", "\\", "\r", "\x00", "&&", "|", "%$(", "\u2028"]
+
+
+def through_argument(name: str, value: Any, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return {name: value}
+
+
+def through_variable(name: str, value: Any, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    patch.setenv(f"POLARIS_PARSL_{name.upper()}", str(value).replace("\x00", "\n"))
+    return {}
+
+
+def through_file(name: str, value: Any, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    Path("polaris-parsl.toml").write_text(f"{name} = {json.dumps(value)}\n")
+    return {}
+
+
+@pytest.mark.parametrize("through", [through_argument, through_variable, through_file])
+@pytest.mark.parametrize("name", [*BEGUN, "nodes_per_block", "encrypted"])
+def test_no_layer_lets_a_value_put_a_line_or_a_command_into_the_job_script(
+    name: str, through: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    texts = {"scheduler_options": "#PBS -l filesystems=home", "run_dir": str(Path("/eagle/x"))}
-    value = f"{texts.get(name, 'a')}{quote}touch {MARK}"
-    with pytest.raises(PolarisParslError):
-        job_scripts(**{"account": "datascience", "address": "127.0.0.1", name: value})
+    monkeypatch.chdir(tmp_path)
+    usual = {"account": "datascience", "address": "10.0.0.1"}
+    for quote in QUOTES:
+        given = through(name, f"{BEGUN.get(name, '1')}{quote}touch {MARK}", monkeypatch)
+        others = {key: value for key, value in usual.items() if key not in (name, "address")}
+        others |= {} if name in ("address", "interface") else {"address": usual["address"]}
+        with pytest.raises(PolarisParslError):
+            job_scripts(**others, **given)
+    assert {each.name for each in tmp_path.iterdir()} <= {"polaris-parsl.toml"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(name=st.sampled_from([*option_checks(), "executors"]), text=HOSTILE | st.text(max_size=8))
+def test_any_text_of_a_variable_gives_a_job_that_qsub_takes_or_a_refusal(
+    name: str, text: str
+) -> None:
+    if name == "worker_init":
+        return
+    given = {} if name == "account" else {"account": "datascience"}
+    attempt({**given, name: parse(name, text)})

@@ -118,7 +118,10 @@ def test_no_two_workers_share_a_hardware_thread(given: dict[str, Any]) -> None:
         ({"available_accelerators": 0, "workers_per_gpu": 2}, "no GPU"),
         ({"available_accelerators": 0, "gpus_per_worker": 2}, "no GPU"),
         ({"available_accelerators": 0, "cores_per_worker": 0.5}, "128 workers"),
-        ({"available_accelerators": 0, "cores_per_worker": 65}, "0 workers"),
+        (
+            {"available_accelerators": 0, "cores_per_worker": 64, "max_workers_per_node": 2},
+            "2 workers",
+        ),
         ({"workers_per_gpu": 2, "max_workers_per_node": 4}, "8 workers"),
         ({"workers_per_gpu": 16, "cores_per_worker": 2}, "64 workers"),
     ],

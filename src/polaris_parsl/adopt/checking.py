@@ -11,6 +11,7 @@ from polaris_parsl.options import Options, option_checks
 from polaris_parsl.policy import check_blocks_together, check_policy
 from polaris_parsl.workers import workers_of_node
 
+_OF_THE_JOB = ("account", "queue", "walltime", "nodes_per_block", "scheduler_options", "mode")
 _PLACEHOLDERS = ("placeholder", "example's")
 
 
@@ -24,10 +25,15 @@ def check_like_config(entries: Sequence[Mapping[str, Any]], line: int, findings:
     """
     in_blocks = []
     for entry in entries:
-        options = _parse(_without_refused(entry, line, findings), line, findings)
+        accepted = _without_refused(entry, line, findings)
+        options = _parse(accepted, line, findings)
         if options is not None:
             _try("PP105", partial(workers_of_node, options), line, findings)
-            in_blocks += [options] if options.mode != "inside_job" else []
+        else:  # two values do not fit each other; the job may have mistakes of its own
+            job = {name: value for name, value in accepted.items() if name in _OF_THE_JOB}
+            options = _parse(job, line, findings)
+        if options is not None and options.mode != "inside_job":
+            in_blocks.append(options)
     for options in in_blocks:
         _try("PP104", partial(check_policy, options), line, findings)
     _try("PP104", partial(check_blocks_together, in_blocks), line, findings)

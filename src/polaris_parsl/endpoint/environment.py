@@ -6,10 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from polaris_parsl import checks
 from polaris_parsl.errors import BaseEnvironmentError, MissingToolError, warn
 from polaris_parsl.facts import polaris
 from polaris_parsl.parsl_version import is_older
+from polaris_parsl.paths import interpreter
 from polaris_parsl.process import run
 
 PROGRAM = "globus-compute-endpoint"
@@ -55,7 +55,7 @@ def inspect(prefix: Path) -> Environment:
         OptionError: its path would break a job script.
     """
     folder = prefix.expanduser().absolute() / "bin"
-    python = checks.interpreter(folder / "python")
+    python = interpreter(folder / "python")
     newest = next(iter(polaris().globus_compute.tested))
     remedy = f"`pip install {PROGRAM}=={newest}` in an environment, and name it by --environment"
     if not python.is_file() or not (folder / PROGRAM).is_file():

@@ -17,7 +17,7 @@ config = Config(
             max_workers_per_node=4,
             cores_per_worker=8,
             cpu_affinity="list:24-31,56-63:16-23,48-55:8-15,40-47:0-7,32-39",
-            address="127.0.0.1",
+            address="10.0.0.1",
             provider=PBSProProvider(
                 launcher=MpiExecLauncher(
                     bind_cmd="--cpu-bind", overrides="--depth=64 --ppn 1 --env TMPDIR=/tmp"

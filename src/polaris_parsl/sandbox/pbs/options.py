@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from polaris_parsl.directives import QSUB_LETTERS
+from polaris_parsl.facts import polaris
 from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, USAGE, Refusal
 
 _NOT_IMITATED = "aCfhIJWX"
-_NAME_LENGTH_MAX = 230
 _USAGE = """\
 usage: qsub [-A account] [-e path] [-j oe|eo] [-k keep] [-l resources] [-m mail]
 	[-N name] [-o path] [-q queue] [-r y|n] [-S shell] [-v variables] [-V] [script]"""
@@ -124,7 +124,7 @@ def check_name(name: str) -> None:
     Raises:
         Refusal: the name is too long or has a character that is not allowed.
     """
-    if len(name) > _NAME_LENGTH_MAX:
+    if len(name) > polaris().pbs_name_length_max:
         raise Refusal(USAGE, "Job name is too long ")
     if not name or not re.fullmatch(r"[A-Za-z0-9+][!-~]*", name):
         raise Refusal(USAGE, f"illegal -N value\n{_USAGE}")
