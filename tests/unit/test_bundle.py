@@ -153,7 +153,7 @@ def test_a_directory_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
         BundleError, match=r"it is no bundle of polaris-parsl, it lacks: base\.json"
     ):
         open_bundle(tmp_path)
-    with pytest.raises(BundleError, match="is no directory"):
+    with pytest.raises(BundleError, match="there is no bundle"):
         open_bundle(tmp_path / "file")
 
 

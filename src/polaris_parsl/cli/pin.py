@@ -13,7 +13,9 @@ from polaris_parsl.cli.roots import Root, own_root
 
 
 def pin(
-    directory: Annotated[Path, typer.Argument(help="Directory to make.")],
+    directory: Annotated[
+        Path, typer.Argument(help="Directory to make; a name as paper.tar.zst makes one file.")
+    ],
     run: Annotated[
         Path | None,
         typer.Option("--run", help="Run directory of Parsl, as runinfo/000, to pin with it."),

@@ -15,7 +15,9 @@ _SHOWN = 20
 
 
 def recreate(
-    bundle: Annotated[Path, typer.Argument(help="Directory that `polaris-parsl pin` made.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="Directory or file that `polaris-parsl pin` made.")
+    ],
     prefix: Annotated[Path, typer.Option("--prefix", help="Directory to install into.")],
     base: Annotated[
         Path | None,
@@ -31,17 +33,16 @@ def recreate(
     Exit codes: 0 the same to the byte, 11 it differs.
     """
     from polaris_parsl.pins import recreate as pins  # noqa: PLC0415 - other verbs need none of it
-    from polaris_parsl.pins.bundle import open_bundle  # noqa: PLC0415
+    from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
-    with step("check the bundle"):
-        opened = open_bundle(Path(os.path.normpath(bundle.expanduser().absolute())))
-    made = pins.recreate(
-        opened,
-        prefix=Path(os.path.normpath(prefix.expanduser().absolute())),
-        base=base and base.expanduser().absolute(),
-        env=os.environ,
-        step=step,
-    )
+    with opened(Path(os.path.normpath(bundle.expanduser().absolute()))) as whole:
+        made = pins.recreate(
+            whole,
+            prefix=Path(os.path.normpath(prefix.expanduser().absolute())),
+            base=base and base.expanduser().absolute(),
+            env=os.environ,
+            step=step,
+        )
     print(f"installed in {made.root}")
     print(f"  {made.same} files and links are the same, {len(made.differing)} differ")
     print(f"  not compared, for they hold the prefix: {', '.join(made.bound)}")
@@ -49,6 +50,11 @@ def recreate(
         print(f"  differs: {name}")
     if len(made.differing) > _SHOWN:
         print(f"  and {len(made.differing) - _SHOWN} more")
+    if made.differing:
+        own = "the same to the byte" if made.is_own_same else "not the same"
+        print(f"  Parsl and polaris_parsl, byte code aside: {own}")
+    for text in made.packages:
+        print(f"  package: {text}")
     for text in made.base:
         print(f"  base: {text}", file=sys.stderr)
     tree = made.root.parents[1] / "modulefiles"

@@ -57,12 +57,13 @@ def verify(
     raise typer.Exit(report.verdict)
 
 
-def _inspect_bundle(folder: Path) -> "Report":
-    from polaris_parsl.pins.bundle import open_bundle  # noqa: PLC0415
+def _inspect_bundle(place: Path) -> "Report":
     from polaris_parsl.pins.comparison import inspect_bundle  # noqa: PLC0415
+    from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
-    opened = open_bundle(Path(os.path.normpath(folder.expanduser().absolute())))
-    print(
-        f"whole: {len(opened.sums)} files; sha256 of SHA256SUMS: {opened.identity}", file=sys.stderr
-    )
-    return inspect_bundle(opened, env=os.environ)
+    with opened(Path(os.path.normpath(place.expanduser().absolute()))) as bundle:
+        print(
+            f"whole: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
+            file=sys.stderr,
+        )
+        return inspect_bundle(bundle, env=os.environ)

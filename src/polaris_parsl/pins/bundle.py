@@ -30,12 +30,14 @@ class Bundle:
     """A bundle whose every file is what SHA256SUMS says.
 
     Attributes:
-        folder: where it lies.
+        place: what its user named: the directory, or the archive that it was unpacked from.
+        folder: the directory.
         sums: sha256 of each file, by its name below the folder.
         receipt: of the install that was pinned.
         base: the fingerprint of its base when it was pinned, with licences.
     """
 
+    place: Path
     folder: Path
     sums: Mapping[str, str]
     receipt: Mapping[str, Any]
@@ -77,7 +79,7 @@ def open_bundle(folder: Path) -> Bundle:
     """
     if not folder.is_dir():
         raise BundleError(
-            f"{folder} is no directory", remedy="name the directory that `polaris-parsl pin` made"
+            f"there is no bundle {folder}", remedy="name what `polaris-parsl pin` made"
         )
     sums = _read_sums(folder)
     present = set(_files(folder))
@@ -92,7 +94,11 @@ def open_bundle(folder: Path) -> Bundle:
     if changed:
         raise BundleError(f"{folder}: not as {SUMS} says: {_shown(changed)}", remedy=_AGAIN)
     bundle = Bundle(
-        folder, sums, _read_json(folder / RECEIPT, _RECEIPT_KEYS), _read_json(folder / BASE, ())
+        place=folder,
+        folder=folder,
+        sums=sums,
+        receipt=_read_json(folder / RECEIPT, _RECEIPT_KEYS),
+        base=_read_json(folder / BASE, ()),
     )
     _refuse_contradiction(bundle)
     return bundle

@@ -20,7 +20,7 @@ def inspect_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> Report:
     """
     receipt = read_receipt(bundle.folder)
     executable = Path(receipt.base["executable"])
-    again = f"polaris-parsl recreate {shlex.quote(str(bundle.folder))} --prefix DIR"
+    again = f"polaris-parsl recreate {shlex.quote(str(bundle.place))} --prefix DIR"
     if not executable.exists():
         text = f"the base of the bundle is not on this machine: there is no {executable}"
         remedy = f"name another base, CPython {receipt.minor} with pip: {again} --base PYTHON"
@@ -33,7 +33,7 @@ def inspect_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> Report:
     if bundle.wheelhouse is None:
         unchecked.append("whether the packages can be had: no wheelhouse is inside")
     return Report(
-        root=bundle.folder,
+        root=bundle.place,
         version=receipt.version,
         findings=tuple(sorted(findings, key=lambda each: -each.verdict)),
         unchecked=tuple(unchecked),

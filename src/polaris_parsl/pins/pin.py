@@ -10,7 +10,6 @@ from packaging.version import Version
 
 from polaris_parsl.env.drift import Verdict
 from polaris_parsl.env.inspection import inspect_base, inspect_install
-from polaris_parsl.env.publish import new_directory
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.errors import BundleError
 from polaris_parsl.pins.bundle import (
@@ -25,6 +24,7 @@ from polaris_parsl.pins.citation import bibtex, citation, write_citation
 from polaris_parsl.pins.crate import METADATA, crate
 from polaris_parsl.pins.inventory import Distribution, imported
 from polaris_parsl.pins.own_source import bootstrap
+from polaris_parsl.pins.packed import new_bundle
 from polaris_parsl.pins.run_record import Run, read_run, write_run
 from polaris_parsl.pins.sbom import sbom
 from polaris_parsl.pins.source import copy_source
@@ -61,7 +61,7 @@ def make_pin(
     """Pin an install, and a run that was made with it.
 
     Args:
-        target: the directory to make; it must not exist.
+        target: the directory to make, or one file where the name ends in .tar.zst.
         root: the install, PREFIX/versions/VERSION.
         run_dir: run directory of Parsl, as runinfo/000; None pins no run.
         with_wheelhouse: put every artifact of the locks inside.
@@ -70,9 +70,9 @@ def make_pin(
 
     Raises:
         BundleError: the install or its base is broken, or the run was made with another one.
-        PrefixError: the directory exists, or cannot be made.
+        PrefixError: the name is taken, or it cannot be made.
     """
-    with new_directory(target) as folder:
+    with new_bundle(target) as folder:
         with step("compare the install with its receipt"):
             notes = _notes(root, env)
             receipt = json.loads((root / RECEIPT).read_bytes())

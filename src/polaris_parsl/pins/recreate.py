@@ -1,20 +1,24 @@
 """Building again what a bundle pins, with the bundle's own source, and comparing every file."""
 
+import json
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.drift import compare
-from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.errors import BaseEnvironmentError
 from polaris_parsl.pins.bundle import SOURCE, Bundle
 from polaris_parsl.pins.own_source import bootstrap
 from polaris_parsl.process import Step
 
 _CURRENT = "current"
+_OWN = ("parsl", "polaris_parsl")
+_MODULE = re.compile(rf"overlay/lib/python3\.\d+/site-packages/((?:{'|'.join(_OWN)})/.+)")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Recreated:
         same: how many files and links are what the receipt of the bundle says.
         differing: names of those that are not, that are missing, or that are more.
         bound: names of those that hold the prefix, and so differ by nature.
+        is_own_same: whether each file of Parsl and polaris_parsl is, byte code aside, under
+            whatever Python it lies.
+        packages: in words, which packages of the lock have another version, or come from
+            elsewhere.
         base: in words, how its base differs from that of the bundle.
     """
 
@@ -33,6 +41,8 @@ class Recreated:
     same: int
     differing: tuple[str, ...]
     bound: tuple[str, ...]
+    is_own_same: bool
+    packages: tuple[str, ...]
     base: tuple[str, ...]
 
 
@@ -94,10 +104,10 @@ def _arguments(bundle: Bundle, prefix: Path, base: Path, track: str) -> list[str
 
 
 def _compared(was: Mapping[str, Any], root: Path) -> Recreated:
-    now = read_receipt(root)
+    now = json.loads((root / RECEIPT).read_bytes())
     bound = {*was["prefix_bound"]}
     before = {**was["files"], **was["links"]}
-    after = {**now.files, **now.links}
+    after = {**now["files"], **now["links"]}
     names = (before.keys() | after.keys()) - bound
     differing = sorted(name for name in names if before.get(name) != after.get(name))
     return Recreated(
@@ -105,5 +115,30 @@ def _compared(was: Mapping[str, Any], root: Path) -> Recreated:
         same=len(names) - len(differing),
         differing=tuple(differing),
         bound=tuple(sorted(bound)),
-        base=tuple(finding.text for finding in compare(was["base"], now.base)),
+        is_own_same=_own_files(was) == _own_files(now),
+        packages=tuple(_changes(_packages(was), _packages(now))),
+        base=tuple(finding.text for finding in compare(was["base"], now["base"])),
     )
+
+
+def _own_files(receipt: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of the modules of Parsl and polaris_parsl, by their names below site-packages."""
+    return {
+        found[1]: digest
+        for name, digest in receipt["files"].items()
+        if (found := _MODULE.fullmatch(name)) and "__pycache__" not in name
+    }
+
+
+def _packages(receipt: Mapping[str, Any]) -> dict[str, str]:
+    """Version and origin of each package of the lock."""
+    taken = {name: f"{version} of the base" for name, version in receipt["from_base"].items()}
+    added = {each["name"]: f"{each['version']} of the lock" for each in receipt["overlay"]}
+    return {**taken, **added}
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name, "none"), after.get(name, "none")
+        if was != now:
+            yield f"{name} {was} -> {now}"
