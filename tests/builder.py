@@ -30,6 +30,7 @@ SOURCES = (
     "overlay.lock",
     "overlay-mep.lock",
     "tools.lock",
+    "CHANGELOG.md",
     "CITATION.cff",
     "README.md",
     "LICENSE",

@@ -1,0 +1,140 @@
+"""Pins of released versions: each is there, and each is built again. One is made here to try it on."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import builder
+from polaris_parsl.env.locks import read_requirements
+from polaris_parsl.pins.packed import opened
+from polaris_parsl.version import VERSION
+
+PINS = builder.REPOSITORY / "pins"
+HEADINGS = re.findall(r"(?m)^## (.+)$", (builder.REPOSITORY / "CHANGELOG.md").read_text())
+RELEASED = [heading for heading in HEADINGS if heading != "Unreleased"]
+HERE = "made here"
+# A Debian root is costly to make; this one has the programs of the machine and nothing else of it.
+ROOT = """
+for name in bin lib lib64 sbin; do ln -s "usr/$name" "$0/$name"; done
+mkdir "$0/usr" "$0/dev" "$0/tmp"
+mount --rbind /usr "$0/usr"
+mount --rbind /dev "$0/dev"
+exec "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source tree that is to be released."""
+    copied = builder.copy_source(tmp_path_factory.mktemp("release") / "source")
+    if "Unreleased" not in HEADINGS:
+        path = copied / "CHANGELOG.md"
+        path.write_text(path.read_text().replace("\n## ", "\n## Unreleased\n\n- New.\n\n## ", 1))
+    return copied
+
+
+@pytest.fixture(scope="module")
+def made(source: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its pin."""
+    home, root = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("root")
+    env = builder.environment(home, cache)
+    if builder.run("unshare", "-rm", "true", env=env).returncode != 0:
+        pytest.skip("this system forbids user namespaces")
+    python = Path(builder.command(source, "version")[0])
+    command = [python, source / "scripts/release.py", "--root", root]
+    done = builder.run("unshare", "-rm", "sh", "-ec", ROOT, root, *command, env=env)
+    assert done.returncode == 0, done.stderr
+    assert f"git commit --message 'Release {VERSION}'" in done.stdout
+    return source / "pins" / f"{VERSION}.tar.zst"
+
+
+def test_every_released_version_has_its_pin_and_no_other_lies_there() -> None:
+    assert HEADINGS
+    assert all(re.fullmatch(r"\d{4}\.\d{1,2}\.\d+", heading) for heading in RELEASED)
+    assert {path.name for path in PINS.glob("*")} == {f"{each}.tar.zst" for each in RELEASED}
+
+
+@pytest.mark.parametrize("version", [*RELEASED, HERE])
+def test_a_pin_is_built_again(
+    version: str, env: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    is_ours = version == HERE
+    pin = request.getfixturevalue("made") if is_ours else PINS / f"{version}.tar.zst"
+    with opened(pin) as bundle:
+        was = bundle.receipt
+        locked = read_requirements(bundle.folder / "source/overlay.lock")
+    assert was["version"] == (VERSION if is_ours else version)
+    # the base of a release, or one of the tests, so that both are tried
+    has_base = Path(was["base"]["executable"]).exists() and not is_ours
+    base = [] if has_base else ["--base", sys.base_prefix]
+    command = builder.command(
+        builder.REPOSITORY, "recreate", pin, "--prefix", tmp_path / "p", *base
+    )
+    done = builder.run(*command, env=env)
+    assert done.returncode in ((11, 0) if "  base: " in done.stderr else (0,)), done.stderr
+    root = tmp_path / "p/versions" / was["version"]
+    now = json.loads((root / "receipt.json").read_text())
+    assert own_files(now) == own_files(was)
+    assert len(own_files(now)) > 100
+    for each in now["overlay"]:
+        pin_of_it = locked[each["name"]]
+        assert each["version"] == pin_of_it.version
+        assert each["sha256"] in pin_of_it.sha256
+    assert {*now["from_base"], *(each["name"] for each in now["overlay"])} >= {"parsl", "dill"}
+    code = "import parsl, polaris_parsl; print(parsl.__version__)"
+    ran = builder.run(root / "overlay/bin/python", "-c", code, env={"PATH": "/usr/bin:/bin"})
+    assert ran.stdout == f"{was['parsl']}\n", ran.stderr
+
+
+def own_files(receipt: dict[str, Any]) -> dict[str, str]:
+    """Digests of the files of Parsl and polaris_parsl by their names, whatever the Python."""
+    inside = re.compile(r"overlay/lib/python3\.\d+/site-packages/((?:parsl|polaris_parsl)/.*)")
+    return {
+        found[1]: digest
+        for name, digest in receipt["files"].items()
+        if (found := inside.fullmatch(name)) and not name.endswith(".pyc")
+    }
+
+
+def test_a_release_is_dated_and_its_pin_names_no_place_of_the_machine(
+    made: Path, source: Path, cache: Path
+) -> None:
+    headings = re.findall(r"(?m)^## (.+)$", (source / "CHANGELOG.md").read_text())
+    assert headings[0] == VERSION
+    assert "Unreleased" not in headings
+    with opened(made) as bundle:
+        assert bundle.receipt["prefix"] == "/opt/polaris-parsl"
+        assert bundle.receipt["base"]["prefix"] == "/usr"
+        cited = (source / "CITATION.cff").read_text()
+        assert (bundle.folder / "source/CITATION.cff").read_text() == cited
+        for path in bundle.folder.rglob("*"):
+            for place in (source, cache, Path.home()):
+                assert path.is_dir() or f"{place}/".encode() not in path.read_bytes(), path
+
+
+def test_a_version_is_released_once(made: Path, source: Path, env: dict[str, str]) -> None:
+    before = builder.tree(source)
+    python = Path(builder.command(source, "version")[0])
+    done = builder.run(python, source / "scripts/release.py", env=env)
+    assert done.returncode == 1
+    assert f"pins/{made.name} exists already" in done.stderr
+    assert builder.tree(source) == before
+
+
+def test_a_release_that_fails_leaves_the_source_tree_as_it_was(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    source = builder.copy_source(tmp_path / "source")
+    (source / "CHANGELOG.md").write_text("## Unreleased\n")
+    (tmp_path / "root").mkdir()
+    before = builder.tree(source)
+    python = Path(builder.command(source, "version")[0])
+    command = [python, source / "scripts/release.py", "--root", tmp_path / "root"]
+    done = builder.run(*command, env=env)
+    assert done.returncode == 1
+    assert "failed:" in done.stderr
+    assert builder.tree(source) == before
