@@ -5,10 +5,12 @@ The only module that reads os.environ for the configuration; all else is told.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+
+from polaris_parsl.venvs import install_of, own_install
 
 _PREFIX = "POLARIS_PARSL_"
 
@@ -29,6 +31,7 @@ class Driver:
         nodefile: file with the nodes of that job, a line or more for each.
         in_sandbox: whether qsub here is the sandbox's.
         variables: all variables named POLARIS_PARSL_*, without that prefix.
+        doubts: what of the environment does not fit the interpreter, each with its remedy.
     """
 
     python: Path
@@ -42,6 +45,7 @@ class Driver:
     nodefile: Path | None = None
     in_sandbox: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def current(cls, environ: Mapping[str, str] | None = None) -> "Driver":
@@ -55,8 +59,9 @@ class Driver:
         tree = env.get("POLARIS_PARSL_MODULEPATH") or None
         lmod = env.get("LMOD_PKG") or None
         nodefile = env.get("PBS_NODEFILE") or None
+        python = _interpreter(env)
         return cls(
-            python=_interpreter(),
+            python=python,
             module=module if tree else None,
             module_tree=Path(tree) if tree and module else None,
             lmod_init=Path(lmod) / "init" / "bash" if lmod else None,
@@ -69,11 +74,47 @@ class Driver:
                 for name, value in env.items()
                 if name.startswith(_PREFIX) and value
             },
+            doubts=tuple(_doubts(python, env)),
         )
 
 
-def _interpreter() -> Path:
-    """This process's; for the polaris-parsl command of an install, that of the overlay beside it."""
+def _interpreter(env: Mapping[str, str]) -> Path:
+    """This process's; for the command of an install, the one that `python` is for its user."""
     environment = Path(sys.prefix)
     overlay = environment.with_name("overlay") / "bin" / "python"
-    return overlay if environment.name == "tools" and overlay.exists() else Path(sys.executable)
+    if environment.name != "tools" or not overlay.exists():
+        return Path(sys.executable)
+    active = _active(env, environment.parent)
+    return active / "bin" / "python" if active else overlay
+
+
+def _doubts(python: Path, env: Mapping[str, str]) -> Iterator[str]:
+    own = own_install()
+    loaded = env.get(f"{_PREFIX}ROOT")
+    if own is None:
+        return
+    if loaded and not _is_same(Path(loaded), own):
+        yield (
+            f"{python} belongs to the install {own}, but the module that is loaded is that of "
+            f"{loaded}: the workers would get the one's packages and the other's module\n"
+            f"  fix: `module load polaris-parsl/{own.name}`, or a Python of {loaded}"
+        )
+    active = _active(env, own)
+    if active and not _is_same(active, python.parents[1]):
+        yield (
+            f"the environment {active} is active, but {python} comes before it on PATH, and "
+            f"sees none of its packages\n"
+            f"  fix: activate it after `module load`: source {active}/bin/activate"
+        )
+
+
+def _active(env: Mapping[str, str], own: Path) -> Path | None:
+    """The environment that is active, where it stands on this install."""
+    active = Path(env.get("VIRTUAL_ENV") or "/nowhere")
+    root = install_of(active)
+    return active if root is not None and _is_same(root, own) else None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths are one directory, by whatever names of its file system."""
+    return one == other or (one.exists() and other.exists() and one.samefile(other))

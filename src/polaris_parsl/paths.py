@@ -59,6 +59,6 @@ def interpreter(value: Path) -> Path:
         raise OptionError(
             f"the interpreter {str(value)!r} has a character in its path that Parsl's job script "
             "would misread",
-            remedy="use an install whose prefix has none of $ ` \\ { } ' in its path",
+            remedy="use a prefix or directory with none of $ ` \\ { } ' in its path",
         )
     return value

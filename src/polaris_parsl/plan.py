@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from polaris_parsl.driver import Driver
+from polaris_parsl.errors import warn
 from polaris_parsl.policy import check_blocks_together, check_policy
 from polaris_parsl.resolve import Request, resolve
 
 
 def plan(user_opts: Mapping[str, Any], driver: Driver) -> list[Request]:
     """The executors that a call asks for, checked against all that is known.
+
+    Warns where the environment of the driver does not fit its interpreter.
 
     Args:
         user_opts: as for `config`.
@@ -18,6 +21,8 @@ def plan(user_opts: Mapping[str, Any], driver: Driver) -> list[Request]:
     Raises:
         OptionError: as `config` does.
     """
+    for doubt in driver.doubts:
+        warn(doubt)
     requests = resolve(user_opts, driver)
     if requests[0].options.mode != "inside_job":
         for request in requests:

@@ -42,6 +42,11 @@ def compose(options: Options, driver: Driver, variables: Mapping[str, str] | Non
     return "\n\n".join(part for part in parts if part)
 
 
+def load_module(driver: Driver) -> str:
+    """Shell text that loads the driver's module, or ends the shell with a message."""
+    return f"{_PRELUDE}\n\n{_module(driver)}"
+
+
 _PRELUDE = f"""\
 # The environment of the driver, made again by polaris_parsl {VERSION}
 polaris_parsl_stop() {{

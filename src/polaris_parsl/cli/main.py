@@ -17,6 +17,7 @@ from polaris_parsl.cli.queues import queues
 from polaris_parsl.cli.recreate import recreate
 from polaris_parsl.cli.sandbox import sandbox
 from polaris_parsl.cli.script import script
+from polaris_parsl.cli.venv import venv
 from polaris_parsl.cli.verify import verify
 from polaris_parsl.cli.wheelhouse import wheelhouse
 from polaris_parsl.errors import PolarisParslError
@@ -41,6 +42,7 @@ app.command()(queues)
 app.command()(recreate)
 app.command()(sandbox)
 app.command()(script)
+app.command()(venv)
 app.command()(verify)
 app.command()(wheelhouse)
 

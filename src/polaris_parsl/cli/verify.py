@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def verify(
-    bundle: Annotated[
+    directory: Annotated[
         Path | None,
         typer.Argument(
-            help="A bundle of `polaris-parsl pin`, to compare with this machine. [default: none, "
-            "but an install]",
+            help="A bundle of `polaris-parsl pin`, to compare with this machine, or an environment "
+            "of `polaris-parsl venv`. [default: neither, but an install]",
             show_default=False,
         ),
     ] = None,
@@ -31,18 +31,22 @@ def verify(
 ) -> None:
     """Compare an install and its base with the receipt, or a bundle with this machine.
 
+    Of an environment of `polaris-parsl venv` it also says whether that still fits its install.
+
     Exit codes: 0 intact, 10 cosmetic (something that the install does not use has changed),
     11 relevant (something that it uses has changed), 12 broken (it cannot work, or is not
     what was installed), 14 the bundle is damaged.
     """
     from polaris_parsl.env.inspection import inspect_install  # noqa: PLC0415 - other verbs need none of it
 
-    if bundle is None:
+    if directory is None:
         report = inspect_install(own_root(root), every_file=files, env=os.environ)
     elif root is not None:
-        raise typer.BadParameter("give a bundle or --root, not both")
+        raise typer.BadParameter("give a directory or --root, not both")
+    elif (directory / "pyvenv.cfg").is_file():
+        report = _inspect_venv(directory, every_file=files)
     else:
-        report = _inspect_bundle(bundle)
+        report = _inspect_bundle(directory)
     if as_json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -55,6 +59,13 @@ def verify(
         if report.remedy:
             print(f"  fix: {report.remedy}")
     raise typer.Exit(report.verdict)
+
+
+def _inspect_venv(folder: Path, *, every_file: bool) -> "Report":
+    from polaris_parsl.env.venv import inspect_venv  # noqa: PLC0415
+
+    place = Path(os.path.normpath(folder.expanduser().absolute()))
+    return inspect_venv(place, every_file=every_file, env=os.environ)
 
 
 def _inspect_bundle(place: Path) -> "Report":

@@ -28,13 +28,13 @@ def shadows(
     """
     found = []
     for word in env.get(_GIVEN, env.get("PYTHONPATH", "")).split(":"):
-        if word and (names := (locked | from_base) & _held(Path(word))):
+        if word and (names := (locked | from_base) & held(Path(word))):
             text = f"PYTHONPATH: {word} holds {_listed(names)}, which come before the install's"
             remedy = "`unset PYTHONPATH` before you start Python"
             found.append(Finding(Verdict.RELEVANT, text, remedy))
     user = Path(env.get("PYTHONUSERBASE") or Path(env.get("HOME", "/"), ".local"))
     site = user / "lib" / f"python{minor}" / "site-packages"
-    if not env.get("PYTHONNOUSERSITE") and (names := from_base & _held(site)):
+    if not env.get("PYTHONNOUSERSITE") and (names := from_base & held(site)):
         text = f"user site: {site} holds {_listed(names)}, which come before the base's"
         remedy = "load the module, or `export PYTHONNOUSERSITE=1`"
         found.append(Finding(Verdict.RELEVANT, text, remedy))
@@ -45,7 +45,7 @@ def _listed(names: AbstractSet[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _held(folder: Path) -> set[str]:
+def held(folder: Path) -> set[str]:
     """Normalised names of what can be imported from a directory, or is installed in it."""
     try:
         entries = [entry.name for entry in folder.iterdir()]

@@ -1,0 +1,46 @@
+"""`polaris-parsl venv`: an environment of the user's own on top of an install."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.progress import leave_nothing_when_stopped
+from polaris_parsl.cli.roots import Root, own_root
+from polaris_parsl.version import NAME
+
+
+def venv(
+    directory: Annotated[Path, typer.Argument(help="Directory to make.")],
+    root: Root = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be made; write nothing.")
+    ] = False,
+) -> None:
+    """Make a virtual environment of your own that sees the overlay and the base of an install."""
+    from polaris_parsl.env.venv import PROVIDED, make_venv, plan_venv  # noqa: PLC0415 - other verbs need none of it
+
+    leave_nothing_when_stopped()
+    folder = Path(os.path.normpath(directory.expanduser().absolute()))
+    plan = plan_venv(folder, own_root(root), env=os.environ)
+    if not dry_run:
+        make_venv(plan, env=os.environ)
+    base = plan.receipt.base
+    print(f"{'would make' if dry_run else 'made'} {plan.folder}")
+    print("its Python imports, in this order, and nothing from ~/.local:")
+    print("  1. what you install into it")
+    print(f"  2. {NAME} {plan.receipt.release}: {plan.overlay}")
+    print(f"  3. CPython {base['interpreter']['version']}: {base['prefix']}")
+    if dry_run:
+        print("next: the same command without --dry-run")
+        return
+    tree = plan.receipt.prefix / "modulefiles"
+    print("next:")
+    if (tree / NAME / f"{plan.receipt.release}.lua").is_file():
+        print(f"  module use {shlex.quote(str(tree))}; module load {NAME}/{plan.receipt.release}")
+    print(f"  source {shlex.quote(str(plan.folder))}/bin/activate   # after the module")
+    print("  pip install PACKAGE")
+    provided = shlex.quote(str(plan.folder / PROVIDED))
+    print(f"  or uv pip install --excludes {provided} PACKAGE   # uv sees neither 2 nor 3")

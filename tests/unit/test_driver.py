@@ -1,0 +1,89 @@
+"""What of an environment does not fit the interpreter."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from polaris_parsl import venvs
+from polaris_parsl.driver import Driver
+from polaris_parsl.errors import PolarisParslWarning
+from polaris_parsl.plan import plan
+from polaris_parsl.venvs import LINK, install_of, own_install
+
+SITE = Path("lib", "python3.12", "site-packages")
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An install, from whose overlay this package seems to be imported."""
+    root = tmp_path / "versions" / "2026.11.0"
+    package = root / "overlay" / SITE / "polaris_parsl"
+    package.mkdir(parents=True)
+    (root / "bin").mkdir()
+    (root / "bin" / "polaris-parsl").touch()
+    monkeypatch.setattr(venvs, "__file__", str(package / "venvs.py"))
+    return root
+
+
+@pytest.fixture
+def environment(own: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "environment"
+    (folder / SITE).mkdir(parents=True)
+    (folder / SITE / LINK).write_text(f"# made by a test\n{own}/overlay/{SITE}\nimport site\n")
+    (folder / "bin").mkdir()
+    return folder
+
+
+def test_an_environment_tells_its_install_even_when_that_is_gone(
+    environment: Path, own: Path, tmp_path: Path
+) -> None:
+    assert install_of(environment) == own
+    (environment / SITE / LINK).write_text(f"/gone/versions/1/overlay/{SITE}\n")
+    assert install_of(environment) == Path("/gone/versions/1")
+    assert install_of(tmp_path) is None
+    assert install_of(tmp_path / "nowhere") is None
+
+
+def test_a_package_outside_of_installs_has_no_install_and_no_doubts() -> None:
+    assert own_install() is None
+    assert Driver.current({"POLARIS_PARSL_ROOT": "/other"}).doubts == ()
+
+
+def test_a_module_of_another_install_is_doubted_and_the_same_by_another_path_is_not(
+    own: Path, tmp_path: Path
+) -> None:
+    assert own_install() == own
+    (tmp_path / "alias").symlink_to(own.parents[1])
+    for root in (own, tmp_path / "alias" / "versions" / "2026.11.0"):
+        assert Driver.current({"POLARIS_PARSL_ROOT": str(root)}).doubts == ()
+    driver = Driver.current({"POLARIS_PARSL_ROOT": "/other/versions/2026.12.0"})
+    (doubt,) = driver.doubts
+    assert f"{sys.executable} belongs to the install {own}" in doubt
+    assert "the module that is loaded is that of /other/versions/2026.12.0" in doubt
+    assert "fix: `module load polaris-parsl/2026.11.0`" in doubt
+    with pytest.warns(PolarisParslWarning, match="belongs to the install"):
+        plan({"account": "datascience", "walltime": "0:10:00"}, driver)
+
+
+def test_an_active_environment_that_does_not_come_first_is_doubted(
+    environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (doubt,) = Driver.current({"VIRTUAL_ENV": str(environment)}).doubts
+    assert f"the environment {environment} is active, but {sys.executable} comes before it" in doubt
+    assert f"source {environment}/bin/activate" in doubt
+    monkeypatch.setattr(sys, "executable", str(environment / "bin" / "python"))
+    assert Driver.current({"VIRTUAL_ENV": str(environment)}).doubts == ()
+    assert Driver.current({"VIRTUAL_ENV": str(tmp_path)}).doubts == ()
+
+
+def test_the_command_speaks_for_the_environment_that_is_active(
+    environment: Path, own: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    overlay = own / "overlay" / "bin" / "python"
+    overlay.parent.mkdir()
+    overlay.touch()
+    monkeypatch.setattr(sys, "prefix", str(own / "tools"))
+    assert Driver.current({}).python == overlay
+    assert Driver.current({"VIRTUAL_ENV": str(tmp_path)}).python == overlay
+    assert Driver.current({"VIRTUAL_ENV": str(environment)}).python == environment / "bin/python"

@@ -1,0 +1,63 @@
+"""A workflow in an environment of the user's own: its packages reach the workers of every node."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polaris_parsl.env.venv import make_venv, plan_venv
+
+WORKFLOW = """
+import sys
+import parsl, polaris_parsl
+from parsl import python_app
+import my_science
+
+@python_app
+def look(number):
+    import my_science, os, parsl, socket, sys, time
+    time.sleep(1)  # so that every worker gets a task
+    module = os.environ.get("POLARIS_PARSL_MODULE")
+    return socket.gethostname(), sys.executable, my_science.double(21), parsl.__file__, module
+
+config = polaris_parsl.config(
+    account="sandbox", queue="debug-scaling", nodes_per_block=2, walltime="0:10:00", run_dir="runs",
+    launcher=sys.argv[1],
+)
+with parsl.load(config):
+    for row in sorted(set(task.result() for task in [look(n) for n in range(16)])):
+        print(*row, sep="|")
+"""
+
+
+@pytest.mark.parametrize(
+    ("launcher", "module"),
+    [("mpiexec", "loaded"), ("gnu_parallel", "loaded"), ("mpiexec", "not loaded")],
+)
+def test_workers_import_what_only_the_environment_has(
+    *,
+    in_sandbox: Callable[[str], str],
+    install: Any,
+    lmod: Path,
+    tmp_path: Path,
+    launcher: str,
+    module: str,
+) -> None:
+    plan = plan_venv(tmp_path / "my environment", install.root, env=os.environ)
+    make_venv(plan, env=os.environ)
+    package = plan.folder / plan.site_packages / "my_science.py"
+    package.write_text("def double(number):\n    return 2 * number\n")
+    (tmp_path / "project" / "workflow.py").write_text(WORKFLOW)
+    (tmp_path / "project" / "run.sh").write_text(
+        f"{f'. {lmod}; module unload polaris-parsl' if module == 'not loaded' else ''}\n"
+        f'. "{plan.folder}/bin/activate"\n'
+        f"exec python -W error workflow.py {launcher}\n"
+    )
+    rows = [line.split("|") for line in in_sandbox("bash run.sh").splitlines() if "|" in line]
+    assert len({node for node, *_ in rows}) == 2
+    name = f"polaris-parsl/{install.root.name}" if module == "loaded" else "None"
+    for _, executable, answer, parsl, loaded in rows:
+        assert (executable, answer, loaded) == (str(plan.python), "42", name)
+        assert Path(parsl).is_relative_to(install.root / "overlay")
