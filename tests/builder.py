@@ -19,6 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from polaris_parsl.env.permissions import seal
+from polaris_parsl.env.receipt import scan, write_receipt
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = (
     "src",
@@ -305,6 +308,46 @@ def channel(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def small_release(prefix: Path, name: str, *, folder: Path | None = None) -> Path:
+    """A version that modules, list and repair take for an install, of four small files; sealed.
+
+    Args:
+        prefix: where it belongs to.
+        name: of the version.
+        folder: where to make it; without it, in its place.
+    """
+    root = folder or prefix / "versions" / name
+    for part in ("bin/polaris-parsl", "overlay/bin/python", "tools/bin/python"):
+        path = root / part
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\necho {name}\n")
+        path.chmod(0o755)
+    version, _, track = name.partition("-")
+    contents = {
+        "version": version,
+        "track": track or "current",
+        "prefix": str(prefix),
+        "command": ["install"],
+        "locks": {"overlay.lock": "0" * 64},
+        "base": {
+            "executable": sys.executable,
+            "prefix": sys.base_prefix,
+            "interpreter": {"version": "3.12.11"},
+            "start_files": {},
+            "module": None,
+            "conda": None,
+            "distributions": {},
+        },
+        "parsl": "2026.10.26",
+        "overlay": [],
+        "from_base": {},
+        "gnu_parallel": {"source": "PATH"},
+    }
+    write_receipt(root, contents, scan(root, prefix=prefix))
+    seal(root, group=None)
+    return root
 
 
 def interpreters() -> dict[str, Path]:

@@ -80,6 +80,12 @@ class BundleError(PolarisParslError):
     exit_code = 14
 
 
+class VersionError(PolarisParslError):
+    """A prefix has no such version, or its versions and their users do not allow what was asked."""
+
+    exit_code = 15
+
+
 class PolarisParslWarning(UserWarning):
     """Something works, but not as the author of the workflow probably expects."""
 

@@ -17,6 +17,9 @@ from polaris_parsl.env.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.permissions import choose_group
 from polaris_parsl.env.plan import Plan, Request, make_plan
 from polaris_parsl.env.publish import staging
+from polaris_parsl.env.staging import STAGING
+from polaris_parsl.env.sweep import sweep
+from polaris_parsl.version import NAME
 
 
 def install(
@@ -101,6 +104,9 @@ def install(
         if dry_run:
             _print_plan(make_plan(request, scratch=scratch, env=env, step=step))
             return
+        _, left = sweep(request.prefix)
+        for note in left:
+            print(f"note: {note}", file=sys.stderr)
         with staging(request.prefix, request.release, group=number) as folder:
             plan = make_plan(request, scratch=scratch, env=env, step=step)
             print(_base_line(plan), file=sys.stderr)
@@ -143,12 +149,12 @@ def _print_plan(plan: Plan) -> None:
         print(f"  {plan.parallel.note}")
     prefix = plan.request.prefix
     print("steps:")
-    print(f"  build overlay and tools in {plan.target.parent}/.staging-{release}-PID")
+    print(f"  build overlay and tools in {plan.target.parent}/{STAGING}{release}@HOST...")
     print("  verify: imports, versions, requirements, modulefile")
     print(f"  rename it to {plan.target}")
     print(f"  write its modulefiles in {prefix}/{LUA_TREE} and {prefix}/{TCL_TREE}")
     if plan.request.track == CURRENT:
-        print("  make it the default in both")
+        print("  make it the default where it is newer and no pre-release")
     print("next: the same command without --dry-run")
 
 
@@ -169,5 +175,9 @@ def _print_installed(plan: Plan, installed: Installed) -> None:
     print(_parallel_line(plan))
     print("next:")
     print(f"  module use {shlex.quote(str(installed.module_tree))}")
-    is_default = plan.request.track == CURRENT
-    print(f"  module load {'polaris-parsl' if is_default else installed.module}")
+    is_default = installed.default == plan.request.release
+    print(f"  module load {NAME if is_default else installed.module}")
+    if not is_default:
+        print(
+            f"  the default stays {installed.default or 'none'}; to change it: {NAME} default VERSION"
+        )

@@ -8,13 +8,19 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.adopt import adopt
+from polaris_parsl.cli.default import default
+from polaris_parsl.cli.deprecate import deprecate
 from polaris_parsl.cli.endpoint import endpoint
 from polaris_parsl.cli.explain import explain
 from polaris_parsl.cli.install import install
+from polaris_parsl.cli.list import list_versions
 from polaris_parsl.cli.lock import lock
 from polaris_parsl.cli.pin import pin
 from polaris_parsl.cli.queues import queues
 from polaris_parsl.cli.recreate import recreate
+from polaris_parsl.cli.remove import remove
+from polaris_parsl.cli.repair import repair
+from polaris_parsl.cli.rollback import rollback
 from polaris_parsl.cli.sandbox import sandbox
 from polaris_parsl.cli.script import script
 from polaris_parsl.cli.venv import venv
@@ -33,13 +39,19 @@ app = typer.Typer(
 )
 
 app.command()(adopt)
+app.command()(default)
+app.command()(deprecate)
 app.command()(endpoint)
 app.command()(explain)
 app.command()(install)
+app.command("list")(list_versions)
 app.command()(lock)
 app.command()(pin)
 app.command()(queues)
 app.command()(recreate)
+app.command()(remove)
+app.command()(repair)
+app.command()(rollback)
 app.command()(sandbox)
 app.command()(script)
 app.command()(venv)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.env.releases import FOLDER
 from polaris_parsl.errors import PrefixError
 from polaris_parsl.version import NAME
 
@@ -16,6 +17,16 @@ Root = Annotated[
         "--root",
         help="The install, PREFIX/versions/VERSION. [default: the one that this command "
         "belongs to, else that of the loaded module]",
+    ),
+]
+
+Prefix = Annotated[
+    Path | None,
+    typer.Option(
+        "--prefix",
+        help="The prefix that holds the versions. [default: that of the install that this "
+        "command belongs to, else of the loaded module]",
+        show_default=False,
     ),
 ]
 
@@ -39,3 +50,22 @@ def own_root(given: Path | None) -> Path:
         "this polaris-parsl belongs to no install, and no polaris-parsl module is loaded",
         remedy="name an install: --root PREFIX/versions/VERSION",
     )
+
+
+def own_prefix(given: Path | None) -> Path:
+    """The prefix that is named, or that of this command's install, or of the loaded one.
+
+    Raises:
+        PrefixError: it is none of these, or no directory.
+    """
+    root = given or own_root(None)
+    place = Path(os.path.normpath(root.expanduser().absolute()))
+    if given is None and place.parent.name != FOLDER:
+        raise PrefixError(
+            f"{place} is a copy: it lies in no PREFIX/{FOLDER}",
+            remedy="name the prefix: --prefix PREFIX",
+        )
+    prefix = place if given else place.parents[1]
+    if not prefix.is_dir():
+        raise PrefixError(f"{prefix} is no directory", remedy="name another: --prefix PREFIX")
+    return prefix

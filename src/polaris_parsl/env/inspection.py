@@ -126,6 +126,11 @@ def _is_published(root: Path, receipt: Receipt) -> bool:
     return published.is_dir() and published.samefile(root)
 
 
+def inspect_files(root: Path, receipt: Receipt) -> list[Finding]:
+    """Compare every file of an install with its receipt."""
+    return list(_files(root, receipt, None))
+
+
 def _files(root: Path, receipt: Receipt, parts: Collection[str] | None) -> Iterator[Finding]:
     """Compare the tree with the receipt; with parts, only in these and only younger files."""
     since = None if parts is None else (root / RECEIPT).stat().st_ctime_ns

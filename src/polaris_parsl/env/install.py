@@ -1,6 +1,6 @@
 """Building an install from its plan: staged, verified, renamed, and only then announced."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,11 @@ from polaris_parsl.env.drift import Verdict
 from polaris_parsl.env.environments import create, fill
 from polaris_parsl.env.fingerprint import fingerprint
 from polaris_parsl.env.launcher import render_launcher
-from polaris_parsl.env.locks import CURRENT
-from polaris_parsl.env.modulefile import LUA_TREE, render_defaults, render_modulefiles, values_of
+from polaris_parsl.env.lifecycle import publish
+from polaris_parsl.env.modulefile import LUA_TREE, render_modulefiles, values_of
 from polaris_parsl.env.modules import describe
-from polaris_parsl.env.permissions import group_of, make_folders, seal
+from polaris_parsl.env.permissions import group_of, seal
 from polaris_parsl.env.plan import Plan
-from polaris_parsl.env.publish import renamed, write_atomically
 from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
 from polaris_parsl.env.verify import (
     check_modulefiles,
@@ -38,6 +37,7 @@ class Installed:
     root: Path
     module_tree: Path
     module: str
+    default: str | None
     warnings: tuple[str, ...]
 
 
@@ -77,8 +77,21 @@ def build(
         tree = scan(folder, prefix=plan.request.prefix)
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
         seal(folder, group=group_of(plan.request.prefix))
-    with step("publish"), renamed(folder, plan.target):
-        return _announce(plan, warnings, scratch=scratch, env=env)
+    with step("publish"):
+        untested: list[str] = []
+
+        def check() -> None:
+            untested.extend(_check_in_place(plan, scratch=scratch, env=env))
+
+        state = publish(plan.request.prefix, folder, plan.request.release, check=check)
+    told = (plan.parallel.note, *warnings, *untested)
+    return Installed(
+        root=plan.target,
+        module_tree=plan.request.prefix / LUA_TREE,
+        module=f"{NAME}/{plan.request.release}",
+        default=state.default,
+        warnings=tuple(text for text in told if text),
+    )
 
 
 def _write_commands(plan: Plan, folder: Path) -> None:
@@ -114,36 +127,16 @@ def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[s
     )
 
 
-def _announce(
-    plan: Plan, warnings: list[str], *, scratch: Path, env: Mapping[str, str]
-) -> Installed:
-    """Check what only works in its final place, then write modulefiles and default."""
+def _check_in_place(plan: Plan, *, scratch: Path, env: Mapping[str, str]) -> Iterator[str]:
+    """Check what only works in its final place; gives in words what could not be checked."""
     if plan.parallel.packages and not gnu_parallel.gnu_version(plan.target / "bin/parallel", env):
         raise MissingToolError(
             f"GNU Parallel of conda-lock.yml does not run in {plan.target}",
             remedy="choose a shorter --prefix, or report this",
         )
-    prefix = plan.request.prefix
     modulefiles = render_modulefiles(values_of(read_receipt(plan.target)))
-    untested = check_modulefiles(modulefiles, scratch=scratch, env=env)
-    # whoever loads the module without a version wants no special track
-    is_default = plan.request.track == CURRENT
-    defaults = render_defaults(default=plan.request.release) if is_default else {}
-    try:
-        for path, text in {**modulefiles, **defaults}.items():
-            make_folders(prefix / path, prefix=prefix)
-            write_atomically(prefix / path, text)
-    except BaseException:
-        for path in modulefiles:
-            (prefix / path).unlink(missing_ok=True)
-        raise
-    told = [plan.parallel.note, *warnings, untested]
-    return Installed(
-        root=plan.target,
-        module_tree=prefix / LUA_TREE,
-        module=f"{NAME}/{plan.request.release}",
-        warnings=tuple(text for text in told if text),
-    )
+    if untested := check_modulefiles(modulefiles, scratch=scratch, env=env):
+        yield untested
 
 
 def _receipt(plan: Plan, warnings: list[str], *, env: Mapping[str, str]) -> dict[str, Any]:

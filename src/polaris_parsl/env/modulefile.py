@@ -57,7 +57,7 @@ class ModuleValues:
 
 def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValues:
     """The values of an install, of which all but the deprecation stand in its receipt."""
-    base, module = receipt.base, receipt.base["module"] or {}
+    module = receipt.base["module"] or {}
     name = module.get("name")
     file = module.get("file")
     return ModuleValues(
@@ -65,7 +65,7 @@ def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValu
         lock=short_digest(receipt.locks),
         prefix=receipt.prefix,
         parsl=receipt.parsl,
-        base=f"CPython {base['interpreter']['version']} of {name or base['prefix']}",
+        base=receipt.base_words,
         conda_module=name,
         conda_modulefile=Path(file) if file else None,
         site_tree=polaris().modulefiles,

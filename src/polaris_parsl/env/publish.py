@@ -1,14 +1,16 @@
-"""How an install appears: built under a staging name, renamed when it is complete."""
+"""How an install appears and goes: by one rename, complete, whatever happens before and after."""
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from polaris_parsl.env.permissions import FILE, make_shared, remove_tree
+from polaris_parsl.env.permissions import make_shared, remove_tree, user_name
+from polaris_parsl.env.releases import FOLDER
+from polaris_parsl.env.staging import REMOVED, staging_name
 from polaris_parsl.errors import PrefixError
+from polaris_parsl.version import NAME
 
 # readable for everybody, writable for the owner, whatever the umask of the caller
 _UMASK = 0o022
@@ -21,11 +23,12 @@ def refuse_unusable(prefix: Path, version: str) -> None:
     Raises:
         PrefixError: it is one of these.
     """
-    target = prefix / "versions" / version
+    target = prefix / FOLDER / version
     if target.exists():
         raise PrefixError(
             f"{target} exists already; an install is never changed in place",
-            remedy=f"remove it (docs/on-disk.md says how), or {_CHOOSE}",
+            remedy=f"`{NAME} repair` finishes an install that was killed, `{NAME} remove {version}` "
+            f"removes one; or {_CHOOSE}",
         )
     nearest = next(place for place in (prefix, *prefix.parents) if os.path.lexists(place))
     if not nearest.is_dir():
@@ -50,15 +53,15 @@ def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
         PrefixError: the prefix cannot be written, or has this version.
     """
     refuse_unusable(prefix, version)
-    versions = prefix / "versions"
-    folder = versions / f".staging-{version}-{os.getpid()}"
-    missing = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
+    versions = prefix / FOLDER
+    folder = versions / staging_name(version)
+    missing = [place for place in (versions, *versions.parents) if not os.path.lexists(place)]
     before = os.umask(_UMASK)
     try:
         try:
             prefix.parent.mkdir(parents=True, exist_ok=True)
-            make_shared(prefix, group=group)
-            make_shared(versions, group=group)
+            for place in (prefix, versions):
+                make_shared(place, group=group)
             folder.mkdir()
         except OSError as error:
             raise PrefixError(
@@ -67,7 +70,7 @@ def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
         yield folder
     finally:
         remove_tree(folder)
-        for place in missing[1:]:
+        for place in missing:
             with suppress(OSError):
                 place.rmdir()
         os.umask(before)
@@ -84,7 +87,7 @@ def new_directory(target: Path) -> Iterator[Path]:
     if os.path.lexists(target):
         raise PrefixError(f"{target} exists already", remedy=remedy)
     before = os.umask(_UMASK)
-    folder = target.with_name(f".staging-{target.name}-{os.getpid()}")
+    folder = target.with_name(staging_name(target.name))
     try:
         try:
             folder.mkdir()
@@ -114,19 +117,37 @@ def renamed(folder: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        remove_tree(target)
+        take_away(target)
         raise
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that readers see either as it was or as it will be, never in between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+def take_away(target: Path) -> str | None:
+    """Let a tree vanish by one rename, then delete it; nothing to do where it is gone.
+
+    Returns:
+        In words, what is left and whose it is; None where nothing is.
+    """
+    hidden = target.with_name(staging_name(target.name, kind=REMOVED))
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(text)
-            os.fchmod(stream.fileno(), FILE)
-        Path(staged).rename(path)
-    except BaseException:
-        Path(staged).unlink(missing_ok=True)
-        raise
+        target.rename(hidden)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{target} cannot be moved away: {error.strerror}"
+    return delete(hidden)
+
+
+def delete(leftover: Path) -> str | None:
+    """Delete what nobody sees any more.
+
+    Returns:
+        In words, what is left and whose it is; None where nothing is.
+    """
+    if leftover.is_dir() and not leftover.is_symlink():
+        remove_tree(leftover)
+    else:
+        leftover.unlink(missing_ok=True)
+    if not os.path.lexists(leftover):
+        return None
+    owner = user_name(leftover.lstat().st_uid)
+    return f"{leftover} is of {owner}, whose `{NAME} repair` deletes it"

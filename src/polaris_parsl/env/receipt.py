@@ -16,7 +16,7 @@ from polaris_parsl.errors import PrefixError, ReceiptError
 
 NAME = "receipt.json"
 FORMAT = 2
-_AGAIN = "remove this install and install again; docs/on-disk.md says how"
+_AGAIN = "polaris-parsl remove VERSION, and install it again"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Tree:
     files: Mapping[str, str]
     links: Mapping[str, str]
     prefix_bound: tuple[str, ...]
+    size_bytes: int
 
 
 def scan(folder: Path, *, prefix: Path) -> Tree:
@@ -38,7 +39,7 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
     Raises:
         PrefixError: a file names the staging directory, so the tree cannot be moved.
     """
-    files, links, bound = {}, {}, []
+    files, links, bound, size_bytes = {}, {}, [], 0
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink():
@@ -46,6 +47,7 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
         elif path.is_file():
             files[name] = digest(path)
             content = path.read_bytes()
+            size_bytes += len(content)
             if str(folder).encode() in content:
                 raise PrefixError(
                     f"{name} holds the path of the staging directory {folder}",
@@ -53,7 +55,7 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
                 )
             if str(prefix).encode() in content:
                 bound.append(name)
-    return Tree(files, links, tuple(bound))
+    return Tree(files, links, tuple(bound), size_bytes)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Receipt:
         command: arguments of `polaris-parsl` that built it.
         base: the fingerprint of the base.
         locked: normalised names of what overlay.lock holds.
+        size_bytes: of its files together; None where the receipt is older.
         files: sha256 of each file.
         links: target of each link.
     """
@@ -83,8 +86,16 @@ class Receipt:
     command: tuple[str, ...]
     base: Mapping[str, Any]
     locked: frozenset[str]
+    size_bytes: int | None
     files: Mapping[str, str]
     links: Mapping[str, str]
+
+    @property
+    def base_words(self) -> str:
+        """The base in words: its Python, and the module or prefix that holds it."""
+        module = self.base["module"] or {}
+        place = module.get("name") or self.base["prefix"]
+        return f"CPython {self.base['interpreter']['version']} of {place}"
 
     @property
     def release(self) -> str:
@@ -136,6 +147,7 @@ def _receipt(data: Mapping[str, Any]) -> Receipt:
         command=tuple(data["command"]),
         base=base,
         locked=frozenset(names),
+        size_bytes=data.get("size_bytes"),
         files=data["files"],
         links=data["links"],
     )
@@ -146,6 +158,7 @@ def write_receipt(folder: Path, contents: Mapping[str, Any], tree: Tree) -> None
     receipt = {
         "format": FORMAT,
         **contents,
+        "size_bytes": tree.size_bytes,
         "prefix_bound": [*tree.prefix_bound, NAME],
         "links": dict(tree.links),
         "files": dict(tree.files),

@@ -11,7 +11,7 @@ from packaging.version import Version
 from polaris_parsl.env.base import Base
 from polaris_parsl.env.modulefile import LUA_TREE
 from polaris_parsl.env.modules import has_lmod, loads
-from polaris_parsl.env.publish import write_atomically
+from polaris_parsl.env.staging import write_atomically
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, PolarisParslError
 from polaris_parsl.process import run

@@ -1,0 +1,39 @@
+"""How the verbs of the life cycle say what they changed."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.roots import own_prefix
+from polaris_parsl.env.lifecycle import Change
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only say what would be changed.", show_default=False)
+]
+
+
+def print_change(given: Path | None, change: Change, *, dry_run: bool) -> None:
+    """Print what changed, or would, and the next command.
+
+    Args:
+        given: the prefix, as the user named it; None where it is that of the install.
+        change: what changed.
+        dry_run: whether nothing was done.
+    """
+    prefix = own_prefix(given)
+    option = f" --prefix {shlex.quote(str(prefix))}" if given else ""
+    if not change.done:
+        print(f"nothing to change in {prefix}")
+    else:
+        print(f"would change in {prefix}:" if dry_run else f"changed in {prefix}:")
+    for line in change.done:
+        print(f"  {line}")
+    for note in change.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if dry_run:
+        print("next: the same command without --dry-run")
+    elif change.next:
+        print(f"next: {'; '.join(f'{each}{option}' for each in change.next)}")

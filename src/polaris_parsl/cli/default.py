@@ -1,0 +1,18 @@
+"""`polaris-parsl default`: which version is loaded where none is named."""
+
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.changes import DryRun, print_change
+from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.env.lifecycle import set_default
+
+
+def default(
+    version: Annotated[str, typer.Argument(help="The version, as `polaris-parsl list` shows it.")],
+    prefix: Prefix = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Choose the version that `module load polaris-parsl` loads."""
+    print_change(prefix, set_default(own_prefix(prefix), version, dry_run=dry_run), dry_run=dry_run)

@@ -1,0 +1,38 @@
+"""`polaris-parsl deprecate`: tell the users of a version that it will go."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.changes import DryRun, print_change
+from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.env.lifecycle import deprecate as deprecate_version
+from polaris_parsl.env.state import Deprecation
+
+
+def deprecate(
+    *,
+    version: Annotated[str, typer.Argument(help="The version, as `polaris-parsl list` shows it.")],
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", formats=["%Y-%m-%d"], help="The last day on which it is there."),
+    ] = None,
+    because: Annotated[
+        str | None, typer.Option("--because", help="Why it goes: a line for its users.")
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the deprecation back.")] = False,
+    prefix: Prefix = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Let `module load` of a version say until when it is there, and why it goes.
+
+    It loads and works as before; `polaris-parsl remove` removes it.
+    """
+    if undo == bool(until or because) or (not undo and not (until and because)):
+        raise typer.BadParameter("give --until and --because, or --undo alone")
+    notice = Deprecation(until.date(), because) if until and because else None
+    today = datetime.now(UTC).date()
+    place = own_prefix(prefix)
+    change = deprecate_version(place, version, notice, today=today, dry_run=dry_run)
+    print_change(prefix, change, dry_run=dry_run)

@@ -1,0 +1,94 @@
+"""`polaris-parsl list`: the versions of a prefix."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.env.permissions import user_name
+from polaris_parsl.env.receipt import NAME as RECEIPT
+from polaris_parsl.env.receipt import Receipt
+from polaris_parsl.env.releases import Release, find_releases, hidden
+from polaris_parsl.env.state import State, read_state
+from polaris_parsl.errors import ReceiptError
+from polaris_parsl.version import NAME
+
+_ROW = "{:<18} {:<8} {:>9} {:>8}  {:<12} {:<34} {}"
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
+
+
+def list_versions(
+    *,
+    prefix: Prefix = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the versions of a prefix: which is the default, what they stand on, whose they are."""
+    place = own_prefix(prefix)
+    state = read_state(place)
+    releases = find_releases(place, state)
+    rows = [_facts(each, state, releases) for each in releases]
+    if as_json:
+        told = {"prefix": str(place), "generation": state.generation, "versions": rows}
+        print(json.dumps(told, indent=2))
+        return
+    if not rows:
+        print(f"{place} holds no version")
+        print(f"next: scripts/install.sh --prefix {place}")
+        return
+    print(_ROW.format("version", "default", "age", "size", "built by", "base", "state").rstrip())
+    for row in rows:
+        print(
+            _ROW.format(
+                row["version"],
+                "default" if row["is_default"] else "",
+                _age(row["age_seconds"]),
+                _size(row["size_bytes"]),
+                row["built_by"],
+                row["base"],
+                "; ".join(row["state"]),
+            ).rstrip()
+        )
+    if state.generation:
+        print(f"last change: {state.change}, by {state.by}, {state.at}")
+    print(f"next: module load {NAME}/VERSION; {NAME} default VERSION")
+
+
+def _facts(release: Release, state: State, releases: list[Release]) -> dict[str, Any]:
+    receipt = release.read if isinstance(release.read, Receipt) else None
+    try:
+        status = (release.root / RECEIPT).stat()
+    except OSError:
+        status = release.root.stat()
+    told = []
+    if release.name in hidden(releases, state):
+        told.append("hidden: a pre-release")
+    if deprecation := state.deprecated.get(release.name):
+        told.append(f"deprecated until {deprecation.until}: {deprecation.because}")
+    if isinstance(release.read, ReceiptError):
+        told.append(f"damaged: {release.read.problem}")
+    elif receipt and not Path(receipt.base["executable"]).exists():
+        told.append("its base is gone")
+    return {
+        "version": release.name,
+        "is_default": release.name == state.default,
+        "base": receipt.base_words if receipt else "?",
+        "state": told or ["ok"],
+        "age_seconds": max(0, int(time.time() - status.st_mtime)),
+        "size_bytes": receipt.size_bytes if receipt else None,
+        "built_by": user_name(status.st_uid),
+        "root": str(release.root),
+    }
+
+
+def _age(seconds: int) -> str:
+    for unit, length in _UNITS:
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def _size(size_bytes: int | None) -> str:
+    return "?" if size_bytes is None else f"{size_bytes / 1e6:.0f} MB"

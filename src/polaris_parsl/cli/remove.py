@@ -1,0 +1,41 @@
+"""`polaris-parsl remove`: remove a version that nobody uses, or everything."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.changes import DryRun, print_change
+from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.env import removal
+
+
+def remove(
+    version: Annotated[
+        str | None,
+        typer.Argument(help="The version, as `polaris-parsl list` shows it.", show_default=False),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Remove all versions, modulefiles and the state."),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Also where it cannot be known whether a job uses it. What is seen in use is "
+            "never removed.",
+        ),
+    ] = False,
+    prefix: Prefix = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Remove a version, unless a job of PBS or a process of this host uses it."""
+    if everything == (version is not None):
+        raise typer.BadParameter("name a version, or give --all")
+    place = own_prefix(prefix)
+    if version is None:
+        change = removal.remove_all(place, force=force, dry_run=dry_run, env=os.environ)
+    else:
+        change = removal.remove(place, version, force=force, dry_run=dry_run, env=os.environ)
+    print_change(prefix, change, dry_run=dry_run)

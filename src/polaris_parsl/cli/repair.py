@@ -1,0 +1,10 @@
+"""`polaris-parsl repair`: finish or clean what a killed command left, and render modulefiles again."""
+
+from polaris_parsl.cli.changes import DryRun, print_change
+from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.env import repair as repairing
+
+
+def repair(prefix: Prefix = None, dry_run: DryRun = False) -> None:
+    """Clean leftovers, finish removals, render modulefiles again; name damaged versions."""
+    print_change(prefix, repairing.repair(own_prefix(prefix), dry_run=dry_run), dry_run=dry_run)
