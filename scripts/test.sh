@@ -8,6 +8,9 @@ cd "$root"
 need lua-check command -v luacheck
 need lua5.3 command -v luac5.3
 need zstd command -v zstd
+for shell in zsh tcsh fish; do
+  need "$shell" command -v "$shell"
+done
 install_missing
 
 tools=$(python3 scripts/bootstrap.py --only-print-python)
@@ -17,6 +20,8 @@ uv=$(dirname "$tools")/uv
 "$uv" pip install --quiet --python .venv/bin/python --group dev
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 
-# On a laptop a test may be skipped for want of Lmod; here that would be a failure.
-export POLARIS_PARSL_REQUIRE=lmod
+ENVIRONMENT_MODULES_INIT=${ENVIRONMENT_MODULES_INIT:-$(scripts/environment-modules.sh "$root/.venv/environment-modules")}
+export ENVIRONMENT_MODULES_INIT
+# On a laptop a test may be skipped for want of these; here that would be a failure.
+export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules
 exec .venv/bin/python -m pytest "$@"

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from polaris_parsl.env.modulefile import (
+    LUA_TREE,
+    TCL_TREE,
     ModuleValues,
     render_defaults,
     render_modulefiles,
@@ -63,6 +65,29 @@ def shell(lmod: Path, tmp_path: Path) -> Shell:
     return run
 
 
+@pytest.fixture(scope="session")
+def environment_modules() -> Path:
+    """The start-up file for bash of Environment Modules."""
+    given = os.environ.get("ENVIRONMENT_MODULES_INIT", "/usr/share/modules/init/bash")
+    if not Path(given).exists():
+        if "environment-modules" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
+            pytest.fail(f"there is no {given}")
+        pytest.skip(f"Environment Modules is not on this machine: there is no {given}")
+    return Path(given)
+
+
+@pytest.fixture
+def tcl_shell(environment_modules: Path, tmp_path: Path) -> Shell:
+    """Runs code after the start-up of Environment Modules in an otherwise small environment."""
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "MODULES_PAGER": ""}
+
+    def run(code: str, *, by: str = "bash", **more: str) -> "subprocess.CompletedProcess[str]":
+        init = environment_modules.with_name(by)
+        return run_shell(f"source {init}\n{code}", by=by, env={**env, **more})
+
+    return run
+
+
 _START = {
     "bash": ["bash", "--norc", "--noprofile", "-c"],
     "zsh": ["zsh", "-f", "-c"],
@@ -92,19 +117,24 @@ def run_shell(code: str, *, by: str, env: dict[str, str]) -> "subprocess.Complet
 
 @dataclass
 class Place:
-    """A prefix with small installs, and a site with conda modules, Cray's stand-ins and others."""
+    """A prefix with small installs, and a site with conda modules, Cray's stand-ins and others.
+
+    Both have the layout of one module system: its tree's name, and what its modulefiles end in.
+    """
 
     prefix: Path
     soft: Path
+    tree: str
+    suffix: str
 
     @property
     def use(self) -> str:
         """Shell text that puts the prefix on MODULEPATH, and only that."""
-        return f"module use '{self.prefix}/modulefiles'"
+        return f"module use '{self.prefix}/{self.tree}'"
 
     @property
     def site_tree(self) -> Path:
-        return self.soft / "modulefiles"
+        return self.soft / self.tree
 
     def root(self, version: str) -> Path:
         return self.prefix / "versions" / version
@@ -119,11 +149,11 @@ class Place:
         text = (SITE / "conda.sh").read_text().replace("CONDA_STUB_PREFIX", str(prefix))
         (prefix / "etc/profile.d/conda.sh").write_text(text)
         executable(prefix / "bin/python", f"echo python of {name}")
-        self.modulefile(name, (SITE / "conda.lua").read_text())
+        self.modulefile(name, (SITE / f"conda{self.suffix or '.tcl'}").read_text())
 
     def modulefile(self, name: str, text: str) -> None:
         """Add a module of the site."""
-        path = self.site_tree / f"{name}.lua"
+        path = self.site_tree / f"{name}{self.suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
@@ -147,7 +177,7 @@ class Place:
             parsl="2026.10.26",
             base=f"CPython 3.12.11 of {conda or '/usr'}",
             conda_module=conda,
-            conda_modulefile=self.site_tree / f"{conda}.lua" if conda else None,
+            conda_modulefile=self.site_tree / f"{conda}{self.suffix}" if conda else None,
             site_tree=self.site_tree,
             parallel_module=None,
         )
@@ -173,7 +203,7 @@ def executable(path: Path, body: str) -> None:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """A site with two conda modules, and a prefix with an install on each; 1.0 is the default."""
-    place = Place(tmp_path / "project with spaces", tmp_path / "soft")
+    place = Place(tmp_path / "project with spaces", tmp_path / "soft", LUA_TREE, ".lua")
     for name in ("PrgEnv-gnu/8.6.0", "PrgEnv-nvidia/8.6.0"):
         place.modulefile(name, 'family("PrgEnv")\n')
     for name in ("gcc-native/14", "cray-hdf5-parallel/1.14.3.9"):
@@ -181,6 +211,19 @@ def place(tmp_path: Path) -> Place:
             name, f"setenv('{name.partition('/')[0].upper().replace('-', '_')}', '1')\n"
         )
     place.modulefile("cray-python/3.11.7", 'family("python")\n')
+    return _with_installs(place)
+
+
+@pytest.fixture
+def tcl_place(tmp_path: Path) -> Place:
+    """The same for Environment Modules."""
+    place = Place(tmp_path / "project with spaces", tmp_path / "soft", TCL_TREE, "")
+    for name in ("PrgEnv-gnu/8.6.0", "gcc-native/14"):
+        place.modulefile(name, f"#%Module\nsetenv {name[:3].upper()} 1\n")
+    return _with_installs(place)
+
+
+def _with_installs(place: Place) -> Place:
     place.conda(CONDA)
     place.conda("conda/2026-10-09")
     place.add("1.0")

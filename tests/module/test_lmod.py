@@ -1,6 +1,8 @@
 """How the module behaves in Lmod, on a site whose conda module behaves as ALCF's is known to."""
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,11 +296,31 @@ def test_python_scripts_can_load_it(place: Any, shell: Shell) -> None:
     )
 
 
-def test_every_tree_is_free_of_syntax_errors(place: Any, shell: Shell) -> None:
-    place.add("3.0", None, parallel_module="gnu-parallel", deprecation="old")
+def test_an_awkward_prefix_and_text_run_nothing(place: Any, shell: Shell) -> None:
+    place.prefix = place.prefix / 'a$b ]] c; "d" `touch ran` $(touch ran)'
+    awkward = '[[x]] "..os.execute("touch ran").." $(touch ran) `touch ran`'
+    place.add("1.0", None, deprecation=awkward, base=awkward, parsl=awkward)
     done = shell(
-        "$LMOD_DIR/check_module_tree_syntax "
-        f"'{place.prefix}/modulefiles'; echo $?; module use '{place.prefix}/modulefiles'; "
-        "module --checkSyntax load polaris-parsl/3.0; echo $?"
+        'module use "$TREE"; module load polaris-parsl; module help polaris-parsl; '
+        "command -v python; ls",
+        TREE=f"{place.prefix}/modulefiles",
     )
-    assert done.stdout.splitlines()[-2:] == ["0", "0"], done.stdout + done.stderr
+    assert done.stdout.splitlines()[0] == f"{place.root('1.0')}/overlay/bin/python"
+    assert "ran" not in done.stdout.splitlines()[1:]
+    # as the deprecation; newer Lmods take the help for Markdown
+    assert awkward in done.stderr
+
+
+def test_the_files_are_valid_lua_without_unknown_names(place: Any, shell: Shell) -> None:
+    place.add("3.0", parallel_module="gnu-parallel", deprecation="old")
+    place.add("4.0", None)
+    place.defaults("1.0", "3.0")
+    tree = f"{place.prefix}/modulefiles"
+    files = [str(path) for path in Path(tree).rglob("*.lua")]
+    assert len(files) == 5
+    config = Path(__file__).with_name("luacheck.lua")
+    for command in (["luac", "-p"], ["luacheck", "--no-color", "--config", str(config)]):
+        done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    checked = shell(f"$LMOD_DIR/check_module_tree_syntax '{tree}'; echo $?")
+    assert checked.stdout.splitlines()[-1] == "0", checked.stdout + checked.stderr

@@ -1,0 +1,60 @@
+"""The module in other shells than bash: ours works in each; a base's own module may not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Shell = Callable[..., Any]
+
+# How each shell prints a variable that may not be set.
+_PRINT = {
+    "zsh": "echo ${POLARIS_PARSL_VERSION-unset}",
+    "sh": "echo ${POLARIS_PARSL_VERSION-unset}",
+    "tcsh": "printenv POLARIS_PARSL_VERSION || echo unset",
+    "fish": "printenv POLARIS_PARSL_VERSION || echo unset",
+}
+_SEQUENCE = "module load polaris-parsl\n{show}\npython\nmodule unload polaris-parsl\n{show}\n"
+
+
+def tree(place: Any) -> dict[str, str]:
+    """The module tree by variable: Lmod's `module use` for fish splits a path at its blanks."""
+    return {"MODULEPATH": f"{place.prefix}/{place.tree}"}
+
+
+@pytest.mark.parametrize("by", _PRINT)
+def test_on_a_base_without_a_module_it_loads_and_unloads_in_every_shell(
+    by: str, place: Any, shell: Shell
+) -> None:
+    place.render("1.0", None)
+    done = shell(_SEQUENCE.format(show=_PRINT[by]), by=by, **tree(place))
+    assert done.stdout.splitlines() == ["1.0", "python of conda/2025-09-25", "unset"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("by", _PRINT)
+def test_environment_modules_loads_and_unloads_it_in_every_shell(
+    by: str, tcl_place: Any, tcl_shell: Shell
+) -> None:
+    done = tcl_shell(_SEQUENCE.format(show=_PRINT[by]), by=by, **tree(tcl_place))
+    assert done.stdout.splitlines() == ["1.0", "python of conda/2025-09-25", "unset"]
+    assert "ERROR" not in done.stderr
+
+
+def test_on_the_sites_conda_module_zsh_loads_it_but_returns_1(place: Any, shell: Shell) -> None:
+    load = "module load polaris-parsl; echo $?; python; conda activate; echo $CONDA_PREFIX"
+    done = shell(load, by="zsh", **tree(place))
+    assert done.stdout.splitlines() == [
+        "1",
+        "python of conda/2025-09-25",
+        str(place.conda_prefix()),
+    ]
+
+
+@pytest.mark.parametrize(("by", "complaint"), [("fish", "${"), ("tcsh", "Bad : modifier")])
+def test_on_the_sites_conda_module_fish_and_tcsh_refuse_the_whole_load(
+    by: str, complaint: str, place: Any, shell: Shell
+) -> None:
+    done = shell(f"module load polaris-parsl\n{_PRINT[by]}", by=by, **tree(place))
+    assert complaint in done.stderr
+    assert done.stdout == "unset\n"
