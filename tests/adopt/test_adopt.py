@@ -1,6 +1,7 @@
 """What `adopt` makes of files: the same configuration, without doing what the files do."""
 
 import os
+import re
 import runpy
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from parsl.config import Config
 import polaris_parsl
 from polaris_parsl.adopt.reading import adopt, call_text
 from polaris_parsl.adopt.translate import Adopted
+from polaris_parsl.cli.adopt import adopt as adopt_verb
 from polaris_parsl.errors import AdoptError
 
 FILES = Path(__file__).with_name("files")
@@ -70,6 +72,28 @@ def test_a_file_that_starts_work_is_only_read(
     assert [each.name for each in tmp_path.iterdir()] == ["inside.py"]
 
 
+def test_what_a_file_would_do_besides_is_kept_from_happening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "acting.py"
+    file.write_text((FILES / "acting.py").read_text())
+    (folder / "kept").write_text("kept")
+    asked = tmp_path / "asked"
+    (tmp_path / "qsub").write_text(f"#!/bin/sh\necho >> {asked}\n")
+    (tmp_path / "qsub").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    before = [(each.name, each.stat()) for each in sorted(folder.iterdir())]
+    assert adopted_of(file).options["label"] == "done."
+    # reading sets the time of access
+    after = [(each.name, each.stat()) for each in sorted(folder.iterdir())]
+    assert [name for name, _ in after] == ["acting.py", "kept"]
+    for (_, old), (_, new) in zip(before, after, strict=True):
+        assert old.st_ctime_ns == new.st_ctime_ns
+    assert not asked.exists()
+
+
 def test_arguments_that_a_function_needs_are_asked_for() -> None:
     with pytest.raises(AdoptError, match=r"run\(run_dir\).*\n.*NAME=VALUE"):
         adopted_of(FILES / "inside.py")
@@ -111,6 +135,7 @@ def test_sizes_and_times_are_read_in_all_of_the_forms_of_pbs(
         ("import os\nos.environ['NO_SUCH_NAME']\n", "environment variable NO_SUCH_NAME"),
         ("import os\nos.system('hostname')\n", "line 2: PermissionError: it wants to start"),
         ("import socket\nsocket.create_connection(('localhost', 9))\n", "open a connection"),
+        ("import socket\nsocket.getaddrinfo('a.example', 9)\n", "ask for the address of a host"),
         ("import os\n1 / 0\n", "line 2: ZeroDivisionError"),
         ("import os\nos._exit(3)\n", "ended the process"),
         ("import os\n", "makes no configuration"),
@@ -167,3 +192,18 @@ class Spy:
     @staticmethod
     def config(**options: object) -> dict[str, object]:
         return options
+
+
+def test_the_document_shows_what_the_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = (FILES.parents[2] / "docs" / "adopt.md").read_text()
+    example, printed, told = re.findall(
+        r"```(?:python|console|text)\n(.*?)```", document, re.DOTALL
+    )[:3]
+    monkeypatch.chdir(tmp_path)
+    Path("old.py").write_text(example)
+    command, _, printed = printed.partition("\n")
+    assert command == "$ polaris-parsl adopt old.py"
+    adopt_verb(Path("old.py"))
+    assert capsys.readouterr() == (printed, told)

@@ -1,5 +1,6 @@
 """Reads an executor of Parsl: its workers and what they run on."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ _AS_THEY_ARE = (
 )  # fmt: skip
 _WORKERS = ("available_accelerators", "max_workers_per_node", "cores_per_worker", "cpu_affinity")
 _READ = {*_AS_THEY_ARE, *_WORKERS, "provider", "address", "max_workers_per_block", "mpi_launcher"}
+_CPUS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _OURS = "each worker is bound to the CPUs of the NUMA domain of its GPU"
 
 
@@ -69,6 +71,11 @@ def _workers(
         )
     fitting = [len(names), wanted, _fitting(threads_each)]
     workers = min(number for number in fitting if isinstance(number, int))
+    if workers < 1:
+        findings.add(
+            "PP105", executor.line, f"{workers} workers on a node", "the call has one for each GPU"
+        )
+        return {}
     gpus = _gpus(names, workers, executor.line, findings)
     if gpus is None:
         return options
@@ -97,7 +104,8 @@ def _without_accelerators(wanted: Any, line: int, findings: Findings) -> dict[st
 def _names(value: Any) -> list[str]:
     """The accelerators that Parsl would name for its workers."""
     if isinstance(value, int):
-        return [str(number) for number in range(value)]
+        # no more than could ever have a worker
+        return [str(number) for number in range(min(value, polaris().node.threads))]
     return [str(name) for name in value] if isinstance(value, list | tuple | str) else []
 
 
@@ -106,6 +114,14 @@ def _gpus(
 ) -> dict[str, Any] | None:
     """The options that share out the GPUs like these names; None where they name none."""
     gpus = len(polaris().node.accelerators)
+    if workers < min(len(names), gpus):
+        idle = ", ".join(names[workers:])
+        findings.add(
+            "PP210",
+            line,
+            f"{workers} of {len(names)} accelerators have a worker, and {idle} idle",
+            "the call does the same; gpus_per_worker gives one worker several GPUs",
+        )
     sizes = {len(name.split(",")) for name in names}
     if sizes != {1}:
         return {"gpus_per_worker": max(sizes)}
@@ -160,6 +176,9 @@ def _check_affinity(
             for each in near[first : first + len(name.split(","))]
             for cpu in cpu_numbers(each.cpus)
         }
+        if not _CPUS.fullmatch(entry):
+            findings.add("PP202", line, f"{entry!r} in cpu_affinity names no CPUs", _OURS)
+            return
         if not beside.issuperset(cpu_numbers(entry)):
             findings.add("PP202", line, f"{entry} for a worker on GPU {first}", _OURS)
             return

@@ -21,6 +21,8 @@ _AS_THEY_ARE = (
     "max_blocks",
     "cmd_timeout",
 )
+# Launchers of Parsl that write the nodes of the block into a file where they start.
+_WRITE_NODES = ("MpiExecLauncher", "GnuParallelLauncher")
 _READ = {*_AS_THEY_ARE, "nodes_per_block", "cpus_per_node", "launcher", "worker_init"}
 
 
@@ -81,11 +83,12 @@ def read_provider(
             shell=shell,
             findings=findings,
         )
-        if several and not inside_job and not shell.changes_folder:
+        name = launcher.name if isinstance(launcher, Call) else ""
+        if name in _WRITE_NODES and not inside_job and not shell.changes_folder:
             findings.add(
                 "PP306",
                 provider.line,
-                "worker_init has no cd, and Parsl's launchers leave a *.nodes file where they start",
+                f"worker_init has no cd, and {name} leaves a *.nodes file where it starts",
                 "jobs and tasks start in run_dir",
             )
     select = _text(arguments.get("select_options"))

@@ -50,11 +50,11 @@ def _literal(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
-        return (
-            "{"
-            + ", ".join(f"{_literal(name)}: {_literal(each)}" for name, each in value.items())
-            + "}"
-        )
+        words = [f"{_literal(name)}: {_literal(each)}" for name, each in value.items()]
+        line = f"{{{', '.join(words)}}}"
+        if len(line) <= 60:
+            return line
+        return "\n".join(["{", *(f"        {word}," for word in words), "    }"])
     return repr(value)
 
 

@@ -8,6 +8,7 @@ Arguments: the file, and values for the parameters of its functions as a JSON ob
 Prints one JSON object.
 """
 
+import _posixsubprocess
 import ast
 import builtins
 import contextlib
@@ -19,6 +20,7 @@ import inspect
 import io
 import json
 import os
+import socket
 import sys
 import traceback
 import types
@@ -35,16 +37,29 @@ _FORBIDDEN = {
     "os.posix_spawn": "start a program",
     "os.fork": "start a process",
     "os.forkpty": "start a process",
+    "os.kill": "send a signal",
+    "os.killpg": "send a signal",
     "socket.connect": "open a connection",
     "socket.bind": "listen for connections",
+    "socket.sendto": "send something",
+    "socket.sendmsg": "send something",
+    "socket.getaddrinfo": "ask for the address of a host",
+    "socket.gethostbyname": "ask for the address of a host",
+    "sqlite3.connect": "open a database",
     "os.remove": "remove a file",
     "os.rmdir": "remove a folder",
     "os.rename": "rename a file",
     "os.link": "make a link",
     "os.symlink": "make a link",
     "os.chmod": "change a file",
+    "os.chown": "change a file",
+    "os.utime": "change a file",
+    "os.setxattr": "change a file",
+    "os.removexattr": "change a file",
     "os.truncate": "change a file",
 }
+_OWN_NAMES = ("None", "", "localhost", socket.gethostname())
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class _LoadedByTheFile(BaseException):
@@ -176,10 +191,27 @@ def _write_nowhere(really_open: Callable[..., Any]) -> Callable[..., Any]:
     return opened
 
 
+def _descriptor_of_nowhere(really_open: Callable[..., int]) -> Callable[..., int]:
+    def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+        if flags & _WRITES:
+            return really_open(os.devnull, os.O_RDWR)
+        return really_open(path, flags, *args, **kwargs)
+
+    return opened
+
+
 def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
+    what = str(arguments[0])[:100] if arguments else ""
+    if event in ("socket.getaddrinfo", "socket.gethostbyname") and what in _OWN_NAMES:
+        return
     if event in _FORBIDDEN:
-        what = str(arguments[0])[:100] if arguments else ""
         raise PermissionError(f"it wants to {_FORBIDDEN[event]} while it is read: {what}")
+    if event == "open" and arguments[2] & _WRITES and what != os.devnull:
+        raise PermissionError(f"it wants to write a file while it is read: {what}")
+
+
+def _start_no_program(*_: Any) -> int:
+    raise PermissionError("it wants to start a program while it is read")
 
 
 def _package_of(file: Path) -> tuple[Path, str]:
@@ -253,7 +285,11 @@ def _read(given: Mapping[str, Any]) -> dict[str, Any]:
     sys.meta_path.insert(0, parsl)
     sys.meta_path.append(_Missing(folder))
     builtins.open = io.open = _write_nowhere(open)
-    os.mkdir = lambda *_, **__: None
+    os.open = _descriptor_of_nowhere(os.open)
+    for name in ("mkdir", "mkfifo", "mknod"):
+        setattr(os, name, lambda *_, **__: None)
+    # multiprocessing calls it without an event for the hook
+    _posixsubprocess.fork_exec = _start_no_program
     sys.addaudithook(_forbid)
     trouble: dict[str, str] = {}
     try:

@@ -18,6 +18,7 @@ RULES = {
     "PP207": "a value set after construction, which Parsl half sees",
     "PP208": "fewer hardware threads than the node has",
     "PP209": "no GPUs asked of PBS",
+    "PP210": "GPUs without a worker",
     "PP301": "not one pool of workers a node",
     "PP302": "a binding that PALS does not know, or that binds the pool",
     "PP303": "a launcher that uses one node of several",

@@ -1,5 +1,6 @@
 """From what a file does with Parsl to the call of `polaris_parsl.config` that equals it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,8 @@ def _translate(config: Call, apps_without_cache: Sequence[int]) -> Adopted:
                 "PP503", line, "the results of this app are in no checkpoint", "say cache=True"
             )
     note_leftovers(config, arguments, {*_RUN, "executors", "memoizer"}, findings)
-    calls = [each for each in arguments.get("executors") or [] if isinstance(each, Call)]
+    found = arguments.get("executors")
+    calls = [each for each in found if isinstance(each, Call)] if isinstance(found, list) else []
     read = [read_executor(each, findings, is_alone=len(calls) == 1) for each in calls]
     entries = [{**run, **_plain(entry)} for entry in read if entry is not None]
     return adopted(config.line, entries or [run], findings)
@@ -85,16 +87,19 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, str | int | float | list | tuple)
     }
     walltime = plain.get("walltime")
-    return plain | ({"walltime": walltime.removeprefix("0")} if isinstance(walltime, str) else {})
+    if isinstance(walltime, str):  # Parsl's own default is written with two digits
+        plain["walltime"] = re.sub(r"^0(?=\d:)", "", walltime)
+    return plain
 
 
 def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
     """The options in the order of the documents, without those that polaris_parsl takes anyway."""
     usual = defaults()
+    kept = [*_ALWAYS, "nodes_per_block"] if entry.get("mode") == "inside_job" else _ALWAYS
     return {
         name: entry[name]
         for name in option_checks()
-        if name in entry and name != "mode" and (name in _ALWAYS or entry[name] != usual[name])
+        if name in entry and name != "mode" and (name in kept or entry[name] != usual[name])
     }
 
 
