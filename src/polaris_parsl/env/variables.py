@@ -6,7 +6,10 @@ site would change what pip takes for installed.
 
 from collections.abc import Mapping
 
-# uv starts as many threads as the machine has cores; login nodes limit the threads of a user.
+# uv and py-rattler start threads by the number of cores, and a login node, which has very many,
+# limits the threads of a user.
+_FEW_THREADS = {"RAYON_NUM_THREADS": "2", "TOKIO_WORKER_THREADS": "2"}
+
 _UV = {
     "UV_NO_CONFIG": "1",
     "UV_NO_CACHE": "1",
@@ -18,13 +21,11 @@ _UV = {
     "UV_CONCURRENT_DOWNLOADS": "4",
     "UV_CONCURRENT_INSTALLS": "2",
     "UV_CONCURRENT_BUILDS": "1",
-    "RAYON_NUM_THREADS": "2",
-    "TOKIO_WORKER_THREADS": "2",
 }
 
 
 def for_python(env: Mapping[str, str]) -> dict[str, str]:
-    """For a Python that shall see its own packages only; pip's settings stay."""
+    """For a Python that shall see its own packages only, with few threads; pip's settings stay."""
     kept = {
         name: value
         for name, value in env.items()
@@ -33,7 +34,7 @@ def for_python(env: Mapping[str, str]) -> dict[str, str]:
     }
     # no byte code: what we start for a look must not write into the tree that it looks at
     ours = {"PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    return {**kept, **ours, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return {**kept, **ours, **_FEW_THREADS, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def for_offline_pip(env: Mapping[str, str]) -> dict[str, str]:
