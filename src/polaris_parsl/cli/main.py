@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.adopt import adopt
+from polaris_parsl.cli.audit import audit
 from polaris_parsl.cli.default import default
 from polaris_parsl.cli.deprecate import deprecate
 from polaris_parsl.cli.endpoint import endpoint
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 
 app.command()(adopt)
+app.command()(audit)
 app.command()(default)
 app.command()(deprecate)
 app.command()(endpoint)

@@ -43,7 +43,7 @@ def choose_group(prefix: Path, name: str | None) -> int | None:
             group's or another person's.
     """
     present = group_of(prefix)
-    group = present if name is None else _number(name)
+    group = present if name is None else find_group(name)
     if group is None:
         return None
     if present not in {None, group}:
@@ -142,6 +142,23 @@ def remove_tree(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def find_group(name: str) -> int:
+    """Number of a group, given by name or number.
+
+    Raises:
+        PrefixError: this system has no such group.
+    """
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        if name.isdecimal():
+            return int(name)
+    raise PrefixError(
+        f"--group {name}: this system has no such group",
+        remedy="name the project's group; `id -Gn` lists yours",
+    )
+
+
 def group_name(number: int) -> str:
     """Name of a group; its number where it has none."""
     try:
@@ -156,18 +173,6 @@ def user_name(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
-
-
-def _number(name: str) -> int:
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        if name.isdecimal():
-            return int(name)
-    raise PrefixError(
-        f"--group {name}: this system has no such group",
-        remedy="name the project's group; `id -Gn` lists yours",
-    ) from None
 
 
 def _not_mine(folder: Path, owner: int, group: int | None) -> PrefixError:

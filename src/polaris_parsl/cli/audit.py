@@ -1,0 +1,51 @@
+"""`polaris-parsl audit`: whether a group can use its prefix, and nobody else change it."""
+
+import json
+from collections import defaultdict
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.env.audit import audit as look_at
+from polaris_parsl.env.permissions import find_group, group_name, group_of
+
+FOUND = 16
+_SHOWN = 5
+
+
+def audit(
+    prefix: Prefix = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            metavar="PROJ",
+            help="The group whose members use the prefix. [default: the one it belongs to]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List what a member of the group could not read or change, or an outsider could write.
+
+    Exit codes: 0 nothing, 16 something.
+    """
+    place = own_prefix(prefix)
+    report = look_at(place, group=find_group(group) if group else group_of(place))
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        whose = "a person" if report.group is None else f"the group {group_name(report.group)}"
+        print(f"{len(report.findings)} findings: {place}, which belongs to {whose}")
+        alike = defaultdict(list)
+        for finding in report.findings:
+            alike[finding.kind, finding.text].append(finding)
+        for (kind, text), findings in alike.items():
+            for finding in findings[:_SHOWN]:
+                print(f"  {kind}: {finding.path}: {text}\n    fix: {finding.remedy}")
+            if len(findings) > _SHOWN:
+                print(f"  {kind}: {len(findings) - _SHOWN} more like these; --json lists them")
+        for text in report.unchecked:
+            print(f"  not checked: {text}")
+    raise typer.Exit(FOUND if report.findings else 0)
