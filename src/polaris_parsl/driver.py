@@ -25,7 +25,8 @@ class Driver:
         folder: working directory.
         module: name/version of the loaded polaris-parsl module, None without one.
         module_tree: directory that holds its modulefile, for `module use`.
-        lmod_init: the script that defines `module` in bash, None where Lmod is not known.
+        module_home: directory of Lmod or Environment Modules, whose init/ holds for each shell the
+            script that defines `module`; None where it is not known.
         pythonpath: PYTHONPATH of the driver, None where it is not set.
         job: id of the PBS job that the driver runs in, None outside one.
         nodefile: file with the nodes of that job, a line or more for each.
@@ -39,7 +40,7 @@ class Driver:
     folder: Path = field(default_factory=Path.cwd)
     module: str | None = None
     module_tree: Path | None = None
-    lmod_init: Path | None = None
+    module_home: Path | None = None
     pythonpath: str | None = None
     job: str | None = None
     nodefile: Path | None = None
@@ -57,14 +58,14 @@ class Driver:
         env = os.environ if environ is None else environ
         module = env.get("POLARIS_PARSL_MODULE") or None
         tree = env.get("POLARIS_PARSL_MODULEPATH") or None
-        lmod = env.get("LMOD_PKG") or None
+        home = env.get("LMOD_PKG") or env.get("MODULESHOME")
         nodefile = env.get("PBS_NODEFILE") or None
         python = _interpreter(env)
         return cls(
             python=python,
             module=module if tree else None,
             module_tree=Path(tree) if tree and module else None,
-            lmod_init=Path(lmod) / "init" / "bash" if lmod else None,
+            module_home=Path(home) if home else None,
             pythonpath=env.get("PYTHONPATH") or None,
             job=env.get("PBS_JOBID") or None,
             nodefile=Path(nodefile) if nodefile else None,

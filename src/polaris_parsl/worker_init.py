@@ -83,23 +83,25 @@ def _module(driver: Driver) -> str:
     """Load the driver's module, and see from a variable that it sets whether that worked.
 
     The exit code of `module load` is no help: some versions of Lmod return 1
-    for a mere warning.
+    for a mere warning. Nor may it end a job under `set -e` before that is told.
     """
     module, tree = quote(str(driver.module)), quote(str(driver.module_tree))
-    init = quote(str(driver.lmod_init or "/etc/profile"))
-    no_lmod = _stop("there is no module command", "ask the site how a batch job gets Lmod")
+    # bash takes functions that it exports; other shells of jobs, as sh, need their own start-up file
+    home = driver.module_home
+    init = f"{quote(str(home))}/init/${{BASH_VERSION:+ba}}sh" if home else ""
+    no_module = _stop("there is no module command", "ask the site how a batch job gets it")
     not_loaded = _stop(
         f"cannot load the module {driver.module} of {driver.module_tree}",
         "see the message of `module load` above; do the nodes mount that directory?",
     )
     return f"""\
-for start in /etc/profile {init}; do
-    command -v module >/dev/null 2>&1 || . "$start"
+for polaris_parsl_start in /etc/profile {init}; do
+    command -v module >/dev/null 2>&1 || [ ! -r "$polaris_parsl_start" ] || . "$polaris_parsl_start"
 done
-command -v module >/dev/null 2>&1 || {no_lmod}
+command -v module >/dev/null 2>&1 || {no_module}
 unset POLARIS_PARSL_MODULE
 module use {tree}
-module load {module}
+module load {module} || true
 [ "${{POLARIS_PARSL_MODULE:-}}" = {module} ] || {not_loaded}
 # with it, bash reads Lmod's start-up file again for every command of every task
 unset BASH_ENV"""

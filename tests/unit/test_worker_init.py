@@ -145,5 +145,5 @@ def test_the_driver_is_read_from_the_environment() -> None:
     assert driver.python == Path(sys.executable)
     assert driver.module == "polaris-parsl/1.2"
     assert driver.module_tree == Path("/eagle/modulefiles")
-    assert driver.lmod_init == Path("/opt/lmod/init/bash")
+    assert driver.module_home == Path("/opt/lmod")
     assert driver.pythonpath is None

@@ -1,0 +1,123 @@
+"""The module of the driver on the node of a job, whatever shell the job runs in."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import pytest
+
+import places
+from polaris_parsl.driver import Driver
+from polaris_parsl.options import Options
+from polaris_parsl.worker_init import compose
+
+PARSL = "2026.10.26"
+# First line of the script, shell of the job, and what happens before worker_init runs.
+SHELLS = {
+    "bash": ("#!/bin/bash", "/bin/bash", ""),
+    "bash, a login shell": ("#!/bin/bash -l", "/bin/bash", ""),
+    "bash without BASH_ENV": ("#!/bin/bash", "/bin/bash", "unset BASH_ENV"),
+    "bash with another BASH_ENV": ("#!/bin/bash", "/bin/bash", "export BASH_ENV=/dev/null"),
+    "bash in which no profile was read": (
+        "#!/bin/bash", "/bin/bash", "unset BASH_ENV; unset -f module"
+    ),
+    "bash that stops at errors": ("#!/bin/bash -eu", "/bin/bash", "set -o pipefail"),
+    "sh": ("#!/bin/sh", "/bin/sh", ""),
+    "sh, a login shell": ("#!/bin/sh -l", "/bin/sh", ""),
+    "sh for a script that names no shell": ("", "/bin/sh", ""),
+    "bash for a user of zsh": ("#!/bin/bash", "/bin/zsh", ""),
+}  # fmt: skip
+REPORT = """
+echo module $POLARIS_PARSL_MODULE
+echo python $(command -v python)
+echo base $CUDA_HOME
+echo BASH_ENV ${BASH_ENV-unset}
+"""
+# Submits every script of the working directory, and waits until none is in the queue.
+SUBMIT = """\
+import subprocess, sys, time
+from pathlib import Path
+
+options = "-A datascience -q preemptable -l select=1:ncpus=1,walltime=0:10:00,filesystems=home:eagle"
+scripts = sorted(Path().glob("*.job"))
+for script in scripts:
+    shell = script.with_suffix(".shell").read_text()
+    out, err = script.with_suffix(".out"), script.with_suffix(".err")
+    command = ["qsub", *options.split(), *sys.argv[1:], "-S", shell, "-o", out, "-e", err, script]
+    subprocess.run(command, check=True)
+deadline = time.monotonic() + 120
+while time.monotonic() < deadline and subprocess.check_output(["qstat"]):
+    time.sleep(0.2)
+"""
+
+
+def in_every_shell(
+    text: str, folder: Path, in_tier: Callable[..., str], *, before: str = "", options: str = ""
+) -> Mapping[str, tuple[str, str]]:
+    """Output and errors of a text as job script of each shell, by the shell's name.
+
+    The user's shell runs the code `before`, then qsub with the options.
+    """
+    for number, (first, shell, prelude) in enumerate(SHELLS.values()):
+        job = folder / f"{number}.job"
+        job.write_text(f"{first}\n{prelude}\n{text}\n{REPORT}")
+        job.with_suffix(".shell").write_text(shell)
+    submit = f"{before}\n{quote(sys.executable)} -c {quote(SUBMIT)} {options}"
+    in_tier("loopback", "bash", "-c", submit)
+    return {
+        name: ((folder / f"{number}.out").read_text(), (folder / f"{number}.err").read_text())
+        for number, name in enumerate(SHELLS)
+    }
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> places.Place:
+    place = places.lmod_place(tmp_path)
+    # worker_init asks the interpreter for the version of Parsl
+    places.executable(place.conda_prefix() / "bin/python", f"echo {PARSL}")
+    return place
+
+
+def worker_init(place: Any, folder: Path, lmod: Path) -> str:
+    driver = Driver(
+        python=place.root("1.0") / "overlay/bin/python",
+        parsl=PARSL,
+        module="polaris-parsl/1.0",
+        module_tree=place.prefix / "modulefiles",
+        module_home=lmod.parents[1],
+    )
+    return compose(Options.parse({"account": "datascience", "run_dir": folder}), driver)
+
+
+@pytest.mark.parametrize("options", ["", "-V"])
+def test_every_shell_of_a_job_gets_the_module_of_the_driver_with_its_base(
+    options: str, place: Any, tmp_path: Path, lmod: Path, in_tier: Callable[..., str]
+) -> None:
+    # -V takes along what says that the module is loaded, but not the PATH that goes with it
+    before = f". {lmod}; {place.use}; module load polaris-parsl/1.0" if options else ""
+    text = worker_init(place, tmp_path, lmod)
+    told = in_every_shell(text, tmp_path, in_tier, before=before, options=options)
+    expected = [
+        "module polaris-parsl/1.0",
+        f"python {place.root('1.0')}/overlay/bin/python",
+        f"base {place.soft}/cuda",
+        "BASH_ENV unset",
+    ]
+    assert {name: out.splitlines() for name, (out, _) in told.items()} == dict.fromkeys(
+        SHELLS, expected
+    )
+
+
+@pytest.mark.parametrize("gone", ["versions", "modulefiles", "../soft/modulefiles"])
+def test_in_every_shell_a_job_without_the_module_stops_and_says_why(
+    gone: str, place: Any, tmp_path: Path, lmod: Path, in_tier: Callable[..., str]
+) -> None:
+    text = worker_init(place, tmp_path, lmod)
+    (place.prefix / gone).rename(tmp_path / "gone")
+    told = in_every_shell(text, tmp_path, in_tier)
+    tree = place.prefix / "modulefiles"
+    for name, (out, err) in told.items():
+        assert out == "", name
+        assert f"cannot load the module polaris-parsl/1.0 of {tree}\n  fix: " in err, name
