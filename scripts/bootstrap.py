@@ -60,9 +60,9 @@ def main(arguments):
     if arguments == ["--only-print-python"]:
         print(python)
         return
-    # polaris-parsl install names what it finds there (env/shadows.py)
-    given = {"POLARIS_BOOTSTRAP_PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     own = {"PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
+    # some verbs look at the user's (env/variables.py)
+    given = {f"POLARIS_BOOTSTRAP_{name}": os.environ.get(name, "") for name in own}
     env = {**os.environ, **given, **own}
     os.execve(python, [python, "-m", "polaris_parsl", *arguments], env)
 

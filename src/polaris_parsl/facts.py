@@ -98,10 +98,12 @@ class ParslReleases:
 
     `removed` has for each argument of older configurations the first release without it.
     knows_finished is the first that knows the state of a finished PBS job.
+    driver_tasks is how many processes and threads a driver with one executor has.
     """
 
     oldest: str
     knows_finished: str
+    driver_tasks: int
     locked: tuple[str, ...]
     tested: tuple[str, ...]
     removed: Mapping[str, str]
@@ -212,6 +214,7 @@ def polaris() -> Facts:
         parsl=ParslReleases(
             data["parsl"]["oldest"],
             data["parsl"]["knows_finished"],
+            data["parsl"]["driver"]["tasks"],
             tuple(data["parsl"]["locked"]),
             tuple(data["parsl"]["tested"]),
             data["parsl"]["removed"],

@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from subprocess import TimeoutExpired
 from typing import Any
 
-from polaris_parsl.errors import PolarisParslError
+from polaris_parsl.errors import MissingToolError, PolarisParslError
 from polaris_parsl.facts import polaris
+from polaris_parsl.process import run
 from polaris_parsl.queue_facts import Jobs, Queue
 
 QSTAT = ("qstat", "-Q", "-f", "-F", "json")
@@ -59,6 +61,42 @@ class Difference:
     def __str__(self) -> str:
         text = f"{self.queue}, {self.attribute}: {self.facts} in the facts, {self.system} here"
         return f"{text}, {self.note}" if self.note else text
+
+
+def ask_pbs(env: Mapping[str, str] | None = None) -> Listing:
+    """What PBS says of its queues.
+
+    Args:
+        env: environment of qstat; None passes on our own.
+
+    Raises:
+        MissingToolError: there is no qstat on PATH.
+        PolarisParslError: it fails, does not answer, or prints what is no listing.
+    """
+    command = " ".join(QSTAT)
+    seconds = polaris().defaults["cmd_timeout"]
+    try:
+        done = run(QSTAT, env=env, timeout_seconds=seconds)
+    except FileNotFoundError as error:
+        raise MissingToolError(
+            "no qstat on PATH, which knows the queues of PBS",
+            remedy=f"run this on a login node of {polaris().system}, or behind "
+            "`polaris-parsl sandbox --`",
+        ) from error
+    except TimeoutExpired as error:
+        raise PolarisParslError(
+            f"`{command}` did not answer within {seconds} s", remedy="try again when PBS answers"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise PolarisParslError(
+            f"`{command}` printed what is no text: {error}", remedy=f"look at it: {command}"
+        ) from error
+    if done.returncode != 0:
+        raise PolarisParslError(
+            f"`{command}` failed with exit code {done.returncode}: {done.stderr.strip()}",
+            remedy="try again when PBS answers",
+        )
+    return read_listing(done.stdout)
 
 
 def read_listing(text: str) -> Listing:

@@ -21,7 +21,8 @@ def command(tmp_path: Path) -> Path:
 
 
 def write(path: Path, minor: str) -> None:
-    text = render_launcher(version="1.0", minor=minor, base="CPython '3' of $HOME", broken=12)
+    base = "CPython '3' of $HOME"
+    text = render_launcher(version="1.0", minor=minor, base=base, broken=12, problems=20)
     path.write_text(text)
     path.chmod(0o755)
 
@@ -43,7 +44,7 @@ def test_a_python_of_another_minor_is_named_in_place_of_a_traceback(command: Pat
     done = start(command)
     assert (done.returncode, done.stdout) == (12, "")
     assert f"is Python {OURS}; it was built on CPython '3' of $HOME\n" in done.stderr
-    assert f"verify --root {command.parents[1]}\n" in done.stderr
+    assert f'doctor --root "{command.parents[1]}"\n' in done.stderr
 
 
 @pytest.mark.parametrize("content", [None, "", "#!/bin/sh\nexit 1\n", "#!/bin/sh\necho Python\n"])
@@ -57,4 +58,24 @@ def test_a_python_that_is_gone_or_does_not_start_is_named(
         python.chmod(0o755)
     done = start(command)
     assert done.returncode == 12
-    assert f"polaris-parsl verify --root {command.parents[1]}" in done.stderr
+    told = (
+        "the Python of this install, is"
+        if content is not None
+        else f"damaged: there is no {python}"
+    )
+    assert told in done.stderr
+    assert f'polaris-parsl doctor --root "{command.parents[1]}"' in done.stderr
+
+
+def test_of_a_base_that_is_gone_the_highest_missing_directory_is_named(command: Path) -> None:
+    python = command.parents[1] / "tools/bin/python"
+    python.unlink()
+    base = command.parents[1] / "soft/mconda3"
+    python.symlink_to(base / "bin/python3.12")
+    assert f"the base of this install is gone: there is no {base.parent};" in start(command).stderr
+
+
+def test_the_doctor_has_its_own_exit_code_there(command: Path) -> None:
+    (command.parents[1] / "tools/bin/python").unlink()
+    done = subprocess.run([command, "doctor"], capture_output=True, check=False)
+    assert done.returncode == 20

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from polaris_parsl.cli import queues as command
+from polaris_parsl import pbs_queues
 from polaris_parsl.cli.queues import queues
 from polaris_parsl.errors import MissingToolError, PolarisParslError
 from polaris_parsl.facts import polaris
@@ -44,7 +44,7 @@ def qstat(monkeypatch: pytest.MonkeyPatch) -> Qstat:
                 raise failure
             return subprocess.CompletedProcess(words, code, stdout, "qstat: no server\n")
 
-        monkeypatch.setattr(command, "run", run)
+        monkeypatch.setattr(pbs_queues, "run", run)
 
     return answer
 

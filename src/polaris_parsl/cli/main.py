@@ -11,6 +11,7 @@ from polaris_parsl.cli.adopt import adopt
 from polaris_parsl.cli.audit import audit
 from polaris_parsl.cli.default import default
 from polaris_parsl.cli.deprecate import deprecate
+from polaris_parsl.cli.doctor import doctor
 from polaris_parsl.cli.endpoint import endpoint
 from polaris_parsl.cli.explain import explain
 from polaris_parsl.cli.install import install
@@ -43,6 +44,7 @@ app.command()(adopt)
 app.command()(audit)
 app.command()(default)
 app.command()(deprecate)
+app.command()(doctor)
 app.command()(endpoint)
 app.command()(explain)
 app.command()(install)

@@ -1,16 +1,13 @@
 """`polaris-parsl queues`: the queues that the policy knows; --refresh compares them with PBS's."""
 
-from subprocess import TimeoutExpired
 from typing import Annotated
 
 import typer
 
 from polaris_parsl.disputes import show
-from polaris_parsl.errors import MissingToolError, PolarisParslError
 from polaris_parsl.facts import polaris
 from polaris_parsl.job_size import destinations
-from polaris_parsl.pbs_queues import QSTAT, Listing, differences, read_listing
-from polaris_parsl.process import run
+from polaris_parsl.pbs_queues import Listing, ask_pbs, differences
 from polaris_parsl.queue_facts import Queue, clock
 
 DIFFERENT = 9
@@ -27,7 +24,7 @@ def queues(
 ) -> None:
     """Print the queues with their limits, where these are written, and what sources dispute."""
     if refresh:
-        _compare(_ask_pbs())
+        _compare(ask_pbs())
         return
     known = polaris().queues.values()
     print(_ROW.format("queue", "nodes", "walltime", "running", "in queue", "remarks"))
@@ -62,33 +59,6 @@ def _remarks(queue: Queue) -> list[str]:
         f"{queue.nodes_in_use_max} nodes for all jobs": queue.nodes_in_use_max is not None,
     }
     return [text for text, applies in remarks.items() if applies]
-
-
-def _ask_pbs() -> Listing:
-    command = " ".join(QSTAT)
-    seconds = polaris().defaults["cmd_timeout"]
-    try:
-        done = run(QSTAT, timeout_seconds=seconds)
-    except FileNotFoundError as error:
-        raise MissingToolError(
-            "no qstat on PATH, which knows the queues of PBS",
-            remedy=f"run this on a login node of {polaris().system}, or behind "
-            "`polaris-parsl sandbox --`",
-        ) from error
-    except TimeoutExpired as error:
-        raise PolarisParslError(
-            f"`{command}` did not answer within {seconds} s", remedy="try again when PBS answers"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise PolarisParslError(
-            f"`{command}` printed what is no text: {error}", remedy=f"look at it: {command}"
-        ) from error
-    if done.returncode != 0:
-        raise PolarisParslError(
-            f"`{command}` failed with exit code {done.returncode}: {done.stderr.strip()}",
-            remedy="try again when PBS answers",
-        )
-    return read_listing(done.stdout)
 
 
 def _compare(listing: Listing) -> None:

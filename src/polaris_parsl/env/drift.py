@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+# Exit code of `polaris-parsl doctor` where there is a problem; beyond the verdicts.
+PROBLEMS = 20
 _SHOWN = 5
 
 

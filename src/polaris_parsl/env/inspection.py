@@ -101,38 +101,24 @@ def inspect_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> 
         broken = Finding(Verdict.BROKEN, error.problem, error.remedy)
         return Report(root, None, (broken,), ("everything else, for want of a receipt",), ())
     base = inspect_base(receipt, quick=not every_file, env=env)
-    findings = [*base, *_files(root, receipt, None if every_file else _QUICK)]
+    findings = [*base, *inspect_files(root, receipt, every_file=every_file)]
     # where the base is broken, that says why
     if all(each.verdict < Verdict.BROKEN for each in base):
-        findings += _overlay(root, receipt, tries=every_file, env=env)
+        findings += inspect_overlay(root, receipt, tries=every_file, env=env)
     used = frozenset(leaned_on(receipt.base))
     findings += shadows(receipt.locked, used, minor=receipt.minor, env=env)
-    unchecked = []
-    if not has_lmod(env):
-        unchecked.append("the module: Lmod is not here (LMOD_CMD is not set)")
-    elif not _is_published(root, receipt):
-        unchecked.append(f"the module: it is for {receipt.prefix}, and this is a copy")
-    else:
-        findings += _module(f"{NAME}/{root.name}", receipt.prefix / "modulefiles", env)
+    of_module, untried = inspect_module(root, receipt, env=env)
+    findings += of_module
+    unchecked = [f"the module: {untried}"] if untried else []
     if not every_file:
         unchecked.append("files older than the receipt, and the tools: --files reads them all")
     order = sorted(findings, key=lambda each: -each.verdict)
     return Report(root, receipt.version, tuple(order), tuple(unchecked), receipt.command)
 
 
-def _is_published(root: Path, receipt: Receipt) -> bool:
-    """Whether the install lies where it was published, by whatever path it is named."""
-    published = receipt.prefix / "versions" / root.name
-    return published.is_dir() and published.samefile(root)
-
-
-def inspect_files(root: Path, receipt: Receipt) -> list[Finding]:
-    """Compare every file of an install with its receipt."""
-    return list(_files(root, receipt, None))
-
-
-def _files(root: Path, receipt: Receipt, parts: Collection[str] | None) -> Iterator[Finding]:
-    """Compare the tree with the receipt; with parts, only in these and only younger files."""
+def inspect_files(root: Path, receipt: Receipt, *, every_file: bool) -> Iterator[Finding]:
+    """Compare the tree of an install with its receipt, as `inspect_install` does."""
+    parts = None if every_file else _QUICK
     since = None if parts is None else (root / RECEIPT).stat().st_ctime_ns
     gone, changed, added = [], [], []
     present = set(_walk(root, parts))
@@ -206,7 +192,9 @@ def _what_is_gone(python: Path, prefix: Path, env: Mapping[str, str]) -> str:
     )
 
 
-def _overlay(root: Path, receipt: Receipt, *, tries: bool, env: Mapping[str, str]) -> list[Finding]:
+def inspect_overlay(
+    root: Path, receipt: Receipt, *, tries: bool, env: Mapping[str, str]
+) -> list[Finding]:
     """Let the overlay's Python look for every module of the base that it needs, or import Parsl."""
     entries = receipt.base["distributions"]
     needed = {name for each in leaned_on(receipt.base) for name in entries[each].get("modules", ())}
@@ -221,13 +209,26 @@ def _overlay(root: Path, receipt: Receipt, *, tries: bool, env: Mapping[str, str
     return []
 
 
-def _module(name: str, tree: Path, env: Mapping[str, str]) -> Iterator[Finding]:
-    complaint = loads(name, (tree,), env)
-    if complaint:
-        yield Finding(
-            Verdict.BROKEN,
-            f"the module {name} does not load: {' '.join(complaint.split())[:600]}",
-        )
+def inspect_module(
+    root: Path, receipt: Receipt, *, env: Mapping[str, str]
+) -> tuple[list[Finding], str]:
+    """Load the module of an install in a fresh shell; in words, why that cannot be tried."""
+    if not has_lmod(env):
+        return [], "Lmod is not here (LMOD_CMD is not set)"
+    if not is_published(root, receipt):
+        return [], f"it is for {receipt.prefix}, and this is a copy"
+    name = f"{NAME}/{root.name}"
+    complaint = loads(name, (receipt.prefix / "modulefiles",), env)
+    if not complaint:
+        return [], ""
+    told = " ".join(complaint.split())[:600]
+    return [Finding(Verdict.BROKEN, f"the module {name} does not load: {told}")], ""
+
+
+def is_published(root: Path, receipt: Receipt) -> bool:
+    """Whether the install lies where it was published, by whatever path it is named."""
+    published = receipt.prefix / "versions" / root.name
+    return published.is_dir() and published.samefile(root)
 
 
 def _shown(names: list[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from polaris_parsl.env import gnu_parallel
 from polaris_parsl.env.archive import ARCHIVE, pack
-from polaris_parsl.env.drift import Verdict
+from polaris_parsl.env.drift import PROBLEMS, Verdict
 from polaris_parsl.env.environments import create, fill
 from polaris_parsl.env.fingerprint import fingerprint
 from polaris_parsl.env.launcher import render_launcher
@@ -103,6 +103,7 @@ def _write_commands(plan: Plan, folder: Path) -> None:
         minor=plan.base.minor,
         base=f"CPython {plan.base.version}",
         broken=Verdict.BROKEN,
+        problems=PROBLEMS,
     )
     launcher.write_text(text, encoding="utf-8", errors="surrogateescape")
     launcher.chmod(0o755)

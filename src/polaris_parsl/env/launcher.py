@@ -13,18 +13,29 @@ root=$(dirname -- "$here")
 python=$root/tools/bin/python
 is=$("$python" -I -S -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null)
 if [ "$is" != {minor} ]; then
-  printf 'error: the Python of this install, %s, is %s; it was built on %s\\n' \\
-    "$(readlink -- "$python")" "${{is:-gone or does not start}}" {base} >&2
+  lost=$(readlink -- "$python" || printf '%s' "$python")
+  if [ -e "$lost" ]; then
+    told="$lost, the Python of this install, is ${{is:-one that does not start}}"
+  elif [ "$lost" = "$python" ]; then
+    told="this install is damaged: there is no $python"
+  else
+    # the highest directory that is missing says most
+    while [ ! -e "$(dirname -- "$lost")" ]; do lost=$(dirname -- "$lost"); done
+    told="the base of this install is gone: there is no $lost"
+  fi
+  printf 'error: %s; it was built on %s\\n' "$told" {base} >&2
   printf '  fix: load another version (module avail polaris-parsl), or install again on a ' >&2
-  printf 'Python that is there;\\n       another polaris-parsl tells more: ' >&2
-  printf 'polaris-parsl verify --root %s\\n' "$root" >&2
+  printf 'Python that is there;\\n       another install, or a source tree, tells more: ' >&2
+  printf 'polaris-parsl doctor --root "%s",\\n       or python3 scripts/bootstrap.py ' "$root" >&2
+  printf 'doctor --root "%s"\\n' "$root" >&2
+  [ "${{1-}}" != doctor ] || exit {problems}
   exit {broken}
 fi
 exec "$python" -I -m polaris_parsl "$@"
 """
 
 
-def render_launcher(*, version: str, minor: str, base: str, broken: int) -> str:
+def render_launcher(*, version: str, minor: str, base: str, broken: int, problems: int) -> str:
     """The text of the program, in the shell that every system has.
 
     Args:
@@ -32,10 +43,12 @@ def render_launcher(*, version: str, minor: str, base: str, broken: int) -> str:
         minor: version of the base's Python, as 3.12.
         base: the base in words.
         broken: exit code where the base is not the one that the install was built on.
+        problems: the same for `polaris-parsl doctor`.
     """
     return _TEXT.format(
         version=version,
         minor=shlex.quote(f"Python {minor}"),
         base=shlex.quote(base),
         broken=broken,
+        problems=problems,
     )

@@ -50,7 +50,7 @@ def _beyond_repair(prefix: Path) -> Iterator[str]:
         if isinstance(receipt, ReceiptError):
             problems = [receipt.problem]
         else:
-            found = inspect_files(release.root, receipt)
+            found = inspect_files(release.root, receipt, every_file=True)
             problems = [each.text for each in found if each.verdict is Verdict.BROKEN]
         for problem in problems:
             yield (

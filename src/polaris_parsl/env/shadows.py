@@ -10,9 +10,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from polaris_parsl.env.drift import Finding, Verdict
-
-# scripts/bootstrap.py sets PYTHONPATH for itself, and keeps the user's here
-_GIVEN = "POLARIS_BOOTSTRAP_PYTHONPATH"
+from polaris_parsl.env.variables import of_user
 
 
 def shadows(
@@ -26,8 +24,9 @@ def shadows(
         minor: version of Python, as 3.12.
         env: environment variables of the user.
     """
+    env = of_user(env)
     found = []
-    for word in env.get(_GIVEN, env.get("PYTHONPATH", "")).split(":"):
+    for word in env.get("PYTHONPATH", "").split(":"):
         if word and (names := (locked | from_base) & held(Path(word))):
             text = f"PYTHONPATH: {word} holds {_listed(names)}, which come before the install's"
             remedy = "`unset PYTHONPATH` before you start Python"

@@ -24,6 +24,22 @@ _UV = {
 }
 
 
+# scripts/bootstrap.py sets these for itself, and keeps the user's under the longer name
+_GIVEN = {
+    "PYTHONPATH": "POLARIS_BOOTSTRAP_PYTHONPATH",
+    "PYTHONNOUSERSITE": "POLARIS_BOOTSTRAP_PYTHONNOUSERSITE",
+}
+
+
+def of_user(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the user's shell, from that of the command which it called."""
+    theirs = dict(env)
+    for name, kept in _GIVEN.items():
+        if kept in theirs:
+            theirs[name] = theirs.pop(kept)
+    return {name: value for name, value in theirs.items() if value or name not in _GIVEN}
+
+
 def for_python(env: Mapping[str, str]) -> dict[str, str]:
     """For a Python that shall see its own packages only, with few threads; pip's settings stay."""
     kept = {

@@ -1,0 +1,115 @@
+"""`polaris-parsl doctor`: every promise on the machine at hand, a line each."""
+
+import json
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polaris_parsl.cli.progress import leave_nothing_when_stopped
+from polaris_parsl.cli.roots import Root, own_root
+from polaris_parsl.cli.user_opts import UserOpts, read_words
+from polaris_parsl.env.drift import PROBLEMS
+from polaris_parsl.env.variables import of_user
+from polaris_parsl.errors import PolarisParslError, PrefixError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polaris_parsl.doctor.findings import Result
+    from polaris_parsl.doctor.here import Here
+
+
+def doctor(
+    options: UserOpts = None,
+    root: Root = None,
+    on_node: Annotated[
+        bool,
+        typer.Option(
+            "--on-node",
+            help="Look at the nodes of one block, too: those of the running job, or of a job that "
+            "is submitted with the options and waited for.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at every promise of an install on this machine, and name the cause of what is wrong."""
+    # parsl takes its time
+    from polaris_parsl.doctor.findings import Status, examine  # noqa: PLC0415
+    from polaris_parsl.doctor.here import Here  # noqa: PLC0415
+    from polaris_parsl.doctor.node_checks import examine_nodes  # noqa: PLC0415
+    from polaris_parsl.doctor.registry import CHECKS  # noqa: PLC0415
+
+    here = Here(of_user(os.environ), _folder(), _root(root), read_words(options))
+    results = []
+    for result in examine(CHECKS, here):
+        results.append(result)
+        if not as_json:
+            _show(result)
+    if on_node:
+        leave_nothing_when_stopped()
+        of_nodes = list(examine_nodes(here, results))
+        results += of_nodes
+        if not as_json:
+            _show_nodes(of_nodes)
+    is_ill = any(each.finding.status is Status.PROBLEM for each in results)
+    code = PROBLEMS if is_ill else 0
+    if as_json:
+        print(json.dumps(_as_json(results, here, code), indent=2))
+    raise typer.Exit(code)
+
+
+def _folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise PolarisParslError(
+            f"the working directory cannot be read: {error.strerror}", remedy="`cd` to another one"
+        ) from error
+
+
+def _root(given: Path | None) -> Path | None:
+    """The install to look at; without one, the doctor looks at everything else."""
+    try:
+        return own_root(given)
+    except PrefixError:
+        return None
+
+
+def _show(result: "Result", nodes: "Sequence[str]" = ()) -> None:
+    """Print a result; of nodes with the same one, once."""
+    where = f"{', '.join(nodes)}: " if nodes else ""
+    finding = result.finding
+    print(f"{finding.status:<8} {result.check:<11} {where}{finding.text}", flush=True)
+    if finding.remedy:
+        print(f"  fix: {finding.remedy}", flush=True)
+
+
+def _show_nodes(results: "Sequence[Result]") -> None:
+    checks = list(dict.fromkeys(each.check for each in results))
+    nodes: dict[Result, list[str]] = {}
+    for each in sorted(results, key=lambda each: checks.index(each.check)):
+        nodes.setdefault(replace(each, node=""), []).append(each.node)
+    for same, names in nodes.items():
+        _show(same, [name for name in names if name])
+
+
+def _as_json(results: "Sequence[Result]", here: "Here", code: int) -> dict[str, Any]:
+    return {
+        "exit_code": code,
+        "host": socket.gethostname(),
+        "root": str(here.root) if here.root else None,
+        "results": [
+            {
+                "check": each.check,
+                "node": each.node or None,
+                "status": each.finding.status,
+                "text": each.finding.text,
+                "remedy": each.finding.remedy,
+            }
+            for each in results
+        ],
+    }

@@ -1,0 +1,168 @@
+"""Runs the node part in a block of the user's own: the provider, launcher and worker_init of a run."""
+
+import json
+import logging
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from parsl.jobs.states import JobState, JobStatus
+from parsl.providers import LocalProvider, PBSProProvider
+from parsl.providers.errors import SubmitException
+
+from polaris_parsl.addresses import addresses_for_workers
+from polaris_parsl.doctor.here import Here
+from polaris_parsl.doctor.listener import listening
+from polaris_parsl.driver import Driver
+from polaris_parsl.errors import PolarisParslError
+from polaris_parsl.executor import PolarisExecutor, build_executor
+from polaris_parsl.facts import polaris
+from polaris_parsl.options import Options
+from polaris_parsl.paths import interpreter, run_dir
+from polaris_parsl.queue_facts import clock
+from polaris_parsl.settings import executor_settings
+
+_PROBES = ("node_probe.py", "python_probe.py")
+_FILE_POLL_SECONDS = 0.2
+_JOB_POLL_SECONDS = 2.0
+_TOLD_CHARACTERS = 600
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the nodes of a block answered.
+
+    Attributes:
+        options: that it was asked for with.
+        cpus: what the workers of a node would be bound to, as Parsl writes it.
+        answers: what each node wrote (node_probe.py).
+        complaint: what the job said on standard error, where nodes did not answer.
+    """
+
+    options: Options
+    cpus: str
+    answers: tuple[Mapping[str, Any], ...]
+    complaint: str
+
+
+def ask_nodes(here: Here) -> Block:
+    """Run the node part on each node of one block, and wait for it.
+
+    The block is that of the first executor, with the queue's shortest walltime where the call
+    names none. Whatever happens, the job is deleted and its files are removed.
+
+    Args:
+        here: with a request that `config` takes, and an account.
+
+    Raises:
+        PolarisParslError: the block is refused, held, or cannot be had from here.
+    """
+    options = _options(here)
+    addresses = addresses_for_workers(options)
+    with _folder(options.run_dir) as folder:
+        options = replace(options, run_dir=run_dir("run_dir", folder))
+        settings = executor_settings(options, here.driver, addresses)
+        executor = build_executor(settings, options.mode, {})
+        assert isinstance(executor, PolarisExecutor), "these options are for no MPI tasks"
+        ports = executor.worker_port_range
+        assert ports, "Parsl's own default"
+        with listening(addresses, ports) as (token, reachable):
+            command = _command(here.driver, folder, token, reachable)
+            complaint = _run(executor, command, folder, options)
+        answers = [json.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+        return Block(options, executor.cpu_affinity, tuple(answers), complaint)
+
+
+def _options(here: Here) -> Options:
+    options = here.planned.requests[0].options
+    # a pool of MPI tasks runs on the first node alone
+    changes: dict[str, Any] = {"max_workers_per_block": None, "init_blocks": 1, "max_blocks": 1}
+    queue = polaris().queues.get(options.queue)
+    if queue and "walltime" not in here.user_opts:
+        changes["walltime"] = clock(queue.walltime_min_minutes)
+    return replace(options, drain_period=None, **changes)
+
+
+@contextmanager
+def _folder(place: Path) -> Iterator[Path]:
+    """A directory for the job in the run directory; nothing is left of both if we made both."""
+    was_there = place.exists()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="doctor-", dir=place))
+    except OSError as error:
+        raise PolarisParslError(
+            f"cannot write to run_dir={place}: {error.strerror}", remedy="choose another run_dir"
+        ) from error
+    try:
+        for name in _PROBES:
+            shutil.copy(Path(__file__).with_name(name), folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not was_there and not any(place.iterdir()):
+            place.rmdir()
+
+
+def _command(driver: Driver, folder: Path, token: str, reachable: list[str]) -> str:
+    """Shell text of one node; it goes into a template of Parsl's as that of the workers does."""
+    node = polaris().node
+    python = str(interpreter(driver.python))
+    words = [python, "-P", str(folder / _PROBES[0]), str(folder), token]
+    return f"exec {shlex.join([*words, node.tmpdir, node.local_scratch, *reachable])}"
+
+
+def _run(executor: PolarisExecutor, command: str, folder: Path, options: Options) -> str:
+    """Submit, and wait until all nodes have answered or the job has ended; what it complains of."""
+    provider = executor.provider
+    assert isinstance(provider, PBSProProvider | LocalProvider), "build_executor gives no other"
+    provider.script_dir = str(folder)
+    try:
+        job = str(provider.submit(command, 1, "polaris-parsl-doctor"))  # type: ignore[no-untyped-call]
+    except SubmitException as error:
+        raise PolarisParslError(
+            f"no block: {error.message}: {(error.stderr or '').strip()}",
+            remedy="see the message; `polaris-parsl script` shows the job script",
+        ) from error
+    _say(f"job {job}: {options.nodes_per_block} nodes; waiting for it (Ctrl-C deletes it)")
+    try:
+        status = _wait(provider, job, folder, options.nodes_per_block)
+    finally:
+        provider.cancel([job])  # type: ignore[no-untyped-call]
+    told = (status.stderr or "").strip()[-_TOLD_CHARACTERS:]
+    return told or f"nothing; it ended as {status.status_name}"
+
+
+def _wait(
+    provider: PBSProProvider | LocalProvider, job: str, folder: Path, nodes: int
+) -> JobStatus:
+    """The status of the job when it has ended; or, soon after all nodes have answered, any."""
+    said, asked_at = "", 0.0
+    while True:
+        has_all = len(list(folder.glob("*.json"))) == nodes
+        if time.monotonic() - asked_at >= _JOB_POLL_SECONDS:
+            status: JobStatus = provider.status([job])[0]  # type: ignore[no-untyped-call]
+            asked_at = time.monotonic()
+            if status.terminal or has_all:
+                return status
+            if status.state is JobState.HELD:
+                raise PolarisParslError(
+                    f"job {job} is held", remedy=f"`qstat -f {job}` says why; then try again"
+                )
+            if status.status_name != said:
+                said = status.status_name
+                _say(f"job {job}: {said.lower()}")
+        time.sleep(_FILE_POLL_SECONDS)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

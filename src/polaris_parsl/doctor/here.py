@@ -1,0 +1,147 @@
+"""What the checks look at: the shell that the doctor was called from, an install, and a request."""
+
+import json
+import shutil
+import subprocess
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.driver import Driver
+from polaris_parsl.env.receipt import Receipt, read_receipt
+from polaris_parsl.errors import OptionError, ReceiptError
+from polaris_parsl.plan import plan
+from polaris_parsl.process import run
+from polaris_parsl.resolve import Request
+
+_PROBE = Path(__file__).with_name("python_probe.py")
+_TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a Python says of itself (python_probe.py).
+
+    Attributes:
+        version: of Python.
+        prefix: of its environment.
+        base_prefix: of the Python that the environment stands on.
+        parsl: file and version of what it imports, or the error.
+        polaris_parsl: the same.
+    """
+
+    version: str
+    prefix: str
+    base_prefix: str
+    parsl: Mapping[str, str]
+    polaris_parsl: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The executors that a call of `config` would make, or why it would refuse.
+
+    Attributes:
+        requests: empty where it refuses.
+        refusal: None where it does not.
+        warned: what it warns of.
+        has_account: whether an account is given; without one, a stand-in was planned with.
+    """
+
+    requests: tuple[Request, ...]
+    refusal: OptionError | None
+    warned: tuple[str, ...]
+    has_account: bool
+
+
+@dataclass(frozen=True)
+class Here:
+    """The place that is looked at; everything is found out when first asked for.
+
+    Attributes:
+        env: environment variables of the user.
+        folder: working directory of the user.
+        root: the install, PREFIX/versions/VERSION; None without one.
+        user_opts: options of `polaris_parsl.config`.
+    """
+
+    env: Mapping[str, str]
+    folder: Path
+    root: Path | None
+    user_opts: Mapping[str, Any]
+
+    @cached_property
+    def receipt(self) -> Receipt | None:
+        """The receipt of the install; None where it cannot be read, or there is no install."""
+        try:
+            return read_receipt(self.root) if self.root else None
+        except ReceiptError:
+            return None
+
+    @cached_property
+    def overlay(self) -> Path | None:
+        """The overlay of the install."""
+        return self.root / "overlay" if self.root else None
+
+    @cached_property
+    def python(self) -> Path | None:
+        """The `python` of the user; None where there is none on PATH."""
+        return self.which("python")
+
+    def which(self, program: str) -> Path | None:
+        """A program on the user's PATH."""
+        found = shutil.which(program, path=self.env.get("PATH", ""))
+        return Path(found) if found else None
+
+    @cached_property
+    def answer(self) -> Answer | str:
+        """What the user's Python imports, but for the working directory; in words, why not."""
+        assert self.python, "the caller has looked"
+        given = [self.folder / word for word in self.env.get("PYTHONPATH", "").split(":") if word]
+        # relative ones mean the user's directory
+        paths = {"PYTHONPATH": ":".join(map(str, given))} if given else {}
+        quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = run(
+                [self.python, "-c", _PROBE.read_text(encoding="utf-8")],
+                env={**self.env, **paths, **quiet},
+                cwd=Path("/"),
+                timeout_seconds=_TIMEOUT_SECONDS,
+            )
+            # a start file may have printed something before
+            return Answer(**json.loads(done.stdout.strip().rpartition("\n")[2]))
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        except (ValueError, TypeError):
+            return done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+
+    @cached_property
+    def driver(self) -> Driver:
+        """The driver that a script of the user would be."""
+        driver = Driver.current(self.env)
+        if self.python and isinstance(self.answer, Answer) and "version" in self.answer.parsl:
+            return replace(driver, python=self.python, parsl=self.answer.parsl["version"])
+        return driver
+
+    @cached_property
+    def planned(self) -> Planned:
+        """What `polaris_parsl.config` makes of the options."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            requests, refusal, has_account = self._plan()
+        told = tuple(dict.fromkeys(str(each.message) for each in caught))
+        return Planned(requests, refusal, told, has_account)
+
+    def _plan(self) -> tuple[tuple[Request, ...], OptionError | None, bool]:
+        try:
+            return tuple(plan(self.user_opts, self.driver)), None, True
+        except OptionError:
+            # all but the account can be looked at without one
+            stand_in = {"account": "ACCOUNT", **self.user_opts}
+        try:
+            return tuple(plan(stand_in, self.driver)), None, False
+        except OptionError as error:
+            return (), error, True

@@ -1,0 +1,149 @@
+"""The install: its files, its base, its overlay and its module."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.here import Here
+from polaris_parsl.env import drift
+from polaris_parsl.env.drift import Verdict
+from polaris_parsl.env.inspection import (
+    inspect_base,
+    inspect_files,
+    inspect_module,
+    inspect_overlay,
+    is_published,
+)
+from polaris_parsl.env.permissions import user_name
+from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.state import read_state
+from polaris_parsl.version import NAME
+
+_AGAIN = f"load another version (`module avail {NAME}`), or install again"
+_NO_INSTALL = "there is no install to look at: name one by --root PREFIX/versions/VERSION"
+_NO_RECEIPT = "the receipt of the install cannot be read"
+
+
+def look_at_receipt(here: Here) -> Iterator[Finding]:
+    """The install is there, and its receipt can be read."""
+    if here.root is None:
+        yield unknown(_NO_INSTALL)
+        return
+    closed = _closed(here.root)
+    if closed:
+        yield problem(closed, f"ask its owner to open it, or {_AGAIN}")
+        return
+    # raises where it is damaged
+    receipt = read_receipt(here.root)
+    yield ok(f"{NAME} {receipt.version}, installed in {here.root}")
+
+
+def look_at_version(here: Here) -> Iterator[Finding]:
+    """The version of the install is the default of its prefix, and not to go soon."""
+    if here.root is None or here.receipt is None:
+        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
+        return
+    if not is_published(here.root, here.receipt):
+        yield unknown(f"it was installed in {here.receipt.prefix}, and this is a copy")
+        return
+    # raises where it is damaged
+    state = read_state(here.receipt.prefix)
+    going = state.deprecated.get(here.root.name)
+    if going:
+        yield note(
+            f"{here.root.name} is deprecated and may go after {going.until}: {going.because}",
+            f"`module load {NAME}/{state.default}`" if state.default else "",
+        )
+    elif here.root.name == state.default:
+        yield ok(f"{state.default} is the default of {here.receipt.prefix}")
+    else:
+        yield note(f"{here.root.name} is not the default of its prefix, {state.default or 'none'}")
+
+
+def look_at_files(here: Here) -> Iterator[Finding]:
+    """The files of the overlay and the commands are those of the receipt."""
+    if here.root is None or here.receipt is None:
+        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
+        return
+    found = list(inspect_files(here.root, here.receipt, every_file=False))
+    yield from _as_findings(found)
+    if not found:
+        yield ok("all of bin/ and overlay/ are there; none has changed")
+
+
+def look_at_base(here: Here) -> Iterator[Finding]:
+    """The base is as it was when the install was built."""
+    if here.receipt is None:
+        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
+        return
+    found = inspect_base(here.receipt, quick=True, env=here.env)
+    yield from _as_findings(found)
+    if not found:
+        base = here.receipt.base
+        yield ok(f"CPython {base['interpreter']['version']} of {base['prefix']}, unchanged")
+
+
+def look_at_overlay(here: Here) -> Iterator[Finding]:
+    """The overlay's Python starts and finds what Parsl needs."""
+    if here.root is None or here.receipt is None:
+        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
+        return
+    found = inspect_overlay(here.root, here.receipt, tries=False, env=here.env)
+    yield from _as_findings(found)
+    if not found:
+        yield ok(f"{here.overlay}/bin/python finds Parsl and all that it needs")
+
+
+def look_at_modulefile(here: Here) -> Iterator[Finding]:
+    """The modulefile is readable, and loads in a fresh shell."""
+    if here.root is None or here.receipt is None:
+        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
+        return
+    tree = here.receipt.prefix / "modulefiles"
+    closed = _closed(tree / NAME / f"{here.root.name}.lua")
+    if closed and is_published(here.root, here.receipt):
+        yield problem(closed, f"ask its owner to open it, or {_AGAIN}")
+        return
+    found, untried = inspect_module(here.root, here.receipt, env=here.env)
+    yield from _as_findings(found)
+    if untried:
+        yield unknown(f"not loaded: {untried}")
+    elif not found:
+        yield ok(f"{NAME}/{here.root.name} of {tree} loads in a fresh shell")
+
+
+def _as_findings(found: Iterable[drift.Finding]) -> Iterator[Finding]:
+    for each in found:
+        remedy = each.remedy or _AGAIN
+        if each.verdict is Verdict.BROKEN:
+            yield problem(each.text, remedy)
+        elif each.verdict is Verdict.RELEVANT:
+            yield note(
+                each.text, "rehearse your workflow (`polaris-parsl sandbox`) before you rely"
+            )
+        else:
+            yield note(each.text)
+
+
+def _closed(path: Path) -> str:
+    """The first part of a path that is not there or not open to us, in words; "" where all are."""
+    for part in (*reversed(path.parents), path):
+        try:
+            part.stat()
+        except FileNotFoundError:
+            return f"there is no {part}"
+        except PermissionError:
+            return _closed_part(part.parent)
+    try:
+        # what os.access says is not what the kernel does for every user
+        os.close(os.open(path, os.O_RDONLY))
+    except PermissionError:
+        return _closed_part(path)
+    return ""
+
+
+def _closed_part(part: Path) -> str:
+    about = part.stat()
+    return f"{part} is closed to you: {stat.filemode(about.st_mode)}, of {user_name(about.st_uid)}"

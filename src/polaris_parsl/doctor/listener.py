@@ -1,0 +1,61 @@
+"""Listens where Parsl's interchange would, for nodes to show that they reach this one."""
+
+import contextlib
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from polaris_parsl.errors import PolarisParslError
+
+_CLIENT_SECONDS = 10
+
+
+@contextlib.contextmanager
+def listening(addresses: Sequence[str], ports: tuple[int, int]) -> Iterator[tuple[str, list[str]]]:
+    """Answer who knows the token with the time of this node, on each of the addresses.
+
+    Args:
+        addresses: of this node.
+        ports: the first port to try, and the first not to try.
+
+    Yields:
+        The token, and ADDRESS:PORT of each address.
+
+    Raises:
+        PolarisParslError: no port of an address is free.
+    """
+    token = secrets.token_hex(16)
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(_listen(address, ports)) for address in addresses]
+        for each in sockets:
+            threading.Thread(target=_serve, args=(each, token), daemon=True).start()
+        names = [f"{each.getsockname()[0]}:{each.getsockname()[1]}" for each in sockets]
+        yield token, names
+
+
+def _listen(address: str, ports: tuple[int, int]) -> socket.socket:
+    told = ""
+    for port in range(*ports):
+        try:
+            return socket.create_server((address, port))
+        except OSError as error:
+            told = str(error)
+    raise PolarisParslError(
+        f"no port of {address} from {ports[0]} to {ports[1] - 1} is free: {told}",
+        remedy="end other runs of Parsl on this node, or use another login node",
+    )
+
+
+def _serve(listener: socket.socket, token: str) -> None:
+    """Answer one client after the other until the socket is closed."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(_CLIENT_SECONDS)
+            if connection.makefile().readline().strip() == token:
+                connection.sendall(f"{time.time()}\n".encode())

@@ -1,0 +1,174 @@
+"""This node: its system, how many tasks are left, the programs, and TMPDIR."""
+
+import os
+import platform
+import re
+import resource
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.here import Here
+from polaris_parsl.env.permissions import user_name
+from polaris_parsl.facts import polaris, source
+
+# Python's multiprocessing makes TMPDIR/pymp-xxxxxxxx/listener-xxxxxxxx.
+_SOCKET_FOLDER, _SOCKET = "pymp-", "listener-xxxxxxxx"
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def look_at_system(here: Here) -> Iterator[Finding]:
+    """Which node this is, with its kernel and C library."""
+    name = socket.gethostname()
+    libc, version = platform.libc_ver()
+    yield ok(f"{name}, {_kind(here, name)}; Linux {platform.release()}, {libc} {version}")
+
+
+def is_login_node(name: str) -> bool:
+    """Whether a host name is one of the system's login nodes."""
+    return name.partition(".")[0] in polaris().login.hostnames
+
+
+def is_compute_node(name: str) -> bool:
+    """Whether a host name is one of the system's compute nodes."""
+    return re.match(polaris().node.hostname_pattern, name.partition(".")[0]) is not None
+
+
+def _kind(here: Here, name: str) -> str:
+    where = "of the sandbox" if here.driver.in_sandbox else f"of {polaris().system}"
+    if is_login_node(name):
+        return f"a login node {where}"
+    if is_compute_node(name):
+        return f"a compute node {where}"
+    return f"no node of {polaris().system} by its name"
+
+
+def look_at_tasks(here: Here) -> Iterator[Finding]:
+    """There are tasks left for a driver: processes and threads are limited for each user."""
+    needed = polaris().parsl.driver_tasks
+    used = _tasks_of_user()
+    limits = list(_limits(used))
+    if not limits and is_login_node(socket.gethostname()) and not here.driver.in_sandbox:
+        limits = [(polaris().login.tasks_per_user, used, f"by {source('login')}")]
+    if not limits:
+        yield ok(f"{used} tasks of yours, and no limit; a driver needs {needed}")
+        return
+    left, limit, taken, place = min((limit - taken, limit, taken, p) for limit, taken, p in limits)
+    told = f"{taken} of {limit} tasks are taken ({place}), {max(left, 0)} are left"
+    if left < needed:
+        yield problem(
+            f"{told}, and a driver with one executor needs {needed} [{source('parsl.driver')}]",
+            "end what you no longer need (`ps -u $USER -L`); "
+            "`export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1` keeps libraries from taking "
+            "a thread for each core",
+        )
+    else:
+        yield ok(f"{told}; a driver needs {needed}")
+
+
+def _limits(used: int) -> Iterator[tuple[int, int, str]]:
+    """Each limit that holds for this process: its value, what counts against it, and its place."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    # the kernel lets root pass it by
+    if soft != resource.RLIM_INFINITY and os.getuid() != 0:
+        yield soft, used, "RLIMIT_NPROC, `ulimit -u`"
+    own = Path(polaris().login.tasks_file.format(user=user_name(os.getuid())))
+    for file in dict.fromkeys([own, *_cgroup_files()]):
+        try:
+            limit = file.read_text().strip()
+            taken = int(file.with_name("pids.current").read_text())
+        except OSError:
+            continue
+        if limit.isdigit():
+            yield int(limit), taken, str(file)
+
+
+def _cgroup_files() -> Iterator[Path]:
+    """pids.max of the control group of this process and of all above it."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers not in {"", "pids"}:
+            continue
+        own = _CGROUPS / controllers / place.lstrip("/")
+        for folder in (own, *own.parents):
+            if folder == _CGROUPS.parent:
+                break
+            yield folder / "pids.max"
+
+
+def _tasks_of_user() -> int:
+    """Processes and threads of the user, as far as /proc shows them."""
+    count = 0
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and folder.stat().st_uid == os.getuid():
+                count += sum(1 for _ in (folder / "task").iterdir())
+        except OSError:
+            continue
+    return count
+
+
+def look_at_mpiexec(here: Here) -> Iterator[Finding]:
+    """There is an mpiexec where jobs start; login nodes may have none."""
+    found = here.which("mpiexec")
+    inside = here.driver.job is not None
+    if found is None and inside:
+        yield problem(
+            "there is no mpiexec on PATH in this job, and nothing else starts the workers",
+            "`module load cray-pals`, or begin the job script with `#!/bin/bash -l`; "
+            "launcher='gnu_parallel' needs none",
+        )
+    elif found is None:
+        yield unknown("no mpiexec on PATH here; jobs need one, see --on-node")
+    elif inside:
+        yield ok(str(found))
+    else:
+        yield ok(f"{found} here; what jobs have, --on-node shows")
+
+
+def look_at_parallel(here: Here) -> Iterator[Finding]:
+    """GNU Parallel is there for launcher='gnu_parallel'."""
+    found = here.which("parallel")
+    wanted = any(each.options.launcher == "gnu_parallel" for each in here.planned.requests)
+    if found is not None:
+        yield ok(str(found.resolve()))
+    elif wanted:
+        yield problem(
+            "there is no GNU Parallel on PATH, and launcher='gnu_parallel' is asked for",
+            "use launcher='mpiexec', or load a module that has GNU Parallel",
+        )
+    else:
+        yield note("no GNU Parallel on PATH; only launcher='gnu_parallel' needs it")
+
+
+def look_at_tmpdir(here: Here) -> Iterator[Finding]:
+    """TMPDIR can be written, and a socket in it has a path that the kernel takes."""
+    folder = Path(here.env.get("TMPDIR") or tempfile.gettempdir())
+    length = len(os.fsencode(folder))
+    try:
+        _bind_in(folder)
+    except OSError as error:
+        node = polaris().node.tmpdir
+        if "AF_UNIX" in str(error):
+            told = f"TMPDIR has {length} characters ({folder}), and a socket of Python's "
+            told += "multiprocessing in it has a path longer than the kernel takes"
+        else:
+            told = f"cannot write to TMPDIR, {folder}: {error.strerror}"
+        yield problem(told, f"`export TMPDIR={node}`; workers get {node} in any case")
+        return
+    yield ok(f"{folder} takes files and sockets")
+
+
+def _bind_in(folder: Path) -> None:
+    """Make a socket as multiprocessing does, and remove it."""
+    with (
+        tempfile.TemporaryDirectory(prefix=_SOCKET_FOLDER, dir=folder) as place,
+        socket.socket(socket.AF_UNIX) as listener,
+    ):
+        listener.bind(f"{place}/{_SOCKET}")

@@ -1,0 +1,79 @@
+"""What a script would ask Parsl for: the options, and the addresses that workers get."""
+
+import socket
+from collections.abc import Iterator
+
+from polaris_parsl.addresses import LOOPBACK, addresses_for_workers
+from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.here import Here
+from polaris_parsl.errors import OptionError
+from polaris_parsl.facts import polaris
+
+
+def look_at_options(here: Here) -> Iterator[Finding]:
+    """`polaris_parsl.config` takes the options, and PBS would take the blocks."""
+    planned = here.planned
+    for text in planned.warned:
+        yield note(text)
+    if planned.refusal:
+        yield problem(planned.refusal.problem, planned.refusal.remedy)
+        return
+    for request in planned.requests:
+        options = request.options
+        size = f"nodes_per_block={options.nodes_per_block}, "
+        if options.mode == "inside_job":
+            size += f"of job {here.driver.job}"
+        else:
+            size += f"walltime={options.walltime}, queue={options.queue}"
+        yield ok(f"{options.label}: {size}; mode {options.mode}, {request.mode_reason}")
+    if not planned.has_account:
+        yield note("no account is given, without which PBS takes no block", "add account=PROJECT")
+
+
+def look_at_interfaces(here: Here) -> Iterator[Finding]:
+    """This node has the address that workers are told to connect to."""
+    present = [name for _, name in socket.if_nameindex()]
+    for request in here.planned.requests:
+        options = request.options
+        try:
+            found = addresses_for_workers(options)
+        except OptionError as error:
+            # elsewhere than on the system nobody expects its interfaces
+            if options.interface is None and not set(present) & set(polaris().interfaces):
+                yield unknown(error.problem)
+            else:
+                yield problem(
+                    error.problem,
+                    "leave interface and address out, or name an interface that is there",
+                )
+            continue
+        if not all(map(_is_ours, found)):
+            yield problem(
+                f"address={', '.join(found)} is no address of this node; its interfaces are "
+                f"{', '.join(present)}",
+                "leave address out, and the addresses of the interfaces are taken",
+            )
+        elif found == [LOOPBACK] and options.nodes_per_block > 1:
+            yield problem(
+                f"workers on other nodes are told to connect to {LOOPBACK}, which is themselves",
+                "leave address and interface out, or name an interface that the nodes reach",
+            )
+        else:
+            yield ok(f"{options.label}: workers connect to {' or '.join(found)}; {_known(present)}")
+
+
+def _known(present: list[str]) -> str:
+    wanted = polaris().interfaces
+    asked = [f"{name} is {'there' if name in present else 'missing'}" for name in wanted]
+    return ", ".join(asked)
+
+
+def _is_ours(address: str) -> bool:
+    """Whether one can listen on it here."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as listener:
+        try:
+            listener.bind((address, 0))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,230 @@
+"""The user's shell: modules, PATH, and what its Python imports."""
+
+import sys
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.here import Here
+from polaris_parsl.env.fingerprint import leaned_on
+from polaris_parsl.env.modules import has_lmod
+from polaris_parsl.env.shadows import shadows
+from polaris_parsl.version import NAME
+
+_LOAD_AGAIN = f"`module unload {NAME}; module load {NAME}`"
+_SUFFIXES = {".py", ".pyc", ".so"}
+_BY_PATH = ("interchange.py", "process_worker_pool.py")
+
+
+def look_at_lmod(here: Here) -> Iterator[Finding]:
+    """There is a module system, and which."""
+    version = here.env.get("LMOD_VERSION")
+    if version and has_lmod(here.env):
+        yield ok(f"Lmod {version}")
+    elif here.env.get("MODULESHOME"):
+        yield unknown(f"the modules of this shell are not Lmod's: {here.env['MODULESHOME']}")
+    else:
+        yield unknown("no Lmod in this shell (LMOD_CMD and LMOD_VERSION are not set)")
+
+
+def look_at_module(here: Here) -> Iterator[Finding]:
+    """The module of this install is loaded, and the one whose Python is used."""
+    loaded = here.env.get("POLARIS_PARSL_MODULE")
+    root = here.env.get("POLARIS_PARSL_ROOT")
+    imported = _imported_from(here)
+    if loaded and root:
+        yield from _of_loaded(here, loaded, Path(root), imported)
+    elif here.root is None:
+        yield unknown("no polaris-parsl module is loaded, and there is no install to compare with")
+    elif imported == here.root:
+        yield note(f"no module is loaded; {here.python} is of {here.root} all the same")
+    else:
+        yield problem(
+            f"no polaris-parsl module is loaded in this shell; `python` is {here.python or 'none'}",
+            f"module use {here.root.parents[1]}/modulefiles; module load {NAME}/{here.root.name}",
+        )
+
+
+def _of_loaded(here: Here, loaded: str, root: Path, imported: Path | None) -> Iterator[Finding]:
+    if imported and not _is_same(imported, root):
+        yield problem(
+            f"{loaded} is loaded, but {here.python} imports polaris_parsl of {imported}",
+            f"use both of one version: `module load {NAME}/{imported.name}`, or make the "
+            "environment again on the loaded one (`polaris-parsl venv DIR`)",
+        )
+    elif here.root and not _is_same(here.root, root):
+        yield note(
+            f"{loaded} of {root} is loaded; what is said of the install is of {here.root}",
+            f"to look at the loaded one: polaris-parsl doctor --root {root}",
+        )
+    elif loaded not in here.env.get("LOADEDMODULES", loaded).split(":"):
+        yield problem(
+            f"POLARIS_PARSL_MODULE is {loaded}, and the module system does not list it as loaded",
+            _LOAD_AGAIN,
+        )
+    else:
+        yield ok(f"{loaded} of {root} is loaded")
+
+
+def look_at_path(here: Here) -> Iterator[Finding]:
+    """No other Python comes before the overlay's on PATH."""
+    root = here.env.get("POLARIS_PARSL_ROOT")
+    if root is None:
+        told = f"it is {here.python}" if here.python else "there is none"
+        yield unknown(f"no module is loaded that would have put a `python` first; {told}")
+        return
+    overlay = Path(root, "overlay", "bin")
+    if here.python and here.python.parent == overlay:
+        yield ok(f"`python` is {here.python}")
+    elif _imported_from(here) == Path(root):
+        yield ok(f"`python` is {here.python}, an environment on top of {overlay.parent}")
+    elif here.python and str(overlay) in here.env.get("PATH", "").split(":"):
+        yield _of_first(here, here.python, overlay)
+    else:
+        yield problem(
+            f"{overlay} is not on PATH, although the module is loaded: something has set PATH "
+            "back, as the `deactivate` of an environment that was active before does",
+            _LOAD_AGAIN,
+        )
+
+
+def _of_first(here: Here, python: Path, overlay: Path) -> Finding:
+    first = python.parent
+    conda, venv = here.env.get("CONDA_PREFIX"), here.env.get("VIRTUAL_ENV")
+    hides = f"{first} comes before {overlay} on PATH, so that `python` is {python}: "
+    if conda and first == Path(conda, "bin"):
+        return problem(
+            f"{hides}`conda activate` came after the module and hides its overlay",
+            "`conda deactivate`; if you need it, activate it before you load the module",
+        )
+    if venv and first == Path(venv, "bin"):
+        return problem(
+            f"{hides}the environment {venv} was activated, and it is not one on this install",
+            "`deactivate` it; for packages of your own on top, make one with `polaris-parsl venv`",
+        )
+    return problem(
+        f"{hides}it was put there after the module was loaded",
+        f"take it off PATH, or load the module last: {_LOAD_AGAIN}",
+    )
+
+
+def look_at_shadows(here: Here) -> Iterator[Finding]:
+    """Nothing of the user's comes before the packages of the install."""
+    found = [*_python_variables(here), *_of_folder(here)]
+    if here.receipt:
+        used = frozenset(leaned_on(here.receipt.base))
+        each = shadows(here.receipt.locked, used, minor=here.receipt.minor, env=here.env)
+        found += [problem(finding.text, finding.remedy) for finding in each]
+    yield from found
+    if not found:
+        yield ok("no file here, on PYTHONPATH or in the user site hides a module that Parsl needs")
+
+
+def _python_variables(here: Here) -> Iterator[Finding]:
+    home = here.env.get("PYTHONHOME")
+    if home:
+        yield problem(f"PYTHONHOME is {home}, which no environment survives", "`unset PYTHONHOME`")
+    for word in here.env.get("PYTHONPATH", "").split(":"):
+        names = _importable(here.folder / word) & sys.stdlib_module_names if word else ()
+        if names:
+            yield problem(
+                f"PYTHONPATH: {word} hides {_listed(names)} of Python's own library",
+                "`unset PYTHONPATH`, or rename the file",
+            )
+
+
+def _of_folder(here: Here) -> Iterator[Finding]:
+    """A script finds the modules that lie beside it before all others."""
+    if here.env.get("PYTHONSAFEPATH"):
+        return
+    needed = set(sys.stdlib_module_names)
+    for folder in here.overlay.glob("lib/python3*/site-packages") if here.overlay else ():
+        needed |= _importable(folder)
+    names = _importable(here.folder) & needed
+    if names and not (here.overlay and here.folder.is_relative_to(here.overlay)):
+        yield problem(
+            f"{here.folder} holds {_listed(names)}: Python started here, or on a script here, "
+            "imports that in place of the real one",
+            "rename it, or start from another directory",
+        )
+
+
+def look_at_python(here: Here) -> Iterator[Finding]:
+    """The user's Python imports the Parsl and the polaris_parsl of the install."""
+    if here.python is None:
+        yield problem("there is no `python` on PATH", f"`module load {NAME}`")
+        return
+    answer = here.answer
+    if isinstance(answer, str):
+        yield problem(f"{here.python} does not start: {answer}", _LOAD_AGAIN)
+        return
+    errors = [
+        f"{name}: {told['error']}"
+        for name, told in (("parsl", answer.parsl), ("polaris_parsl", answer.polaris_parsl))
+        if "error" in told
+    ]
+    if errors:
+        yield problem(
+            f"{here.python} (Python {answer.version}) does not import {'; '.join(errors)}",
+            f"use the Python of the module: {_LOAD_AGAIN}",
+        )
+        return
+    told = (
+        f"Python {answer.version} imports parsl {answer.parsl['version']} and polaris_parsl "
+        f"{answer.polaris_parsl['version']} of {Path(answer.parsl['file']).parents[1]}"
+    )
+    if here.root and not Path(answer.parsl["file"]).is_relative_to(here.root):
+        yield note(f"{told}; this Parsl is not that of {here.root}")
+    else:
+        yield ok(told)
+
+
+def look_at_commands(here: Here) -> Iterator[Finding]:
+    """Parsl's own programs on PATH belong to the user's Python."""
+    if here.python is None:
+        yield problem("there is no `python` on PATH", f"`module load {NAME}`")
+        return
+    lost, strange = [], []
+    for program in _BY_PATH:
+        found = here.which(program)
+        if found is None:
+            lost.append(program)
+        elif found.parent != here.python.parent:
+            strange.append(str(found))
+    own = "polaris_parsl.config does not look on PATH, other configurations of Parsl do"
+    if strange:
+        yield note(f"not of {here.python.parent}: {', '.join(strange)}; {own}")
+    if lost:
+        yield note(f"not on PATH: {', '.join(lost)}; {own}")
+    if not strange and not lost:
+        yield ok(f"{' and '.join(_BY_PATH)} are those of {here.python.parent}")
+
+
+def _imported_from(here: Here) -> Path | None:
+    """The install whose polaris_parsl the user's Python imports."""
+    answer = here.answer if here.python else ""
+    if isinstance(answer, str) or "file" not in answer.polaris_parsl:
+        return None
+    for place in Path(answer.polaris_parsl["file"]).parents:
+        if place.name == "overlay" and place.parent.parent.name == "versions":
+            return place.parent
+    return None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one == other or (one.exists() and other.exists() and one.samefile(other))
+
+
+def _importable(folder: Path) -> set[str]:
+    """Names of the modules that a directory offers to `import`."""
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return set()
+    packages = {each.name for each in entries if (each / "__init__.py").is_file()}
+    return packages | {each.name.partition(".")[0] for each in entries if each.suffix in _SUFFIXES}
+
+
+def _listed(names: AbstractSet[str]) -> str:
+    return ", ".join(sorted(names))

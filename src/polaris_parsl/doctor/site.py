@@ -1,0 +1,75 @@
+"""What the site does for all: the proxy, and PBS with its queues."""
+
+import datetime
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.here import Here
+from polaris_parsl.facts import polaris, source
+from polaris_parsl.pbs_queues import ask_pbs, differences
+
+_SCHEMES = ("http_proxy", "https_proxy")
+_SHOWN = 3
+
+
+def look_at_proxy(here: Here) -> Iterator[Finding]:
+    """The proxy is a usable address, and spares the traffic within the system. Nothing is sent."""
+    known = polaris().proxy
+    found: dict[str, str] = {}
+    for name in _SCHEMES:
+        values = {here.env[each] for each in (name, name.upper()) if here.env.get(each)}
+        if len(values) > 1:
+            yield problem(
+                f"{name} and {name.upper()} differ: {' and '.join(sorted(values))}",
+                "set both to the same, or unset one",
+            )
+        found |= dict.fromkeys(values, name)
+    for value, name in found.items():
+        parts = urlsplit(value if "://" in value else f"//{value}")
+        if parts.hostname is None or not _has_port(value):
+            yield problem(
+                f"{name} is {value!r}, no address of a proxy", f"export {name}={known.url}"
+            )
+            return
+    if not found:
+        yield note(
+            f"none is set; where downloads need one, ALCF's is {known.url} [{source('proxy')}]"
+        )
+    elif not here.env.get("no_proxy") and not here.env.get("NO_PROXY"):
+        yield note(
+            f"{', '.join(found)}, and no_proxy is not set: traffic between nodes takes it, too",
+            f"export no_proxy='{known.no_proxy}'",
+        )
+    else:
+        yield ok(", ".join(found))
+
+
+def _has_port(value: str) -> bool:
+    try:
+        return urlsplit(value if "://" in value else f"//{value}").port is not None
+    except ValueError:
+        return False
+
+
+def look_at_queues(here: Here) -> Iterator[Finding]:
+    """The facts about the queues are those of PBS."""
+    checked = min(queue.checked for queue in polaris().queues.values())
+    age = (datetime.datetime.now(tz=datetime.UTC).date() - checked).days
+    told = f"the facts are of {checked}, {age} days old"
+    if here.which("qstat") is None:
+        yield unknown(f"{told}; there is no qstat on PATH to compare them with PBS")
+        return
+    # raises where PBS does not answer
+    listing = ask_pbs(here.env)
+    found = differences(listing)
+    asked = f"{listing.server} (PBS {listing.version})"
+    if not found:
+        yield ok(f"all {len(polaris().queues)} are as {asked} has them; {told}")
+        return
+    shown = "; ".join(map(str, found[:_SHOWN]))
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    yield note(
+        f"{asked} has other queues than the facts, which are {age} days old: {shown}{more}",
+        "`polaris-parsl queues --refresh` lists all; ask for no more than both allow",
+    )
