@@ -1,10 +1,16 @@
 """`polaris_parsl.explain`: every value that Parsl is handed, who set it, and why."""
 
+import inspect
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import parsl.config
+import parsl.executors
+import parsl.launchers
+import parsl.providers
 
 from polaris_parsl.addresses import addresses_for_workers
 from polaris_parsl.driver import Driver
@@ -20,6 +26,10 @@ from polaris_parsl.settings import (
     run_settings,
 )
 
+_LEFT = "Parsl"
+_MODULES = (parsl.config, parsl.executors, parsl.providers, parsl.launchers)
+# Arguments that are objects of Parsl's; their own arguments are rows.
+_OBJECTS = frozenset(["executors", "provider", "launcher", "memoizer"])
 _VALUE_WIDTH = 48
 _WIDTH = 100
 _INDENT = " " * 6
@@ -34,7 +44,8 @@ class Row:
         name: the argument's name.
         value: the value.
         layer: who set the option that it follows from: "argument", a variable, a file, "facts",
-            "default" where nobody did, or "polaris_parsl" where it is always the same.
+            "default" where nobody did, "polaris_parsl" where it is always the same, or "Parsl" where
+            it is left to Parsl's own default.
         why: the reason, "" where the option is handed on as it is.
         source: where the knowledge comes from, "" where the user set it.
     """
@@ -71,7 +82,8 @@ class Explanation:
             lines.append(where)
             for row in rows:
                 mark = f" [{sources.index(row.source) + 1}]" if row.source else ""
-                lines += _lines(row, mark)
+                lines += [] if row.layer == _LEFT else _lines(row, mark)
+            lines += _left_lines(rows)
         lines += [f"[{number}] {text}" for number, text in enumerate(sources, 1)]
         return "\n".join(lines)
 
@@ -114,24 +126,28 @@ def _run_rows(request: Request) -> Iterable[Row]:
         "Parsl 2026.10.26",
     )
     yield from _rows("polaris_parsl", {"mode": mode}, request)
-    yield from _rows("Config", {**run_settings(request.options), "memoizer": memoizer}, request)
+    run = {**run_settings(request.options), "memoizer": memoizer}
+    yield from _rows("Config", run, request)
+    yield from _left_to_parsl("Config", "Config", run)
 
 
 def _executor_rows(request: Request, driver: Driver) -> Iterable[Row]:
     found, problem = _addresses(request)
     settings = executor_settings(request.options, driver, found)
     label = request.options.label
-    executor = f"{label}: {CLASSES[settings.executor_kind]}"
-    yield from _rows(executor, settings.executor, request)
     addresses = settings.addresses
     if problem:
         addresses = Setting(None, addresses.options, f"not known here: {problem}", addresses.source)
-    yield from _rows(executor, {"address": addresses}, request)
-    yield from _rows(f"{label}: {CLASSES[settings.provider_kind]}", settings.provider, request)
-    launcher = f"{label}: {CLASSES[settings.launcher_kind]}"
     option = "launcher" if settings.executor_kind == "htex" else "max_workers_per_block"
-    kind = Setting(CLASSES[settings.launcher_kind], (option,), "starts the workers of a block")
-    yield from _rows(launcher, {"launcher": kind, **settings.launcher}, request)
+    starter = CLASSES[settings.launcher_kind]
+    kind = Setting(starter, (option,), "starts the workers of a block")
+    for name, arguments in (
+        (CLASSES[settings.executor_kind], {**settings.executor, "address": addresses}),
+        (CLASSES[settings.provider_kind], settings.provider),
+        (starter, {"launcher": kind, **settings.launcher}),
+    ):
+        yield from _rows(f"{label}: {name}", arguments, request)
+        yield from _left_to_parsl(f"{label}: {name}", name, arguments)
 
 
 def _addresses(request: Request) -> tuple[list[str], str]:
@@ -148,6 +164,22 @@ def _rows(where: str, settings: Settings, request: Request) -> Iterable[Row]:
     for name, setting in settings.items():
         why, source = _reason(setting, request)
         yield Row(where, name, setting.value, _layer(setting, request), why, source)
+
+
+def _left_to_parsl(where: str, name: str, given: Settings) -> Iterable[Row]:
+    """The arguments of a class of the installed Parsl that it gets no value for."""
+    kind = next(getattr(module, name) for module in _MODULES if hasattr(module, name))
+    for each in inspect.signature(kind).parameters.values():
+        if each.name not in given.keys() | _OBJECTS and each.default is not each.empty:
+            yield Row(where, each.name, _plain(each.default), _LEFT, "left to Parsl", "")
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has, or the name of its type."""
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    is_plain = value is None or isinstance(value, str | int | float)
+    return value if is_plain else type(value).__name__
 
 
 def _layer(setting: Setting, request: Request) -> str:
@@ -182,6 +214,12 @@ def _lines(row: Row, mark: str) -> list[str]:
     reason = f"{row.why}{mark}".strip()
     wrapped = textwrap.wrap(reason, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
     return [f"{first:<{_VALUE_WIDTH}}  ({row.layer})", *wrapped]
+
+
+def _left_lines(rows: Sequence[Row]) -> list[str]:
+    left = [f"{row.name}={_short(row.value)}" for row in rows if row.layer == _LEFT]
+    text = f"left to Parsl: {', '.join(left)}" if left else ""
+    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent=_INDENT)
 
 
 def _short(value: Any) -> str:

@@ -12,6 +12,7 @@ import parsl
 from parsl import bash_app, python_app
 
 import polaris_parsl
+from polaris_parsl.jobscript import job_scripts
 
 COMMON = {"account": "sandbox", "queue": "preemptable", "walltime": "0:10:00", "run_dir": "runs"}
 SHAPES = {
@@ -79,6 +80,8 @@ def tasks_of_mpi():
 def main(shape):
     warnings.simplefilter("ignore", polaris_parsl.PolarisParslWarning)
     options = COMMON | SHAPES[shape]
+    scripts = {script.executor: script.text for script in job_scripts(**options)}
+    assert not Path(COMMON["run_dir"]).exists()
     config = polaris_parsl.config(**options)
     labels = [executor.label for executor in config.executors]
     with parsl.load(config):
@@ -90,7 +93,7 @@ def main(shape):
             futures = {label: [apps[label](n) for n in range(count)] for label in labels}
             found = {label: [f.result() for f in futures[label]] for label in labels}
     mode = polaris_parsl.explain(**options).rows[0].value
-    print("FOUND", json.dumps({"mode": mode, "found": found}))
+    print("FOUND", json.dumps({"mode": mode, "found": found, "scripts": scripts}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Every shape of work and way of running, for real: tasks on the sandbox's nodes."""
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -49,13 +50,28 @@ def sandboxed(tier: str, in_tier: Callable[..., str]) -> Callable[..., str]:
 
 
 @pytest.fixture
-def run(sandboxed: Callable[..., str]) -> Run:
-    """What the tasks of a shape saw, by executor."""
+def run(sandboxed: Callable[..., str], tmp_path: Path) -> Run:
+    """What the tasks of a shape saw, by executor; and `script` has told what was submitted."""
 
     def run_shape(shape: str) -> Found:
-        return found_in(sandboxed(sys.executable, str(WORKFLOW), shape))
+        found = found_in(sandboxed(sys.executable, str(WORKFLOW), shape))
+        for label, script in found["scripts"].items():
+            submitted = tmp_path / "runs" / "000" / "submit_scripts"
+            (file,) = (
+                each
+                for each in submitted.glob(f"parsl.{label}.block-0.*")
+                if each.suffix not in (".stdout", ".stderr")
+            )
+            assert "#PBS -l select=" in script
+            assert known_before_the_run(script) == known_before_the_run(file.read_text())
+        return found
 
     return run_shape
+
+
+def known_before_the_run(script: str) -> str:
+    """All of a job script but the driver's port and the time in the job's name."""
+    return re.sub(r"(--port=|\.block-0\.)[\w.]*\w", r"\1", script)
 
 
 def found_in(output: str) -> Found:
