@@ -31,13 +31,19 @@ SHAPES = {
 }
 
 
-def look(_number, inputs=()):
+def look(_number, workers, meeting, inputs=()):
     import os
     import socket
     import subprocess
     import time
+    from pathlib import Path
 
-    time.sleep(1)  # so that every worker gets a task
+    # Each worker has one task if all tasks wait until all workers are there.
+    name = f"{socket.gethostname()}.{os.environ['PARSL_WORKER_RANK']}"
+    Path(meeting, name).touch()
+    latest = time.monotonic() + 120
+    while len([*Path(meeting).iterdir()]) < workers and time.monotonic() < latest:
+        time.sleep(0.05)
     servers = ""
     if "CUDA_MPS_PIPE_DIRECTORY" in os.environ:
         done = subprocess.run(
@@ -77,21 +83,26 @@ def tasks_of_mpi():
     return [Path(f"runs/mpi{number}.txt").read_text().splitlines() for number in range(3)]
 
 
+def tasks_of(executor):
+    app = python_app(look, executors=[executor.label])
+    workers = executor.workers_per_node * executor.provider.nodes_per_block
+    meeting = Path(executor.run_dir, executor.label, "meeting")
+    meeting.mkdir()
+    return [app(number, workers, str(meeting)) for number in range(workers)]
+
+
 def main(shape):
     warnings.simplefilter("ignore", polaris_parsl.PolarisParslWarning)
     options = COMMON | SHAPES[shape]
     scripts = {script.executor: script.text for script in job_scripts(**options)}
     assert not Path(COMMON["run_dir"]).exists()
     config = polaris_parsl.config(**options)
-    labels = [executor.label for executor in config.executors]
     with parsl.load(config):
         if shape == "mpi":
             found = {"mpi": tasks_of_mpi()}
         else:
-            apps = {label: python_app(look, executors=[label]) for label in labels}
-            count = sum(executor.workers_per_node for executor in config.executors) * 6
-            futures = {label: [apps[label](n) for n in range(count)] for label in labels}
-            found = {label: [f.result() for f in futures[label]] for label in labels}
+            futures = {executor.label: tasks_of(executor) for executor in config.executors}
+            found = {label: [f.result() for f in each] for label, each in futures.items()}
     mode = polaris_parsl.explain(**options).rows[0].value
     print("FOUND", json.dumps({"mode": mode, "found": found, "scripts": scripts}))
 
