@@ -30,6 +30,16 @@ def test_loading_gives_python_the_command_and_parallel(install: Any, shell: Shel
     ]
 
 
+def test_environment_modules_gives_the_same(install: Any, tcl_shell: Shell) -> None:
+    code = (
+        "module load polaris-parsl; command -v parallel; polaris-parsl version; "
+        "python -c 'import polaris_parsl, parsl, sys; print(sys.prefix)'"
+    )
+    done = tcl_shell(f"module use '{install.prefix}/modulefiles-tcl'; {code}")
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-2:] == [VERSION, f"{install.root}/overlay"]
+
+
 def test_loading_names_the_install_for_worker_init(install: Any, shell: Shell) -> None:
     done = shell(f"{use(install)}; module load polaris-parsl; env | grep ^POLARIS_PARSL_ | sort")
     assert done.stdout.splitlines() == [
