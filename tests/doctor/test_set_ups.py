@@ -282,7 +282,5 @@ def _length(found: re.Match[str]) -> str:
 def documented() -> dict[str, str]:
     """The blocks of the documentation, by their headings."""
     return dict(
-        re.findall(
-            r"^### (.+)\n\n```text\n(.*?)```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL
-        )
+        re.findall(r"^### (.+)\n\n```text\n((?:.+\n)*)```$", DOCUMENT.read_text(), re.MULTILINE)
     )

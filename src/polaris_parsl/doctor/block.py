@@ -137,7 +137,7 @@ def _run(executor: PolarisExecutor, command: str, folder: Path, options: Options
         status = _wait(provider, job, folder, options.nodes_per_block)
     finally:
         provider.cancel([job])  # type: ignore[no-untyped-call]
-    told = (status.stderr or "").strip()[-_TOLD_CHARACTERS:]
+    told = " ".join((status.stderr or "").split())[-_TOLD_CHARACTERS:]
     return told or f"nothing; it ended as {status.status_name}"
 
 

@@ -28,10 +28,15 @@ def listening(addresses: Sequence[str], ports: tuple[int, int]) -> Iterator[tupl
     """
     token = secrets.token_hex(16)
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(_listen(address, ports)) for address in addresses]
-        for each in sockets:
-            threading.Thread(target=_serve, args=(each, token), daemon=True).start()
-        names = [f"{each.getsockname()[0]}:{each.getsockname()[1]}" for each in sockets]
+        names = []
+        for address in addresses:
+            listener = stack.enter_context(_listen(address, ports))
+            names.append(f"{address}:{listener.getsockname()[1]}")
+            thread = threading.Thread(target=_serve, args=(listener, token), daemon=True)
+            thread.start()
+            stack.callback(thread.join)
+            # closing alone would leave the thread waiting, and the port taken
+            stack.callback(listener.shutdown, socket.SHUT_RDWR)
         yield token, names
 
 
@@ -49,7 +54,7 @@ def _listen(address: str, ports: tuple[int, int]) -> socket.socket:
 
 
 def _serve(listener: socket.socket, token: str) -> None:
-    """Answer one client after the other until the socket is closed."""
+    """Answer one client after the other until the socket is shut down."""
     while True:
         try:
             connection, _ = listener.accept()

@@ -1,6 +1,5 @@
 """What the answer of a node of a block means."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from polaris_parsl.doctor.findings import Finding, Result, Status, note, ok, pro
 from polaris_parsl.doctor.here import Answer, Here
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.facts import polaris
+from polaris_parsl.workers import cpu_numbers
 
 Told = Mapping[str, Any]
 _CLOCK_SECONDS = 5.0
@@ -120,7 +120,8 @@ def look_at_gpus(block: Block, told: Told, _here: Here) -> Iterator[Finding]:
 
 def look_at_cpus(block: Block, told: Told, _here: Here) -> Iterator[Finding]:
     """The pool may use the CPUs that its workers are bound to."""
-    wanted = _numbers(block.cpus)
+    entries = block.cpus.removeprefix("list:").split(":")
+    wanted = {number for entry in entries for number in cpu_numbers(entry)}
     lacking = sorted(wanted - set(told["cpus"]))
     if lacking:
         yield problem(
@@ -197,14 +198,6 @@ def _versions(answer: Answer) -> tuple[str, str, str]:
 def _shown(answer: Answer) -> str:
     _, parsl, own = _versions(answer)
     return f"parsl {parsl} and polaris_parsl {own}"
-
-
-def _numbers(affinity: str) -> set[int]:
-    """The CPUs of an affinity list such as list:0-3,8:4-7."""
-    found = set()
-    for first, last in re.findall(r"(\d+)(?:-(\d+))?", affinity.partition(":")[2]):
-        found |= set(range(int(first), int(last or first) + 1))
-    return found
 
 
 NODE_CHECKS = (

@@ -1,0 +1,257 @@
+import errno
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polaris_parsl.doctor import machine, storage
+from polaris_parsl.doctor.findings import Check, Finding, Result, Status, examine, ok, problem
+from polaris_parsl.doctor.here import Here
+from polaris_parsl.doctor.listener import listening
+from polaris_parsl.doctor.machine import look_at_mpiexec, look_at_tasks, look_at_tmpdir
+from polaris_parsl.doctor.node_checks import examine_nodes
+from polaris_parsl.doctor.request import look_at_interfaces, look_at_options
+from polaris_parsl.doctor.site import look_at_proxy, look_at_queues
+from polaris_parsl.doctor.storage import Mount, look_at_clock, look_at_run_dir, mount_of
+from polaris_parsl.errors import OptionError
+from polaris_parsl.facts import polaris
+from polaris_parsl.pbs_queues import as_pbs
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    options = {"account": "datascience", "run_dir": str(tmp_path / "runs")}
+    return Here({"PATH": "/nowhere", "HOME": str(tmp_path)}, tmp_path, None, options)
+
+
+def with_options(here: Here, **more: Any) -> Here:
+    return replace(here, user_opts={**here.user_opts, **more})
+
+
+def with_env(here: Here, **more: str) -> Here:
+    return replace(here, env={**here.env, **more})
+
+
+def only(findings: Iterator[Finding]) -> Finding:
+    (finding,) = findings
+    return finding
+
+
+def test_a_problem_hides_all_that_hangs_on_it_and_names_the_first_cause(here: Here) -> None:
+    checks = [
+        Check("one", lambda _: [problem("broken", "mend it")]),
+        Check("two", lambda _: [problem("never looked at", "")], ("one",)),
+        Check("three", lambda _: [problem("never looked at", "")], ("two",)),
+        Check("four", lambda _: [ok("looked at")], ()),
+    ]
+    found = {each.check: each.finding for each in examine(checks, here)}
+    assert [each.status for each in found.values()] == ["problem", "unknown", "unknown", "ok"]
+    assert found["three"].text == "not looked at: it hangs on 'one', see there"
+
+
+def test_a_refusal_is_a_problem_and_a_failing_look_is_not_known(here: Here) -> None:
+    def refuses(_: Here) -> list[Finding]:
+        raise OptionError("no such queue", remedy="name another")
+
+    def fails(_: Here) -> list[Finding]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    refused, failed = examine([Check("a", refuses), Check("b", fails)], here)
+    assert refused.finding == problem("no such queue", "name another")
+    assert failed.finding.status is Status.UNKNOWN
+    assert "Input/output error" in failed.finding.text
+
+
+def test_options_are_looked_at_without_an_account_too(here: Here, tmp_path: Path) -> None:
+    bare = replace(here, user_opts={"run_dir": str(tmp_path)})
+    planned, account = look_at_options(bare)
+    assert planned.status is Status.OK
+    assert (account.status, account.remedy) == (Status.NOTE, "add account=PROJECT")
+    refused = only(look_at_options(replace(bare, user_opts={"queue": "debug", "nodes": 3})))
+    assert refused.status is Status.PROBLEM
+    assert "nodes is not an option" in refused.text
+
+
+def test_an_address_must_be_of_this_node_and_not_the_workers_own(here: Here) -> None:
+    sandboxed = with_options(with_env(here, POLARIS_PARSL_SANDBOX="1"), address="127.0.0.1")
+    assert only(look_at_interfaces(sandboxed)).status is Status.OK
+    # of a net that is for documentation only
+    foreign = only(look_at_interfaces(with_options(here, address="192.0.2.1")))
+    assert foreign.status is Status.PROBLEM
+    assert "192.0.2.1 is no address of this node" in foreign.text
+
+
+def test_a_job_without_mpiexec_is_a_problem_and_a_login_node_without_is_not(here: Here) -> None:
+    assert only(look_at_mpiexec(here)).status is Status.UNKNOWN
+    inside = with_env(here, PBS_JOBID="1.pbs", PBS_NODEFILE="/nowhere")
+    assert only(look_at_mpiexec(inside)).status is Status.PROBLEM
+
+
+def test_the_limit_of_a_control_group_counts(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "_CGROUPS", tmp_path)
+    for limit, taken, status in (
+        ("max", 9, Status.OK),
+        ("128", 100, Status.OK),
+        ("128", 120, None),
+    ):
+        (tmp_path / "pids.max").write_text(f"{limit}\n")
+        (tmp_path / "pids.current").write_text(f"{taken}\n")
+        found = only(look_at_tasks(here))
+        assert found.status is (status or Status.PROBLEM)
+        if status is None:
+            told = f"120 of 128 tasks are taken ({tmp_path}/pids.max), 8 are left"
+            assert found.text.startswith(told)
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_tmpdir_may_be_as_long_as_the_kernel_takes_and_no_longer(
+    extra: int, here: Here, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    longest = 75  # 107 characters of a socket, less those of multiprocessing
+    base = tmp_path_factory.getbasetemp().parents[1]
+    folder = base / f"polaris-parsl-{'x' * (longest - len(str(base)) - 15)}{'x' * extra}"
+    folder.mkdir()
+    try:
+        found = only(look_at_tmpdir(with_env(here, TMPDIR=str(folder))))
+        assert list(folder.iterdir()) == []
+    finally:
+        folder.rmdir()
+    assert len(str(folder)) == longest + extra
+    assert found.status is (Status.PROBLEM if extra else Status.OK)
+
+
+def test_a_tmpdir_that_is_gone_is_named(here: Here) -> None:
+    found = only(look_at_tmpdir(with_env(here, TMPDIR="/nowhere")))
+    assert found.text == "cannot write to TMPDIR, /nowhere: No such file or directory"
+
+
+def test_the_mount_of_a_path_is_found() -> None:
+    assert mount_of(Path("/proc/self")).kind == "proc"
+    assert mount_of(Path("/")).point == Path("/")
+
+
+def test_the_run_directory_is_looked_at_and_not_made(here: Here, tmp_path: Path) -> None:
+    found = only(look_at_run_dir(here))
+    assert found.status is Status.OK
+    assert found.text.startswith(f"{tmp_path}/runs on ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("lies", "asked", "words"),
+    [
+        (("lustre", "eagle"), "home:eagle", None),
+        (("lustre", "eagle"), "home", "is on eagle, and the blocks ask for filesystems=home"),
+        (("tmpfs", None), "home:eagle", "is on tmpfs of this node alone"),
+        (("xfs", None), "home:eagle", "is on xfs of this node alone"),
+        (("nfs4", None), "home:eagle", None),
+    ],
+)
+def test_on_a_login_node_the_run_directory_must_be_one_that_nodes_see(
+    lies: tuple[str, str | None], asked: str, words: str | None,
+    here: Here, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    kind, place = lies
+    monkeypatch.setattr(socket, "gethostname", lambda: polaris().login_fqdn)
+    monkeypatch.setattr(storage, "mount_of", lambda _: Mount(Path("/x"), kind, "x"))
+    monkeypatch.setattr(storage, "_filesystem", lambda _: place)
+    found = list(
+        look_at_run_dir(with_options(here, scheduler_options=f"#PBS -l filesystems={asked}"))
+    )
+    if words is None:
+        assert [each.status for each in found] == [Status.OK]
+    else:
+        assert found[0].status is Status.PROBLEM
+        assert words in found[0].text
+
+
+def test_a_clock_that_is_not_the_filesystems_is_named(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert only(look_at_clock(here)).status is Status.OK
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    found = only(look_at_clock(here))
+    assert found.status is Status.PROBLEM
+    assert "3600 s apart" in found.text
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "words"),
+    [
+        ({}, Status.NOTE, "none is set"),
+        ({"http_proxy": polaris().proxy.url, "no_proxy": "localhost"}, Status.OK, "proxy"),
+        ({"http_proxy": polaris().proxy.url}, Status.NOTE, "no_proxy is not set"),
+        ({"https_proxy": "proxy"}, Status.PROBLEM, "https_proxy is 'proxy', no address"),
+        ({"https_proxy": "http://proxy:port"}, Status.PROBLEM, "no address of a proxy"),
+        (
+            {"http_proxy": "http://a:1", "HTTP_PROXY": "http://b:1", "no_proxy": "c"},
+            Status.PROBLEM,
+            "http_proxy and HTTP_PROXY differ: http://a:1 and http://b:1",
+        ),
+    ],
+)
+def test_the_variables_of_the_proxy_are_read(
+    variables: dict[str, str], status: Status, words: str, here: Here
+) -> None:
+    found = next(look_at_proxy(with_env(here, **variables)))
+    assert found.status is status
+    assert words in found.text
+
+
+def qstat(folder: Path, text: str) -> dict[str, str]:
+    """An environment in which qstat says so."""
+    program = folder / "bin" / "qstat"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}:/usr/bin:/bin"}
+
+
+def test_queues_that_differ_from_the_facts_are_noted(here: Here, tmp_path: Path) -> None:
+    assert only(look_at_queues(here)).status is Status.UNKNOWN
+    queues: dict[str, Any] = {name: as_pbs(queue) for name, queue in polaris().queues.items()}
+    queues["workq"] = {"queue_type": "Execution"}
+    listing = json.dumps({"pbs_server": "pbs", "pbs_version": "1", "Queue": queues})
+    (tmp_path / "listing").write_text(listing)
+    env = qstat(tmp_path, f"cat {tmp_path}/listing")
+    found = only(look_at_queues(with_env(here, **env)))
+    assert found.status is Status.NOTE
+    assert "workq, queue: none in the facts, Execution here" in found.text
+
+
+def test_a_pbs_that_does_not_answer_is_a_problem(here: Here, tmp_path: Path) -> None:
+    env = qstat(tmp_path, "echo 'qstat: cannot connect to server' >&2; exit 255")
+    (found,) = examine([Check("queues", look_at_queues)], with_env(here, **env))
+    assert found.finding.status is Status.PROBLEM
+    assert "cannot connect to server" in found.finding.text
+
+
+def test_who_knows_the_token_is_told_the_time_and_nobody_else() -> None:
+    with listening(["127.0.0.1"], (54000, 55000)) as (token, (name,)):
+        host, port = name.split(":")
+        answers = []
+        for word in (token, "another"):
+            with socket.create_connection((host, int(port)), timeout=10) as connection:
+                connection.sendall(f"{word}\n".encode())
+                answers.append(connection.makefile().read())
+    assert abs(float(answers[0]) - time.time()) < 60
+    assert answers[1] == ""
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((host, int(port)), timeout=10)
+
+
+def test_no_block_is_asked_for_where_something_says_why_there_can_be_none(here: Here) -> None:
+    before = [Result("run_dir", problem("closed", "open it"))]
+    (found,) = examine_nodes(here, before)
+    assert found.finding.text == "not asked for: it hangs on 'run_dir', see there"
+    bare = replace(here, user_opts={})
+    (found,) = examine_nodes(bare, [])
+    assert found.finding == problem("not asked for: no account is given", "add account=PROJECT")

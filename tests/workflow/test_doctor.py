@@ -1,0 +1,95 @@
+"""The doctor on the nodes of a block: through PBS, inside a job, and where nodes cannot answer."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polaris_parsl.doctor.node_checks import NODE_CHECKS
+
+COMMAND = f"{sys.executable} -m polaris_parsl doctor --on-node --json"
+PATH = f"{Path(sys.executable).parent}:"
+# Runs the doctor in a job of two nodes, and shows what it says.
+IN_A_JOB = f"""
+qsub -A sandbox -q debug -l select=2:ncpus=64:ngpus=4 -l walltime=0:10:00 \
+    -l filesystems=home:eagle -o job.out -e job.err >/dev/null <<'JOB'
+cd "$PBS_O_WORKDIR"
+export PATH={PATH}$PATH
+{COMMAND} >told.json
+echo "ended $?"
+JOB
+until grep -q ended job.out 2>/dev/null; do sleep 0.3; done
+cat job.err >&2
+cat told.json
+"""
+
+
+def of_nodes(told: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The status of each check, by node."""
+    found: dict[str, dict[str, str]] = {}
+    for each in told["results"]:
+        if each["node"]:
+            found.setdefault(each["node"], {})[each["check"]] = each["status"]
+    return found
+
+
+def of_block(told: dict[str, Any]) -> tuple[str, str]:
+    (block,) = [each for each in told["results"] if each["check"] == "block"]
+    return block["status"], block["text"]
+
+
+def test_every_node_of_a_block_is_looked_at_and_nothing_is_left(
+    in_sandbox: Callable[[str], str], tmp_path: Path
+) -> None:
+    options = "account=sandbox queue=debug-scaling nodes_per_block=3"
+    printed = in_sandbox(f"bash -c 'polaris-parsl doctor --on-node --json {options}; qstat'")
+    told, end = json.JSONDecoder().raw_decode(printed)
+    assert told["exit_code"] == 0
+    found = of_nodes(told)
+    assert len(found) == 3
+    for node in found.values():
+        assert list(node) == [each.name for each in NODE_CHECKS]
+        # the sandbox has no disk of a node's own
+        assert {name: status for name, status in node.items() if status != "ok"} == {
+            "scratch": "note"
+        }
+    assert of_block(told) == ("ok", "3 of 3 nodes answered")
+    assert printed[end:].strip() == "", "a job is left"
+    assert list((tmp_path / "project").iterdir()) == []
+
+
+@pytest.mark.parametrize("tier", ["namespaces", "loopback"])
+def test_inside_a_job_its_own_nodes_are_looked_at(tier: str, in_tier: Callable[..., str]) -> None:
+    told = json.loads(in_tier(tier, "bash", "-c", IN_A_JOB))
+    assert told["exit_code"] == 0
+    found = of_nodes(told)
+    assert len(found) == 2
+    assert {status for node in found.values() for status in node.values()} == {"ok", "note"}
+    assert told["host"] in found
+
+
+# Options with which nodes do not answer, and what is said of the block.
+SILENT = {
+    "worker_init='export PATH=/nowhere'": "0 of 1 nodes answered; the job says: .*there is no mpiexec on PATH",
+    "worker_init='exit 3'": "0 of 1 nodes answered; the job says: nothing; it ended as COMPLETED",
+    "queue=R123456": "no block: .*qsub: Unknown queue",
+}
+
+
+def test_nodes_that_do_not_answer_are_missed_with_the_words_of_the_job(
+    in_tier: Callable[..., str], tmp_path: Path
+) -> None:
+    lines = [f"{COMMAND} account=sandbox {option} | tr '\\n' ' '; echo" for option in SILENT]
+    printed = in_tier("loopback", "bash", "-c", "\n".join([*lines, "qstat"]), path=PATH)
+    *answers, left = printed.split("\n")
+    assert left == "", "a job is left"
+    for answer, words in zip(answers, SILENT.values(), strict=True):
+        told = json.loads(answer)
+        assert told["exit_code"] == 20
+        status, text = of_block(told)
+        assert (status, bool(re.search(words, text))) == ("problem", True), text
+    assert not (tmp_path / "runinfo").exists()
