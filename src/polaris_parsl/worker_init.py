@@ -44,15 +44,18 @@ def compose(options: Options, driver: Driver, variables: Mapping[str, str] | Non
 
 def load_module(driver: Driver) -> str:
     """Shell text that loads the driver's module, or ends the shell with a message."""
-    return f"{_PRELUDE}\n\n{_module(driver)}"
+    return f"{_STOP}\n\n{_module(driver)}"
 
+
+_STOP = """\
+polaris_parsl_stop() {
+    printf 'polaris_parsl on %s: %s\\n  fix: %s\\n' "$(hostname)" "$1" "$2" >&2
+    exit 1
+}"""
 
 _PRELUDE = f"""\
 # The environment of the driver, made again by polaris_parsl {VERSION}
-polaris_parsl_stop() {{
-    printf 'polaris_parsl on %s: %s\\n  fix: %s\\n' "$(hostname)" "$1" "$2" >&2
-    exit 1
-}}"""
+{_STOP}"""
 
 
 def _stop(problem: str, remedy: str) -> str:

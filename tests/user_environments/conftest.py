@@ -1,12 +1,17 @@
 """An environment of a user's on the install of this run, and what a user puts into it."""
 
 import os
+from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+import builder
 from polaris_parsl.env.venv import VenvPlan, make_venv, plan_venv
 
 
@@ -37,3 +42,58 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, text in {**files, f"{info}/RECORD": record}.items():
             archive.writestr(name, text)
     return path
+
+
+# It does what matters here of ALCF's own: a variable that only the module sets.
+_CONDA = 'setenv("CUDA_HOME", "/soft/cuda")\n'
+
+
+@dataclass(frozen=True)
+class Jupyter:
+    """An install on a base with ipykernel, in a module; `env` is that of a user beside it."""
+
+    prefix: Path
+    root: Path
+    env: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def jupyter_install(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Jupyter:
+    """An install on a base that has ipykernel and what that needs, as ALCF's has."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    base = builder.stand_in_base(folder / "conda base", conda=True)
+    for name in _required("ipykernel"):
+        _link(name, builder.site_packages(base))
+    tree = folder / "soft"
+    (tree / "conda").mkdir(parents=True)
+    (tree / "conda" / "2025-09-25.lua").write_text(_CONDA)
+    env = builder.environment(tmp_path_factory.mktemp("home"), cache, MODULEPATH=str(tree))
+    prefix = folder / "project with spaces"
+    options = ["--prefix", prefix, "--base", base, "--base-module", "conda/2025-09-25"]
+    done = builder.run(*builder.install_command(builder.REPOSITORY, *options), env=env)
+    assert done.returncode == 0, done.stderr
+    (root,) = (prefix / "versions").iterdir()
+    return Jupyter(prefix, root, env)
+
+
+def _required(name: str) -> set[str]:
+    """A distribution of the environment of the tests, and all that it requires here."""
+    found, waiting = set(), [name]
+    while waiting:
+        each = canonicalize_name(waiting.pop())
+        if each not in found:
+            found.add(each)
+            needed = [Requirement(text) for text in distribution(each).requires or ()]
+            waiting += [
+                one.name for one in needed if not one.marker or one.marker.evaluate({"extra": ""})
+            ]
+    return found
+
+
+def _link(name: str, site_packages: Path) -> None:
+    """Show a distribution of the environment of the tests in another place, too."""
+    files = distribution(name).files or []
+    for top in {file.parts[0] for file in files} - {"..", "__pycache__", "bin", "share"}:
+        source = Path(distribution(name).locate_file(top))
+        if source.exists():
+            (site_packages / top).symlink_to(source)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ import pytest
 
 import builder
 from polaris_parsl.env.drift import Verdict
-from polaris_parsl.env.venv import PROVIDED, VenvPlan, inspect_venv, make_venv, plan_venv
+from polaris_parsl.env.state import Deprecation, commit
+from polaris_parsl.env.venv import (
+    PROVIDED,
+    VenvPlan,
+    deprecation,
+    inspect_venv,
+    make_venv,
+    plan_venv,
+)
 from polaris_parsl.errors import (
     BaseEnvironmentError,
     OptionError,
@@ -52,8 +61,8 @@ def test_activated_without_a_module_it_gives_python_pip_and_the_command(
     venv: VenvPlan, install: Any, user: dict[str, str], shell: str
 ) -> None:
     script = '. "$1/bin/activate"; for name in python pip polaris-parsl; do command -v $name; done'
-    script += "; pip --version; polaris-parsl script account=datascience address=127.0.0.1"
-    done = builder.run(shell, "-euc", script, "sh", venv.folder, env=user)
+    script += "; pip --version; polaris-parsl script account=datascience address=10.140.56.1"
+    done = builder.run(shell, "-ec", script, "sh", venv.folder, env=user)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[:3] == [f"{venv.folder}/bin/{name}" for name in ("python", "pip", "polaris-parsl")]
@@ -185,6 +194,22 @@ def test_an_install_that_cannot_carry_it_is_refused(install: Any, tmp_path: Path
     (root / "receipt.json").write_text(text.replace(base, "/nowhere"))
     with pytest.raises(BaseEnvironmentError, match="the base is gone: there is no /nowhere"):
         plan_venv(folder, root, env=os.environ)
+
+
+def test_a_deprecated_install_is_named_when_it_is_made_and_by_verify(
+    venv: VenvPlan, user: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = venv.receipt.release
+    told = {release: Deprecation(date(2027, 3, 1), "its base goes")}
+    commit(tmp_path, "a test", lambda state: replace(state, deprecated=told))
+    receipt = replace(venv.receipt, prefix=tmp_path)
+    sentence = f"{release} is deprecated: its base goes. It stays until 2027-03-01"
+    assert sentence in (deprecation(receipt) or "")
+    assert deprecation(venv.receipt) is None
+    monkeypatch.setattr("polaris_parsl.env.venv.read_receipt", lambda _: receipt)
+    report = inspect_venv(venv.folder, every_file=False, env=user)
+    assert any(sentence in each.text for each in report.findings)
+    assert report.verdict is Verdict.RELEVANT
 
 
 def test_one_that_fails_leaves_nothing(venv: VenvPlan, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from polaris_parsl.cli.doctor import doctor
 from polaris_parsl.cli.endpoint import endpoint
 from polaris_parsl.cli.explain import explain
 from polaris_parsl.cli.install import install
+from polaris_parsl.cli.kernel import kernel
 from polaris_parsl.cli.list import list_versions
 from polaris_parsl.cli.lock import lock
 from polaris_parsl.cli.pin import pin
@@ -48,6 +49,7 @@ app.command()(doctor)
 app.command()(endpoint)
 app.command()(explain)
 app.command()(install)
+app.command()(kernel)
 app.command("list")(list_versions)
 app.command()(lock)
 app.command()(pin)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.progress import step
-from polaris_parsl.cli.roots import Root, own_root
+from polaris_parsl.cli.roots import Root, absolute, own_root
 
 
 def pin(
@@ -29,7 +29,7 @@ def pin(
     """Make a bundle of an install, for a paper: what it is, what was run, how to build it again."""
     from polaris_parsl.pins.pin import make_pin  # noqa: PLC0415 - other verbs need none of it
 
-    target = Path(os.path.normpath(directory.expanduser().absolute()))
+    target = absolute(directory)
     made = make_pin(
         target,
         root=own_root(root),

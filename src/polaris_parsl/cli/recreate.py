@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.progress import step
+from polaris_parsl.cli.roots import absolute
 from polaris_parsl.env.drift import Verdict
 
 _SHOWN = 20
@@ -35,10 +36,10 @@ def recreate(
     from polaris_parsl.pins import recreate as pins  # noqa: PLC0415 - other verbs need none of it
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
-    with opened(Path(os.path.normpath(bundle.expanduser().absolute()))) as whole:
+    with opened(absolute(bundle)) as whole:
         made = pins.recreate(
             whole,
-            prefix=Path(os.path.normpath(prefix.expanduser().absolute())),
+            prefix=absolute(prefix),
             base=base and base.expanduser().absolute(),
             env=os.environ,
             step=step,

@@ -31,6 +31,11 @@ Prefix = Annotated[
 ]
 
 
+def absolute(path: Path) -> Path:
+    """A path of the command line as it is recorded: `~` and `..` resolved, symbolic links kept."""
+    return Path(os.path.normpath(path.expanduser().absolute()))
+
+
 def own_root(given: Path | None) -> Path:
     """The install that is named, or that this command belongs to, or that is loaded.
 
@@ -38,7 +43,7 @@ def own_root(given: Path | None) -> Path:
         PrefixError: it is none of these.
     """
     if given is not None:
-        return Path(os.path.normpath(given.expanduser().absolute()))
+        return absolute(given)
     own = Path(sys.prefix).parent
     # not by its receipt: `verify` is to say that this is gone
     if Path(sys.prefix).name == "tools" and (own / "bin" / NAME).is_file():
@@ -59,7 +64,7 @@ def own_prefix(given: Path | None) -> Path:
         PrefixError: it is none of these, or no directory.
     """
     root = given or own_root(None)
-    place = Path(os.path.normpath(root.expanduser().absolute()))
+    place = absolute(root)
     if given is None and place.parent.name != FOLDER:
         raise PrefixError(
             f"{place} is a copy: it lies in no PREFIX/{FOLDER}",

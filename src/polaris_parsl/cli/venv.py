@@ -2,13 +2,14 @@
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
-from polaris_parsl.cli.roots import Root, own_root
+from polaris_parsl.cli.roots import Root, absolute, own_root
 from polaris_parsl.version import NAME
 
 
@@ -20,11 +21,13 @@ def venv(
     ] = False,
 ) -> None:
     """Make a virtual environment of your own that sees the overlay and the base of an install."""
-    from polaris_parsl.env.venv import PROVIDED, make_venv, plan_venv  # noqa: PLC0415 - other verbs need none of it
+    from polaris_parsl.env.venv import PROVIDED, deprecation, make_venv, plan_venv  # noqa: PLC0415 - other verbs need none of it
 
     leave_nothing_when_stopped()
-    folder = Path(os.path.normpath(directory.expanduser().absolute()))
+    folder = absolute(directory)
     plan = plan_venv(folder, own_root(root), env=os.environ)
+    if notice := deprecation(plan.receipt):
+        print(f"warning: {notice}", file=sys.stderr)
     if not dry_run:
         make_venv(plan, env=os.environ)
     base = plan.receipt.base

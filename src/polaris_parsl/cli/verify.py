@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import Root, own_root
+from polaris_parsl.cli.roots import Root, absolute, own_root
 
 if TYPE_CHECKING:
     from polaris_parsl.env.inspection import Report
@@ -64,7 +64,7 @@ def verify(
 def _inspect_venv(folder: Path, *, every_file: bool) -> "Report":
     from polaris_parsl.env.venv import inspect_venv  # noqa: PLC0415
 
-    place = Path(os.path.normpath(folder.expanduser().absolute()))
+    place = absolute(folder)
     return inspect_venv(place, every_file=every_file, env=os.environ)
 
 
@@ -72,7 +72,7 @@ def _inspect_bundle(place: Path) -> "Report":
     from polaris_parsl.pins.comparison import inspect_bundle  # noqa: PLC0415
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
-    with opened(Path(os.path.normpath(place.expanduser().absolute()))) as bundle:
+    with opened(absolute(place)) as bundle:
         print(
             f"whole: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
             file=sys.stderr,

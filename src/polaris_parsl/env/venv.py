@@ -18,6 +18,7 @@ from polaris_parsl.env.fingerprint import leaned_on
 from polaris_parsl.env.inspection import Report, inspect_base, inspect_install
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.shadows import held
+from polaris_parsl.env.state import read_state
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PolarisParslError, PrefixError
 from polaris_parsl.facts import polaris
@@ -202,6 +203,14 @@ def _check(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
     )
 
 
+def deprecation(receipt: Receipt) -> str | None:
+    """In words, until when an install stays and why it goes; None where it is not deprecated."""
+    told = read_state(receipt.prefix).deprecated.get(receipt.release)
+    if told is None:
+        return None
+    return f"{NAME} {receipt.release} is deprecated: {told.because}. It stays until {told.until}"
+
+
 def read_venv(folder: Path) -> Path:
     """The install that an environment stands on.
 
@@ -228,7 +237,7 @@ def inspect_venv(folder: Path, *, every_file: bool, env: Mapping[str, str]) -> R
         PrefixError: the directory is no environment that `polaris-parsl venv` made.
     """
     root = read_venv(folder)
-    again = f"make the environment again on a version that is there: {NAME} venv DIR"
+    again = f"make the environment again on a version that stays: {NAME} venv DIR"
     if not root.is_dir():
         told = f"{folder} stands on the install {root}, which is gone"
         gone = Finding(Verdict.BROKEN, told, again)
@@ -250,6 +259,8 @@ def _findings(plan: VenvPlan, again: str, env: Mapping[str, str]) -> Iterator[Fi
     if minor != plan.receipt.minor:
         told = f"the Python of {plan.folder} is not the {plan.receipt.minor} of its install"
         yield Finding(Verdict.BROKEN, f"{told}: {minor}", again)
+    if notice := deprecation(plan.receipt):
+        yield Finding(Verdict.RELEVANT, notice, again)
     base = plan.receipt.base
     used = plan.receipt.locked.union(leaned_on(base))
     used |= polaris().protected.names & base["distributions"].keys()
