@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from polaris_parsl.directives import read_scheduler_options, resources
 from polaris_parsl.errors import OptionError, warn
-from polaris_parsl.facts import Accelerator, polaris
+from polaris_parsl.facts import Accelerator, polaris, source
 
 Launcher = Literal["mpiexec", "gnu_parallel"]
 Mode = Literal["blocks", "inside_job", "sandbox"]
@@ -73,9 +73,16 @@ def walltime(name: str, value: Any) -> str:
     return value
 
 
-def count(least: int, most: int) -> Check:
-    """A check for a whole number within limits, both included."""
+def count(least: int, most: int, table: str = "") -> Check:
+    """A check for a whole number within limits, both included.
+
+    Args:
+        least: the lowest.
+        most: the highest.
+        table: of the facts file, where the limits are facts.
+    """
     limits = f"from {least} to {most}"
+    cited = f" [{source(table)}]" if table else ""
 
     def check(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -84,7 +91,7 @@ def count(least: int, most: int) -> Check:
             )
         if not least <= value <= most:
             raise OptionError(
-                f"{name}={start_of(value)} is out of range",
+                f"{name}={start_of(value)} is out of range, {limits}{cited}",
                 remedy=f"give a whole number, {limits}",
             )
         return value
@@ -101,7 +108,8 @@ def number(least: float, most: float) -> Check:
             raise OptionError(f"{name}={value!r} is not a number", remedy=f"give one {limits}")
         if not least <= value <= most:
             raise OptionError(
-                f"{name}={start_of(value)} is out of range", remedy=f"give a number {limits}"
+                f"{name}={start_of(value)} is out of range, {limits}",
+                remedy=f"give a number {limits}",
             )
         return float(value)
 
@@ -122,7 +130,7 @@ def accelerators(name: str, value: Any) -> tuple[Accelerator, ...]:
     known = {accelerator.gpu: accelerator for accelerator in polaris().node.accelerators}
     remedy = f"give how many GPUs get a worker, 0 to {len(known)}, or a list of GPU numbers"
     if isinstance(value, int) and not isinstance(value, bool):
-        chosen: Sequence[Any] = range(count(0, len(known))(name, value))
+        chosen: Sequence[Any] = range(count(0, len(known), "node")(name, value))
     elif isinstance(value, list | tuple):
         chosen = value
     else:
@@ -130,7 +138,8 @@ def accelerators(name: str, value: Any) -> tuple[Accelerator, ...]:
     gpus = [int(gpu) if isinstance(gpu, str) and gpu.isdecimal() else gpu for gpu in chosen]
     if not all(type(gpu) is int and gpu in known for gpu in gpus):
         raise OptionError(
-            f"{name}={value!r} names a GPU that a node does not have: it has {sorted(known)}",
+            f"{name}={value!r} names a GPU that a node does not have: it has {sorted(known)} "
+            f"[{source('node')}]",
             remedy=remedy,
         )
     if len(set(gpus)) < len(gpus):
@@ -148,7 +157,8 @@ def scheduler_options(name: str, value: Any) -> str:
     if "filesystems" not in resources(read_scheduler_options(name, value)):
         default = polaris().default_filesystems
         raise OptionError(
-            f"{name}={value!r} names no filesystems, and PBS refuses a job without them",
+            f"{name}={value!r} names no filesystems, and PBS refuses a job without them "
+            f"[{source('pbs')}]",
             remedy=f'add the line "#PBS -l filesystems={default}"',
         )
     return "\n".join(line.strip() for line in value.splitlines() if line.strip())

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from polaris_parsl import checks
 from polaris_parsl.errors import OptionError, set_in
-from polaris_parsl.facts import Accelerator, polaris
+from polaris_parsl.facts import Accelerator, polaris, source
 from polaris_parsl.paths import run_dir
 
 # Arguments of Parsl and of older pages, and what stands for them here.
@@ -189,13 +189,15 @@ def option_checks() -> Mapping[str, checks.Check]:
         "queue": checks.word,
         "walltime": checks.walltime,
         "mode": checks.choice(checks.Mode),
-        "nodes_per_block": checks.count(1, facts.node_count),
-        "cpus_per_node": checks.count(1, facts.node.threads),
+        "nodes_per_block": checks.count(1, facts.node_count, "system"),
+        "cpus_per_node": checks.count(1, facts.node.threads, "node"),
         "available_accelerators": checks.accelerators,
-        "workers_per_gpu": checks.count(1, facts.node.threads // len(facts.node.accelerators)),
-        "gpus_per_worker": checks.count(1, len(facts.node.accelerators)),
-        "max_workers_per_node": checks.optional(checks.count(1, facts.node.threads)),
-        "max_workers_per_block": checks.optional(checks.count(1, facts.node_count)),
+        "workers_per_gpu": checks.count(
+            1, facts.node.threads // len(facts.node.accelerators), "node"
+        ),
+        "gpus_per_worker": checks.count(1, len(facts.node.accelerators), "node"),
+        "max_workers_per_node": checks.optional(checks.count(1, facts.node.threads, "node")),
+        "max_workers_per_block": checks.optional(checks.count(1, facts.node_count, "system")),
         "cores_per_worker": checks.number(_LEAST_SHARE_OF_A_THREAD, facts.node.threads),
         "scheduler_options": checks.scheduler_options,
         "worker_init": checks.worker_init,
@@ -203,9 +205,9 @@ def option_checks() -> Mapping[str, checks.Check]:
         "launcher": checks.choice(checks.Launcher),
         "label": checks.word,
         # each block has a node at least
-        "init_blocks": checks.count(0, facts.node_count),
-        "min_blocks": checks.count(0, facts.node_count),
-        "max_blocks": checks.count(1, facts.node_count),
+        "init_blocks": checks.count(0, facts.node_count, "system"),
+        "min_blocks": checks.count(0, facts.node_count, "system"),
+        "max_blocks": checks.count(1, facts.node_count, "system"),
         "retries": checks.count(0, _MANY_TASKS),
         "heartbeat_period": seconds,
         "heartbeat_threshold": seconds,
@@ -257,7 +259,7 @@ def refuse_misfits(options: Options) -> None:
     """
     if options.account is None and options.mode != "inside_job":
         raise OptionError(
-            "no account is given, and PBS refuses a job without one",
+            f"no account is given, and PBS refuses a job without one [{source('pbs')}]",
             remedy='pass account="..." with the ALCF project to charge (`sbank` lists yours)',
         )
     _refuse_misfit_times(options)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from polaris_parsl.errors import OptionError
-from polaris_parsl.facts import Accelerator, polaris
+from polaris_parsl.facts import Accelerator, polaris, source
 from polaris_parsl.options import Options
 
 
@@ -42,7 +42,7 @@ def workers_of_node(options: Options) -> tuple[Worker, ...]:
     if options.cores_per_worker * len(workers) > threads:
         raise OptionError(
             f"cores_per_worker={options.cores_per_worker:g} for {len(workers)} workers is more "
-            f"than the {threads} hardware threads of a node",
+            f"than the {threads} hardware threads of a node [{source('node')}]",
             remedy=f"give at most cores_per_worker={threads // len(workers)}",
         )
     return workers
@@ -103,7 +103,7 @@ def _on_cpus(options: Options) -> tuple[Worker, ...]:
     if not 1 <= count <= node.threads:
         raise OptionError(
             f"cores_per_worker={options.cores_per_worker:g} gives {count} workers on a node of "
-            f"{node.threads} hardware threads",
+            f"{node.threads} hardware threads [{source('node')}]",
             remedy=f"give cores_per_worker from 1 to {node.threads}",
         )
     by_domain = sorted(node.accelerators, key=lambda each: each.numa)

@@ -73,7 +73,7 @@ def test_every_supported_python_can_be_the_base(
     assert f"base: CPython {version}." in done.stdout
     code = (
         "import parsl, polaris_parsl, sys; "
-        "c = polaris_parsl.config(account='demo', address='127.0.0.1'); "
+        "c = polaris_parsl.config(account='demo', address='10.0.0.1'); "
         "print(sys.version_info[:2], parsl.__version__, c.executors[0].workers_per_node)"
     )
     python = tmp_path / "p" / "versions" / VERSION / "overlay/bin/python"

@@ -1,6 +1,7 @@
 import datetime
 import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import polaris_parsl
+from polaris_parsl.facts import polaris
 
 DATA = Path(polaris_parsl.__file__).parent / "data"
 Tables = dict[str, Any]
@@ -33,6 +35,27 @@ def tables() -> Tables:
 
 def test_the_facts_follow_the_schema(tables: Tables) -> None:
     assert problems(tables) == []
+
+
+def tables_with_disputes(data: Any) -> Iterator[dict[str, Any]]:
+    entries = data if isinstance(data, list) else data.values()
+    if isinstance(data, dict) and "disputed" in data:
+        yield data
+    for entry in entries:
+        if isinstance(entry, dict | list):
+            yield from tables_with_disputes(entry)
+
+
+def test_a_dispute_is_about_a_fact_of_its_table_and_states_another_value(tables: Tables) -> None:
+    found = 0
+    for table in tables_with_disputes(tables):
+        for dispute in table["disputed"]:
+            facts = table.get("values", table)
+            # of a limit that one source does not know, the table has none
+            assert dispute["fact"] in facts or dispute["fact"].startswith("max_"), dispute
+            assert facts.get(dispute["fact"]) != dispute["other"]
+            found += 1
+    assert found == len(polaris().disputes) > 10
 
 
 MISSING = object()

@@ -27,7 +27,7 @@ from polaris_parsl.sandbox.tiers import choose_tier
 
 SCRIPT = Path(__file__).with_name("endpoint_engine.py")
 TESTED = polaris().globus_compute.tested
-COMMON = {"account": "datascience", "queue": "preemptable", "address": "127.0.0.1"}
+COMMON = {"account": "datascience", "queue": "preemptable", "address": "10.0.0.1"}
 SHAPES: dict[str, dict[str, Any]] = {
     "gpu": {"nodes_per_block": 2, "walltime": "2:00:00", "retries": 1, "max_idletime": 30},
     "shared gpu": {"workers_per_gpu": 2, "prefetch_capacity": 1, "drain_period": 600},

@@ -57,8 +57,15 @@ def _remarks(queue: Queue) -> list[str]:
         "jobs may be killed for others": queue.preemptible,
         "open on request only": queue.by_request,
         f"{queue.nodes_in_use_max} nodes for all jobs": queue.nodes_in_use_max is not None,
+        f"at most {_span(queue.nodes_recommended_max)} nodes are recommended": bool(
+            queue.nodes_recommended_max
+        ),
     }
     return [text for text, applies in remarks.items() if applies]
+
+
+def _span(limits: tuple[int, ...] | None) -> str:
+    return " to ".join(map(str, limits or ()))
 
 
 def _compare(listing: Listing) -> None:
