@@ -97,6 +97,19 @@ def test_a_distribution_of_debian_without_record_is_told_by_its_metadata(base: P
     }
 
 
+def test_a_distribution_whose_folder_names_no_version_is_told_by_its_metadata(base: Path) -> None:
+    """As Debian's python3-cryptography, which has the same version once more in the usual way."""
+    site = builder.site_packages(base)
+    builder.add_distribution(site, "double", "38.0.4")
+    for name in ("double", "nameless"):
+        (site / f"{name}.egg-info").mkdir()
+        (site / f"{name}.egg-info/PKG-INFO").write_text(f"Name: {name}\nVersion: 38.0.4\n\nText\n")
+    (site / "silent.egg-info").write_text("")
+    found = taken(base)["distributions"]
+    versions = {name: found[name]["version"] for name in ("double", "nameless", "silent")}
+    assert versions == {"double": "38.0.4", "nameless": "38.0.4", "silent": ""}
+
+
 def test_the_same_base_gives_the_same_bytes_whoever_asks(base: Path, tmp_path: Path) -> None:
     python = base / "bin/python"
     site = builder.site_packages(base)

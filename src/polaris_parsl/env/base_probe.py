@@ -60,20 +60,20 @@ def starts_import(name):
 
 
 class Distribution:
-    """One `.dist-info` or `.egg-info`; its name tells name and version without a look inside."""
+    """One `.dist-info` or `.egg-info`; nearly all tell name and version without a look inside."""
 
     def __init__(self, folder, entry):
         pieces = entry.rpartition(".")[0].split("-")
         self.folder = folder
         self.entry = entry
         self.name = normalised(pieces[0])
-        self.version = pieces[1] if len(pieces) > 1 else ""
         place = os.path.join(folder, entry)
         self.record = os.path.join(place, "RECORD")
         if entry.endswith(".dist-info"):
             self.metadata = os.path.join(place, "METADATA")
         else:
             self.metadata = os.path.join(place, "PKG-INFO") if os.path.isdir(place) else place
+        self.version = pieces[1] if len(pieces) > 1 else next(iter(self.head("Version")), "")
 
     def summary(self):
         """Digest of its RECORD, or of its metadata where it has no RECORD, as in Debian.
@@ -115,9 +115,13 @@ class Distribution:
 
     def requires(self):
         """The requirements of its metadata, as they stand there."""
+        return self.head("Requires-Dist")
+
+    def head(self, key):
+        """The values of a key of its metadata."""
         text = (content(self.metadata) or b"").decode("utf-8", "replace")
         head = text.replace("\r\n", "\n").split("\n\n")[0]
-        return re.findall("(?m)^Requires-Dist: *(.+?) *$", head)
+        return re.findall("(?m)^" + key + ": *(.+?) *$", head)
 
 
 def distributions():
@@ -152,7 +156,10 @@ def described(names, quick):
     for name, all_of_it in found.items():
         first = all_of_it[0]
         # two in one directory: which of them is imported is a matter of chance
-        beside = [each.version for each in all_of_it if each.folder == first.folder]
+        beside = []
+        for each in all_of_it:
+            if each.folder == first.folder and each.version not in beside:
+                beside.append(each.version)
         told[name] = {"version": ", ".join(beside)}
         if name in close or not quick:
             told[name]["sha256"] = first.summary()
