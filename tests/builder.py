@@ -1,20 +1,13 @@
 """Real installs for tests: copies of the source tree, stand-in bases, and runs of install.sh."""
 
 import hashlib
-import http.server
-import io
-import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
-import threading
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -226,88 +219,6 @@ def unseal(root: Path) -> None:
     for path in (root, *(each for each in root.rglob("*") if each != receipt), receipt):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | 0o200)
-
-
-def conda_archive(folder: Path, prefix: str = "/placeholder/for/the/prefix") -> Path:
-    """A small real conda package: a GNU Parallel that knows its version and its prefix."""
-    script = f"#!/bin/sh\necho 'GNU parallel 20990101'\necho 'in {prefix}'\n".encode()
-    index = {
-        "name": "parallel",
-        "version": "20990101",
-        "build": "0",
-        "build_number": 0,
-        "depends": [],
-        "subdir": "noarch",
-        "noarch": "generic",
-    }
-    paths = {
-        "paths_version": 1,
-        "paths": [
-            {
-                "_path": "bin/parallel",
-                "path_type": "hardlink",
-                "sha256": hashlib.sha256(script).hexdigest(),
-                "size_in_bytes": len(script),
-                "file_mode": "text",
-                "prefix_placeholder": prefix,
-            }
-        ],
-    }
-    members = {
-        "info/index.json": json.dumps(index).encode(),
-        "info/paths.json": json.dumps(paths).encode(),
-        "info/files": b"bin/parallel\n",
-        "bin/parallel": script,
-    }
-    noarch = folder / "noarch"
-    noarch.mkdir(parents=True)
-    archive = noarch / "parallel-20990101-0.tar.bz2"
-    with tarfile.open(archive, "w:bz2") as stream:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            member.mode = 0o755 if name.startswith("bin/") else 0o644
-            stream.addfile(member, io.BytesIO(content))
-    return archive
-
-
-def conda_lock_for(archive: Path, address: str, *, sha256: str | None = None) -> str:
-    """A conda-lock.yml that names one archive, in the form of conda-lock."""
-    content = archive.read_bytes()
-    return f"""\
-version: 1
-package:
-- name: parallel
-  version: '20990101'
-  manager: conda
-  platform: linux-64
-  dependencies: {{}}
-  url: {address}/noarch/{archive.name}
-  hash:
-    md5: {hashlib.md5(content, usedforsecurity=False).hexdigest()}
-    sha256: {sha256 or hashlib.sha256(content).hexdigest()}
-  category: main
-  optional: false
-"""
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Keep the output of the tests clean."""
-
-
-@contextmanager
-def channel(folder: Path) -> Iterator[str]:
-    """Serve a folder on loopback; gives its address."""
-    handler = partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def small_release(prefix: Path, name: str, *, folder: Path | None = None) -> Path:

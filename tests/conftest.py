@@ -11,6 +11,7 @@ from subprocess import CompletedProcess
 import pytest
 
 import builder
+import conda_channel
 
 _LMOD = ("/usr/share/lmod/lmod/init/bash", "/opt/cray/pe/lmod/lmod/init/bash")
 
@@ -67,13 +68,20 @@ def conda_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def conda_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A source tree whose conda-lock.yml names a channel that answers."""
+def conda_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A conda channel on disk: GNU Parallel and the perl that it needs."""
+    folder = tmp_path_factory.mktemp("channel")
+    conda_channel.make_channel(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def conda_source(conda_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A source tree whose conda part is locked over a channel that answers."""
     folder = tmp_path_factory.mktemp("conda-source")
     source = builder.copy_source(folder / "source")
-    archive = builder.conda_archive(folder / "channel")
-    with builder.channel(folder / "channel") as address:
-        (source / "conda-lock.yml").write_text(builder.conda_lock_for(archive, address))
+    with conda_channel.served(conda_folder) as address:
+        conda_channel.lock(source, address, env=builder.environment(folder, folder))
         yield source
 
 

@@ -11,7 +11,6 @@ import pytest
 
 import builder
 from polaris_parsl.env import lock
-from polaris_parsl.env.gnu_parallel import choose_parallel, fetch_archives, install_archives
 from polaris_parsl.env.lock_check import check_locks
 from polaris_parsl.env.lock_conda import lock_conda
 from polaris_parsl.env.locks import (
@@ -161,59 +160,3 @@ def test_a_damaged_wheel_in_the_cache_is_not_installed(
     done = builder.run(*command, env=env)
     assert done.returncode == 0, done.stderr
     assert digest(damaged) == right
-
-
-def test_gnu_parallel_of_the_lock_runs_from_the_install(conda_install: Any) -> None:
-    done = builder.run(conda_install.root / "bin/parallel", "--version", env={"PATH": "/bin"})
-    assert done.stdout == f"GNU parallel 20990101\nin {conda_install.root}/gnu-parallel\n"
-    assert "GNU Parallel 20990101: 1 packages, conda-lock.yml" in conda_install.stdout
-
-
-def test_a_conda_archive_with_another_hash_is_refused(tmp_path: Path) -> None:
-    archive = builder.conda_archive(tmp_path / "channel")
-    locked = tmp_path / "conda-lock.yml"
-    with builder.channel(tmp_path / "channel") as address:
-        locked.write_text(builder.conda_lock_for(archive, address, sha256="0" * 64))
-        with pytest.raises(LockError, match=r"conda-lock\.yml names"):
-            fetch_archives(read_conda(locked), tmp_path / "archives")
-
-
-def test_a_conda_archive_that_is_none_is_refused(env: dict[str, str], tmp_path: Path) -> None:
-    archive = builder.conda_archive(tmp_path / "channel")
-    archive.write_bytes(b"no archive")
-    locked = tmp_path / "conda-lock.yml"
-    with builder.channel(tmp_path / "channel") as address:
-        locked.write_text(builder.conda_lock_for(archive, address))
-        packages = read_conda(locked)
-        archives = fetch_archives(packages, tmp_path / "archives")
-        with pytest.raises(LockError, match="py-rattler did not install"):
-            install_archives(
-                archives,
-                packages,
-                folder=tmp_path / "folder",
-                prefix=tmp_path / "prefix",
-                scratch=tmp_path,
-                env=env,
-            )
-
-
-@pytest.mark.parametrize(
-    ("answer", "source"),
-    [
-        ("GNU parallel 20221122", "PATH"),
-        ("parallel [OPTIONS] command -- arguments", "none"),
-    ],
-)
-def test_without_a_channel_only_a_gnu_parallel_on_path_stands_in(
-    answer: str, source: str, tmp_path: Path
-) -> None:
-    fake = tmp_path / "bin" / "parallel"
-    fake.parent.mkdir()
-    fake.write_text(f"#!/bin/sh\necho '{answer}'\n")
-    fake.chmod(0o755)
-    archive = builder.conda_archive(tmp_path / "channel")
-    locked = tmp_path / "conda-lock.yml"
-    locked.write_text(builder.conda_lock_for(archive, "http://127.0.0.1:9"))
-    chosen = choose_parallel(read_conda(locked), {"PATH": str(fake.parent)})
-    assert chosen.source == source
-    assert "does not answer" in chosen.note

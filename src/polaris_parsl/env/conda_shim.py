@@ -73,9 +73,9 @@ def _create(arguments: Sequence[str], recorded: Path | None) -> dict[str, Any]:
         parser.add_argument(flag, action="store_true")
     parser.add_argument("specs", nargs="+")
     options = parser.parse_args(arguments)
-    virtual = [name for name in options.channels if name.startswith("file:")]
-    channels = [name for name in options.channels if name not in virtual]
     subdir = os.environ.get("CONDA_SUBDIR", "linux-64")
+    virtual = [package for name in options.channels for package in _virtual_packages(name, subdir)]
+    channels = [name for name in options.channels if not _virtual_packages(name, subdir)]
     records = asyncio.run(_solve(channels, virtual, options.specs, subdir, recorded))
     actions = [_action(record) for record in records]
     actions.sort(key=lambda action: action["name"])
@@ -84,7 +84,7 @@ def _create(arguments: Sequence[str], recorded: Path | None) -> dict[str, Any]:
 
 async def _solve(
     channels: Sequence[str],
-    virtual: Sequence[str],
+    virtual: Sequence[GenericVirtualPackage],
     specs: Sequence[str],
     subdir: str,
     recorded: Path | None,
@@ -98,7 +98,7 @@ async def _solve(
             sources=sources,
             specs=list(specs),
             platforms=[Subdir(name) for name in subdirs],
-            virtual_packages=_virtual_packages(virtual, subdirs),
+            virtual_packages=list(virtual),
         )
 
 
@@ -116,20 +116,22 @@ def _recorded_sources(
     return sources
 
 
-def _virtual_packages(
-    channels: Sequence[str], subdirs: Sequence[str]
-) -> list[GenericVirtualPackage]:
-    """What conda-lock pretends of the machine: it passes that as one more channel of files."""
+def _virtual_packages(channel: str, subdir: str) -> list[GenericVirtualPackage]:
+    """What conda-lock pretends of the machine: it passes that as one more channel of files.
+
+    A channel with any other package is a real one, for which there are none.
+    """
+    root = Path(url2pathname(urlsplit(channel).path))
+    if not channel.startswith("file:"):
+        return []
     found = []
-    for channel in channels:
-        root = Path(url2pathname(urlsplit(channel).path))
-        for path in (root / subdir / "repodata.json" for subdir in subdirs):
-            if not path.exists():
-                continue
+    for path in (root / name / "repodata.json" for name in (subdir, "noarch")):
+        if path.exists():
             repodata = json.loads(path.read_text())
-            records = {**repodata["packages"], **repodata.get("packages.conda", {})}
-            found += [_virtual_package(record) for record in records.values()]
-    return found
+            found += [*repodata["packages"].values(), *repodata.get("packages.conda", {}).values()]
+    if not all(record["name"].startswith("__") for record in found):
+        return []
+    return [_virtual_package(record) for record in found]
 
 
 def _virtual_package(record: dict[str, Any]) -> GenericVirtualPackage:

@@ -6,9 +6,9 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from polaris_parsl.env.locks import CondaPackage
@@ -144,6 +144,8 @@ def install_archives(
             f"py-rattler did not install GNU Parallel: {done.stderr.strip()[-800:]}",
             remedy="see the message; install again",
         )
+    # tells programs that back up to pass over all of it
+    (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
     _name_sources(folder, packages)
 
 
@@ -163,7 +165,7 @@ def channel_silence(packages: Sequence[CondaPackage]) -> str | None:
     try:
         with urlopen(Request(packages[0].url, method="HEAD"), timeout=_REACH_TIMEOUT_SECONDS):
             return None
-    except (URLError, OSError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         return f"its channel does not answer ({error})"
 
 
@@ -181,7 +183,8 @@ def _read(place: str, *, is_local: bool) -> bytes:
         with urlopen(place, timeout=_FETCH_TIMEOUT_SECONDS) as answer:
             content: bytes = answer.read()
             return content
-    except (URLError, OSError, ValueError) as error:
+    # an answer that breaks off is an HTTPException
+    except (OSError, HTTPException, ValueError) as error:
         raise LockError(
             f"cannot read {place}: {error}",
             remedy="install again; behind a proxy, set https_proxy",

@@ -3,9 +3,9 @@
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import yaml
@@ -27,11 +27,11 @@ def reach_channels(environment: Path) -> None:
     """
     for name in yaml.safe_load(environment.read_text(encoding="utf-8")).get("channels", []):
         root = name if "://" in name else f"{_CHANNEL_ALIAS}/{name}"
-        url = f"{root.rstrip('/')}/noarch/repodata.json.zst"
+        url = f"{root.rstrip('/')}/noarch/repodata.json"
         try:
             with urlopen(Request(url, method="HEAD"), timeout=_CHANNEL_TIMEOUT_SECONDS):
                 pass
-        except (URLError, OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise LockError(
                 f"the conda channel {name} does not answer: {url}: {error}",
                 remedy="set the site's proxy (https_proxy), or give recorded files with --repodata",

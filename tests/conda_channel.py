@@ -1,0 +1,203 @@
+"""A conda channel of real packages: GNU Parallel and perl as Debian has them, packed for conda.
+
+GNU Parallel comes with a placeholder for its prefix, as conda-build leaves one, and asks for
+perl. One package has each of the two formats of conda, one is for every platform.
+"""
+
+import hashlib
+import http.server
+import io
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backports import zstd
+
+from polaris_parsl.env.lock_conda import lock_conda
+from polaris_parsl.env.locks import CONDA_LOCK
+from polaris_parsl.env.solvers import conda_command
+
+PLACEHOLDER = "/opt/placeholder_" + "placehold_" * 20
+
+
+@dataclass(frozen=True)
+class Package:
+    """What a conda package holds: files by name, links by name, and its entry of the index."""
+
+    index: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    links: Mapping[str, str]
+
+    @property
+    def stem(self) -> str:
+        """Its file name without ending."""
+        return "{name}-{version}-{build}".format(**self.index)
+
+    def information(self) -> dict[str, bytes]:
+        """The files below info/."""
+        entries = [self._entry(name, content) for name, content in self.files.items()]
+        for name, target in self.links.items():
+            content = self.files[f"bin/{target}"]
+            entries.append(
+                {**self._entry(name, content), "path_type": "softlink", "prefix_placeholder": None}
+            )
+        paths = {"paths_version": 1, "paths": sorted(entries, key=lambda entry: entry["_path"])}
+        listed = sorted([*self.files, *self.links])
+        return {
+            "info/files": "".join(f"{name}\n" for name in listed).encode(),
+            "info/index.json": json.dumps(self.index).encode(),
+            "info/paths.json": json.dumps(paths).encode(),
+        }
+
+    def _entry(self, name: str, content: bytes) -> dict[str, Any]:
+        entry = {
+            "_path": name,
+            "path_type": "hardlink",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "size_in_bytes": len(content),
+        }
+        if PLACEHOLDER.encode() in content:
+            entry |= {"file_mode": "text", "prefix_placeholder": PLACEHOLDER}
+        return entry
+
+
+def gnu_parallel() -> Package:
+    """The scripts of Debian's package `parallel`; they call the perl of their prefix."""
+    scripts = {
+        f"bin/{name}": re.sub(
+            rb"\A#!/usr/bin/perl\b",
+            f"#!{PLACEHOLDER}/bin/perl".encode(),
+            Path("/usr/bin", name).read_bytes(),
+        )
+        for name in ("parallel", "niceload", "parcat")
+    }
+    version = re.search(rb"(?m)\$Global::version = (\d+);", scripts["bin/parallel"])
+    assert version is not None
+    return Package(
+        _index("parallel", version[1].decode(), "noarch", depends=["perl >=5"], noarch="generic"),
+        scripts,
+        {"bin/sem": "parallel"},
+    )
+
+
+def perl() -> Package:
+    """Debian's perl; its modules stay where Debian has them."""
+    told = subprocess.run(
+        ["/usr/bin/perl", "-e", 'printf "%vd", $^V'], capture_output=True, text=True, check=True
+    )
+    program = {"bin/perl": Path("/usr/bin/perl").read_bytes()}
+    return Package(_index("perl", told.stdout, "linux-64"), program, {})
+
+
+def _index(
+    name: str, version: str, subdir: str, *, depends: Sequence[str] = (), **more: str
+) -> dict[str, Any]:
+    fixed = {"build": "0", "build_number": 0, "license": "GPL-3.0-or-later"}
+    told = {"name": name, "version": version, "subdir": subdir, "depends": list(depends)}
+    return {**fixed, **told, **more}
+
+
+def make_channel(folder: Path) -> None:
+    """Make the channel, with the index of each of its subdirs."""
+    for package, write, kind in (
+        (gnu_parallel(), _write_tar, "packages"),
+        (perl(), _write_zip, "packages.conda"),
+    ):
+        subdir = folder / package.index["subdir"]
+        subdir.mkdir(parents=True)
+        archive = write(package, subdir)
+        content = archive.read_bytes()
+        record = {
+            **package.index,
+            "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "size": len(content),
+        }
+        index: dict[str, Any] = {"info": {"subdir": subdir.name}}
+        index |= {"packages": {}, "packages.conda": {}, "repodata_version": 1}
+        index[kind][archive.name] = record
+        (subdir / "repodata.json").write_text(json.dumps(index))
+
+
+def _write_tar(package: Package, folder: Path) -> Path:
+    """In the older format, one tar."""
+    archive = folder / f"{package.stem}.tar.bz2"
+    archive.write_bytes(_tar({**package.information(), **package.files}, package.links, "w:bz2"))
+    return archive
+
+
+def _write_zip(package: Package, folder: Path) -> Path:
+    """In the newer format, two tars in a zip."""
+    archive = folder / f"{package.stem}.conda"
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr("metadata.json", json.dumps({"conda_pkg_format_version": 2}))
+        content = _tar(package.files, package.links, "w")
+        members.writestr(f"pkg-{package.stem}.tar.zst", zstd.compress(content))
+        content = _tar(package.information(), {}, "w")
+        members.writestr(f"info-{package.stem}.tar.zst", zstd.compress(content))
+    return archive
+
+
+def _tar(files: Mapping[str, bytes], links: Mapping[str, str], mode: str) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode=mode) as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            member.mode = 0o755 if name.startswith("bin/") else 0o644
+            tar.addfile(member, io.BytesIO(content))
+        for name, target in links.items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.mode = tarfile.SYMTYPE, target, 0o777
+            tar.addfile(member)
+    return written.getvalue()
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Keep the output of the tests clean."""
+
+
+class _BreakingHandler(_Handler):
+    """Promises the whole of a file, sends half of it and hangs up."""
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        content = source.read()
+        outputfile.write(content[: len(content) // 2])
+
+
+@contextmanager
+def served(folder: Path, *, breaks_off: bool = False) -> Iterator[str]:
+    """Serve a channel on loopback; gives its address."""
+    handler = partial(_BreakingHandler if breaks_off else _Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def lock(source: Path, channel: str, *, env: Mapping[str, str]) -> None:
+    """Solve the conda part of a source tree over the channel, with conda-lock and our solver."""
+    path = source / "environment.yml"
+    text = path.read_text().replace("- conda-forge", f"- {channel}")
+    version = gnu_parallel().index["version"]
+    path.write_text(re.sub(r"- parallel=\d+", f"- parallel={version}", text))
+    with tempfile.TemporaryDirectory() as scratch:
+        solver = conda_command(None, repodata=None, env=env)
+        lock_conda(path, Path(scratch), conda=solver, env=env)
+        shutil.copy(Path(scratch, CONDA_LOCK), source / CONDA_LOCK)

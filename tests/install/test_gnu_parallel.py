@@ -1,0 +1,151 @@
+"""GNU Parallel from conda packages: Debian's, packed for a channel on disk and on loopback."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import builder
+import conda_channel
+from polaris_parsl.env.gnu_parallel import choose_parallel, fetch_archives, install_archives
+from polaris_parsl.env.lock_conda import reach_channels
+from polaris_parsl.env.locks import CondaPackage, read_conda
+from polaris_parsl.errors import LockError
+
+VERSION = str(conda_channel.gnu_parallel().index["version"])
+ECHO = ("-k", "--jobs", "2", "echo", "{#}", "{}", ":::", "a", "b c")
+
+
+@pytest.fixture
+def packages(conda_source: Path) -> list[CondaPackage]:
+    """What is locked, at a channel that answers."""
+    return read_conda(conda_source / "conda-lock.yml")
+
+
+def at(packages: Sequence[CondaPackage], address: str) -> list[CondaPackage]:
+    """The same packages at another channel."""
+    return [
+        replace(each, url="/".join([address, *each.url.rsplit("/", 2)[1:]])) for each in packages
+    ]
+
+
+def says(program: Path, *words: str, home: Path) -> str:
+    done = builder.run(program, *words, env={"PATH": "/usr/bin:/bin", "HOME": str(home)})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_runs_from_the_install_with_the_perl_of_its_prefix(
+    conda_install: Any, tmp_path: Path
+) -> None:
+    program = conda_install.root / "bin/parallel"
+    assert says(program, *ECHO, home=tmp_path) == "1 a\n2 b c\n"
+    assert says(program, "--version", home=tmp_path).startswith(f"GNU parallel {VERSION}\n")
+    inside = conda_install.root / "gnu-parallel"
+    assert program.resolve() == inside / "bin/parallel"
+    assert program.read_text().startswith(f"#!{inside}/bin/perl")
+    assert (inside / "bin/sem").readlink() == Path("parallel")
+    assert f"GNU Parallel {VERSION}: 2 packages, conda-lock.yml" in conda_install.stdout
+    for path in (inside / "bin").iterdir():
+        assert conda_channel.PLACEHOLDER.encode() not in path.read_bytes(), path
+    assert {path.name for path in inside.iterdir()} == {"bin", "conda-meta"}
+
+
+def test_the_channel_was_locked_with_what_its_packages_need(packages: list[CondaPackage]) -> None:
+    assert {each.name: each.needs for each in packages} == {"parallel": ("perl",), "perl": ()}
+    assert {Path(each.archive).suffix for each in packages} == {".bz2", ".conda"}
+
+
+def test_a_channel_on_disk_is_locked_checked_by_us_and_installed(
+    conda_folder: Path, packages: list[CondaPackage], env: dict[str, str], tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "environment.yml").write_text((builder.REPOSITORY / "environment.yml").read_text())
+    conda_channel.lock(source, conda_folder.as_uri(), env=env)
+    reach_channels(source / "environment.yml")
+    locked = read_conda(source / "conda-lock.yml")
+    assert locked == at(packages, conda_folder.as_uri())
+    assert choose_parallel(locked, env).source == "conda-lock.yml"
+    forged = [replace(each, sha256="0" * 64) if each.name == "perl" else each for each in locked]
+    with pytest.raises(LockError, match=r"file://.*perl.* has sha256 .*conda-lock\.yml names"):
+        fetch_archives(forged, tmp_path / "forged")
+    archives = fetch_archives(locked, tmp_path / "archives")
+    prefix = tmp_path / "published"
+    install_archives(
+        archives, locked, folder=tmp_path / "staged", prefix=prefix, scratch=tmp_path, env=env
+    )
+    (tmp_path / "staged").rename(prefix)
+    assert says(prefix / "bin/parallel", *ECHO, home=tmp_path) == "1 a\n2 b c\n"
+
+
+def test_an_archive_with_another_hash_is_refused(
+    packages: list[CondaPackage], tmp_path: Path
+) -> None:
+    forged = [replace(each, md5="0" * 32) for each in packages]
+    with pytest.raises(LockError, match=r"conda-lock\.yml names"):
+        fetch_archives(forged, tmp_path / "archives")
+    assert not list((tmp_path / "archives").iterdir())
+
+
+def test_a_download_that_breaks_off_is_refused(
+    conda_folder: Path, packages: list[CondaPackage], tmp_path: Path
+) -> None:
+    with conda_channel.served(conda_folder, breaks_off=True) as address:
+        broken = at(packages, address)
+        assert choose_parallel(broken, {}).source == "conda-lock.yml"
+        with pytest.raises(LockError, match=r"cannot read http://.*IncompleteRead") as refusal:
+            fetch_archives(broken, tmp_path / "archives")
+    assert "install again" in refusal.value.remedy
+    assert not list((tmp_path / "archives").iterdir())
+
+
+def test_an_archive_that_is_none_is_refused(
+    packages: list[CondaPackage], env: dict[str, str], tmp_path: Path
+) -> None:
+    archive = tmp_path / packages[0].archive
+    archive.write_bytes(b"no archive")
+    with pytest.raises(LockError, match="py-rattler did not install"):
+        install_archives(
+            [archive],
+            packages,
+            folder=tmp_path / "folder",
+            prefix=tmp_path / "prefix",
+            scratch=tmp_path,
+            env=env,
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "source"),
+    [
+        ("GNU parallel 20221122", "PATH"),
+        ("parallel [OPTIONS] command -- arguments", "none"),
+    ],
+)
+def test_without_a_channel_only_a_gnu_parallel_on_path_stands_in(
+    answer: str, source: str, packages: list[CondaPackage], tmp_path: Path
+) -> None:
+    fake = tmp_path / "bin" / "parallel"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    fake.chmod(0o755)
+    chosen = choose_parallel(at(packages, "http://127.0.0.1:9"), {"PATH": str(fake.parent)})
+    assert chosen.source == source
+    assert "does not answer" in chosen.note
+
+
+def test_py_rattler_cannot_spoil_an_install_when_it_crashes_at_the_end(
+    packages: list[CondaPackage], env: dict[str, str], tmp_path: Path
+) -> None:
+    """It does so in some of its processes; the program that uses it leaves before."""
+    archives = fetch_archives(packages, tmp_path / "archives")
+    for number in range(8):
+        folder = tmp_path / f"folder{number}"
+        scratch = tmp_path / f"scratch{number}"
+        scratch.mkdir()
+        install_archives(archives, packages, folder=folder, prefix=folder, scratch=scratch, env=env)
+        assert os.access(folder / "bin/perl", os.X_OK)
