@@ -1,9 +1,10 @@
 """Assembles the verbs and turns an error into one message and an exit code."""
 
+import errno
 import logging
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -29,8 +30,10 @@ from polaris_parsl.cli.script import script
 from polaris_parsl.cli.venv import venv
 from polaris_parsl.cli.verify import verify
 from polaris_parsl.cli.wheelhouse import wheelhouse
-from polaris_parsl.errors import PolarisParslError
+from polaris_parsl.errors import PolarisParslError, PrefixError
 from polaris_parsl.version import VERSION
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     name="polaris-parsl",
@@ -89,7 +92,22 @@ def main() -> None:
     try:
         app()
     except PolarisParslError as error:
-        if logging.getLogger().isEnabledFor(logging.INFO):
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _fail(error)
+    except OSError as error:
+        # errors of several files at once have the number of each in their text only
+        if not any(f"[Errno {number}]" in str(error) for number in _FULL):
+            raise
+        place = error.filename2 or error.filename
+        _fail(
+            PrefixError(
+                f"the disk is full{f': {place}' if place else ''}",
+                remedy="make room, or choose another directory; scratch files go to TMPDIR",
+            )
+        )
+
+
+def _fail(error: PolarisParslError) -> NoReturn:
+    if logging.getLogger().isEnabledFor(logging.INFO):
+        traceback.print_exc()
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)

@@ -1,5 +1,7 @@
 """Wheels: our own, built from the source tree, and the locked ones, fetched by the base's pip."""
 
+import errno
+import os
 import shutil
 import sys
 import tempfile
@@ -156,6 +158,8 @@ def download(
     remedy = "set the site's proxy (https_proxy) or pip's index (PIP_INDEX_URL)"
     if "--no-index" in options:
         remedy = "make the wheelhouse again, for this track and for the Python of this base"
+    if os.strerror(errno.ENOSPC) in told:
+        remedy = f"make room in {folder} and in TMPDIR"
     raise LockError(f"pip could not fetch the wheels of {lock.name}:\n    {told}", remedy=remedy)
 
 

@@ -18,6 +18,7 @@ from polaris_parsl.pins.bundle import Bundle, open_bundle
 
 SUFFIX = ".tar.zst"
 
+_BROKEN = (EOFError, zstd.ZstdError, tarfile.TarError)
 _FOREIGN = "do not use this bundle; ask its author"
 
 
@@ -94,7 +95,8 @@ def _unpack(archive: Path, scratch: Path) -> Path:
             top = _one_top(archive, members)
             for member in members:
                 _extract(tar, member, scratch / member.name)
-    except (OSError, EOFError, zstd.ZstdError, tarfile.TarError) as error:
+    # of OSErrors those of the archive: a full disk is not the bundle's fault
+    except (FileExistsError, NotADirectoryError, PermissionError, *_BROKEN) as error:
         raise BundleError(
             f"cannot unpack {archive}: {error}",
             remedy="copy the bundle again; if it stays so, ask its author",
