@@ -1,6 +1,7 @@
 """Bundles for papers: made of a real install and run, checked, and built again without a network."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from rocrate.rocrate import ROCrate
 
 ROOT = Path(__file__).parents[2]
 TASK = """\
@@ -79,22 +79,50 @@ def test_the_bill_of_materials_follows_its_schema_and_has_nothing_twice(bundle: 
     assert {"parsl", "polaris-parsl"} <= set(names)
 
 
-def test_the_crate_can_be_read_and_names_the_files_of_the_bundle(bundle: Path) -> None:
-    crate = ROCrate(str(bundle))
-    parts = {part.id for part in crate.root_dataset["hasPart"]}
-    assert {"receipt.json", "sbom.cdx.json", "REPRODUCE.md"} <= parts
+def with_packages(
+    *packages: str, command: tuple[str | Path, ...]
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command in an environment of its own: validators want other versions than we do."""
+    uv = [Path(sys.executable).with_name("uv"), "run", "--quiet", "--no-project", "--isolated"]
+    words = [word for package in packages for word in ("--with", package)]
+    return subprocess.run(
+        [*uv, *words, "--python", sys.executable, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
-def test_the_citation_follows_its_schema(bundle: Path) -> None:
-    # in an environment of its own: it wants another jsonschema
-    uv = Path(sys.executable).with_name("uv")
-    done = subprocess.run(
-        [uv, "tool", "run", "--from", "cffconvert==2.0.0", "--with", "setuptools<81", "cffconvert",
-         "--validate", "-i", bundle / "CITATION.cff"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def test_the_crate_follows_its_profile_and_names_the_files_of_the_bundle(
+    bundle: Path, tmp_path: Path
+) -> None:
+    name = "ro-crate-metadata.json"
+    crate = json.loads((bundle / name).read_text())
+    entities = {entity["@id"]: entity for entity in crate["@graph"]}
+    parts = {part["@id"] for part in entities["./"]["hasPart"]}
+    top = {path.name + "/" * path.is_dir() for path in bundle.iterdir()} - {name}
+    assert top <= parts
+    # and that a crate with a fault is told from it
+    del entities["./"]["license"]
+    (tmp_path / name).write_text(json.dumps(crate))
+    program = Path(__file__).with_name("validate_crate.py")
+    told = [
+        with_packages(
+            "roc-validator==0.13.0", "rocrate==0.14.0", command=("python", program, place)
+        )
+        for place in (bundle, tmp_path)
+    ]
+    assert re.fullmatch(r"\d\d checks\n", told[0].stdout), told[0].stdout + told[0].stderr
+    assert "license" in told[1].stdout
+
+
+@pytest.mark.parametrize("whose", ["a bundle", "polaris-parsl"])
+def test_a_citation_follows_its_schema(whose: str, bundle: Path) -> None:
+    path = (bundle if whose == "a bundle" else ROOT) / "CITATION.cff"
+    command = ("cffconvert", "--validate", "-i", path)
+    done = with_packages("cffconvert==2.0.0", "setuptools<81", command=command)
     assert done.returncode == 0, done.stdout + done.stderr
-    text = (bundle / "CITATION.cff").read_text()
+    text = path.read_text()
     assert "Parsl" in text
     assert "Parallel" in text
 
@@ -145,6 +173,24 @@ def test_a_bundle_that_was_tampered_with_is_refused(
         assert done.returncode == 14, done.stdout + done.stderr
         assert done.stderr.count("fix:") == 1
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("name", ["paper", "paper.tar.zst"])
+def test_a_full_disk_is_named_and_no_bundle_is_left(
+    name: str, install: Any, tmp_path: Path
+) -> None:
+    alone = ("unshare", "-rm")
+    if subprocess.run([*alone, "true"], check=False).returncode != 0:
+        pytest.skip("this system forbids user namespaces")
+    script = (
+        'mount -t tmpfs -o size=200k tmpfs "$1"; disk=$1; shift; code=0; '
+        '"$@" || code=$?; ls -A "$disk"; exit $code'
+    )
+    before = (*alone, "sh", "-ec", script, "sh", str(tmp_path))
+    done = polaris_parsl(install, "pin", tmp_path / name, before=before)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert re.search("the disk is full|No space left", done.stderr)
+    assert done.stderr.count("fix:") == 1
 
 
 def test_a_directory_that_exists_is_not_touched(install: Any, tmp_path: Path) -> None:
