@@ -170,11 +170,12 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 
 class _BreakingHandler(_Handler):
-    """Promises the whole of a file, sends half of it and hangs up."""
+    """Promises the whole of a file, sends half of it and hangs up; lists a directory as ever."""
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
         content = source.read()
-        outputfile.write(content[: len(content) // 2])
+        is_listing = isinstance(source, io.BytesIO)
+        outputfile.write(content if is_listing else content[: len(content) // 2])
 
 
 @contextmanager

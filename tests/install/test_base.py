@@ -134,6 +134,23 @@ def test_a_program_that_is_no_python_is_no_base(plan: Callable[..., Any]) -> Non
     assert "does not answer like a Python" in done.stderr
 
 
+@pytest.mark.parametrize("name", [".", "bin/python3"])
+def test_a_base_that_may_not_be_read_is_refused(
+    name: str, install: Any, env: dict[str, str], tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    (secret / "bin").mkdir(parents=True)
+    secret.chmod(0)
+    options = ["--prefix", tmp_path / "prefix", "--base", secret / name]
+    # as a user, for whom permissions count
+    command = builder.without_network(*builder.install_command(builder.REPOSITORY, *options))
+    done = builder.run(*command, env={**install.env, "HOME": env["HOME"]})
+    secret.chmod(0o755)
+    assert done.returncode == 3, done.stderr
+    assert f"the base cannot be read: Permission denied: {secret}/bin/python" in done.stderr
+    assert not (tmp_path / "prefix").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "version", "platform"),
     [

@@ -1,9 +1,12 @@
 import copy
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from polaris_parsl.env.drift import Finding, Verdict, compare
+from polaris_parsl.env.inspection import inspect_base
 
 WAS: dict[str, Any] = {
     "executable": "/soft/conda/bin/python3.12",
@@ -110,3 +113,14 @@ def test_the_verdicts_are_the_exit_codes_in_order_of_weight() -> None:
     assert [(each.word, int(each)) for each in sorted(Verdict)] == [
         ("intact", 0), ("cosmetic", 10), ("relevant", 11), ("broken", 12),
     ]  # fmt: skip
+
+
+def test_a_base_that_may_not_be_read_any_more_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    receipt: Any = SimpleNamespace(base=WAS)
+    monkeypatch.setattr(Path, "exists", refuse)
+    (finding,) = inspect_base(receipt, quick=True, env={})
+    assert finding.verdict is Verdict.BROKEN
+    assert finding.text.startswith("the base cannot be read: Permission denied: /soft/conda/bin")

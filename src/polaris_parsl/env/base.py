@@ -67,12 +67,17 @@ def choose_base(given: Path | None, env: Mapping[str, str]) -> tuple[Path, str]:
         env: environment variables.
 
     Raises:
-        BaseEnvironmentError: there is none.
+        BaseEnvironmentError: there is none, or it may not be read.
     """
-    if given is not None:
-        return _interpreter(given.absolute()), "--base"
-    if env.get("CONDA_PREFIX"):
-        return _interpreter(Path(env["CONDA_PREFIX"])), "CONDA_PREFIX, the active conda prefix"
+    try:
+        if given is not None:
+            return _interpreter(given.absolute()), "--base"
+        if env.get("CONDA_PREFIX"):
+            return _interpreter(Path(env["CONDA_PREFIX"])), "CONDA_PREFIX, the active conda prefix"
+    except PermissionError as error:
+        raise BaseEnvironmentError(
+            f"the base cannot be read: {error.strerror}: {error.filename}", remedy=_CHOOSE
+        ) from error
     found = shutil.which("python3", path=env.get("PATH"))
     if found is None:
         raise BaseEnvironmentError("there is no python3 on PATH", remedy=_CHOOSE)
@@ -95,6 +100,14 @@ def probe(python: Path, *, names: Sequence[str], env: Mapping[str, str]) -> Base
     # one name for the same interpreter, however it was called
     named = Path(answer["prefix"], "bin", f"python{answer['markers']['python_version']}")
     return Base(named if named.exists() else Path(answer["executable"]), answer)
+
+
+def is_there(path: Path) -> bool:
+    """Whether something is there that this user may look at."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def _interpreter(place: Path) -> Path:

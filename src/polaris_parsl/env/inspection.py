@@ -163,6 +163,14 @@ def _is_same(path: Path, expected: str, *, is_link: bool, since: int | None) -> 
 
 def inspect_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[Finding]:
     """Compare the base of a receipt with what now lies at its place."""
+    try:
+        return _inspect_base(receipt, quick=quick, env=env)
+    except PermissionError as error:
+        told = f"the base cannot be read: {error.strerror}: {error.filename}"
+        return [Finding(Verdict.BROKEN, told)]
+
+
+def _inspect_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[Finding]:
     was = receipt.base
     python = Path(was["executable"])
     if not python.exists():

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from polaris_parsl.env.base import is_there
 from polaris_parsl.env.drift import Finding, Verdict
 from polaris_parsl.env.inspection import Report, inspect_base
 from polaris_parsl.env.receipt import read_receipt
@@ -21,7 +22,7 @@ def inspect_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> Report:
     receipt = read_receipt(bundle.folder)
     executable = Path(receipt.base["executable"])
     again = f"polaris-parsl recreate {shlex.quote(str(bundle.place))} --prefix DIR"
-    if not executable.exists():
+    if not is_there(executable):
         text = f"the base of the bundle is not on this machine: there is no {executable}"
         remedy = f"name another base, CPython {receipt.minor} with pip: {again} --base PYTHON"
         findings = [Finding(Verdict.RELEVANT, text, remedy)]

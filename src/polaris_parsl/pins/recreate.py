@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.env.base import is_there
 from polaris_parsl.env.drift import compare
 from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.errors import BaseEnvironmentError
@@ -77,7 +78,7 @@ def recreate(
 
 def _same_base(base: Mapping[str, Any]) -> Path:
     executable = Path(base["executable"])
-    if executable.exists():
+    if is_there(executable):
         return executable
     minor = ".".join(base["interpreter"]["version"].split(".")[:2])
     raise BaseEnvironmentError(
