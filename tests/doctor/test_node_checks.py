@@ -27,6 +27,7 @@ ANSWER: dict[str, Any] = {
     },
     "system": "Linux 5.14.21, glibc 2.38",
     "cpus": list(range(polaris().node.threads)),
+    "unbound": [],
     "gpus": {"lines": [f"GPU {each.gpu}: A100" for each in polaris().node.accelerators]},
     "interfaces": ["lo", "hsn0"],
     "reached": {"10.0.0.1:54000": {"ahead": 0.01, "within": 0.001}},
@@ -34,12 +35,11 @@ ANSWER: dict[str, Any] = {
     "scratch": {"folder": "/local/scratch", "free": 10**12},
     "open_files": 1024,
 }
-CPUS = "list:" + ":".join(each.cpus for each in polaris().node.accelerators)
 
 
 def look(answer: dict[str, Any], tmp_path: Path, *, nodes: int = 1) -> dict[str, list[Finding]]:
     given = {"account": "datascience", "run_dir": str(tmp_path), "nodes_per_block": nodes}
-    block = Block(Options.parse(given), CPUS, (answer,), "there is no mpiexec")
+    block = Block(Options.parse(given), (answer,), "there is no mpiexec")
     here = Here({"PATH": "/nowhere"}, tmp_path, None, given)
     # the driver's Python, which is not there to ask
     here.__dict__.update(python=Path("/eagle/overlay/bin/python"), answer="not asked")
@@ -68,7 +68,7 @@ def no_driver(answer: dict[str, Any]) -> None:
 
 
 def bound(answer: dict[str, Any]) -> None:
-    answer["cpus"] = [0, 32]
+    answer["unbound"] = [1, 2, 3]
 
 
 def unreached(answer: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ def long_tmpdir(answer: dict[str, Any]) -> None:
         (gone, "python", "does not import parsl there: ModuleNotFoundError"),
         (two_gpus, "gpus", "2 GPUs; available_accelerators names GPU 3"),
         (no_driver, "gpus", "NVIDIA-SMI has failed; the workers want 4 GPUs"),
-        (bound, "cpus", "2 CPUs may be used, and workers would be bound to others: 1, 2, 3"),
+        (bound, "cpus", "workers cannot be bound to the CPUs 1, 2, 3: they would end"),
         (unreached, "reach", "no address of the driver is reached: 10.0.0.1:54000: timed out"),
         (late, "clock", "90.00 s from the driver's"),
         (long_tmpdir, "tmpdir", "TMPDIR=/var/tmp/pbs.1: AF_UNIX path too long"),

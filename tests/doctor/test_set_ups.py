@@ -82,11 +82,25 @@ def not_loaded(bed: Bed) -> None:
     bed.shell = f"module unload polaris-parsl; PATH={quote(str(bed.root))}/bin:$PATH"
 
 
-def other_version(bed: Bed) -> None:
-    """An environment on one version, and the module of another."""
+def make_environment(bed: Bed) -> Path:
     own = bed.folder / "environment"
     made = builder.run(bed.root / "bin/polaris-parsl", "venv", own, env={"PATH": _PATH})
     assert made.returncode == 0, made.stderr
+    return own
+
+
+def removed_version(bed: Bed) -> None:
+    """An environment whose install was removed after it was made."""
+    own = make_environment(bed)
+    (link,) = own.glob("lib/python3*/site-packages/polaris-parsl.pth")
+    gone = bed.folder / "polaris-parsl/versions/2020.1.0"
+    link.write_text(link.read_text().replace(str(bed.root), str(gone)))
+    bed.shell = f". {own}/bin/activate"
+
+
+def other_version(bed: Bed) -> None:
+    """An environment on one version, and the module of another."""
+    own = make_environment(bed)
     bed.copy()
     bed.root.rename(bed.root.with_name(_NEWER))
     modulefile = bed.prefix / f"modulefiles/polaris-parsl/{VERSION}.lua"
@@ -176,6 +190,7 @@ SET_UPS: dict[str, tuple[Callable[[Bed], None], set[str]]] = {
     "`deactivate` of an environment that was active before the module": (path_set_back, {"path"}),
     "the module is not loaded": (not_loaded, {"module"}),
     "an environment on one version, the module of another": (other_version, {"module"}),
+    "an environment on a version that was removed": (removed_version, {"path"}),
     "a parsl.py in the working directory": (parsl_here, {"shadows"}),
     "a file named as a module of Python": (library_here, {"shadows"}),
     "another Parsl on PYTHONPATH": (parsl_on_pythonpath, {"shadows"}),

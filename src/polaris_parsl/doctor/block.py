@@ -1,14 +1,13 @@
 """Runs the node part in a block of the user's own: the provider, launcher and worker_init of a run."""
 
 import json
-import logging
 import shlex
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,14 @@ from polaris_parsl.options import Options
 from polaris_parsl.paths import interpreter, run_dir
 from polaris_parsl.queue_facts import clock
 from polaris_parsl.settings import executor_settings
+from polaris_parsl.workers import cpu_numbers
 
 _PROBES = ("node_probe.py", "python_probe.py")
 _FILE_POLL_SECONDS = 0.2
-_JOB_POLL_SECONDS = 2.0
+# PBS is asked seldom where a job waits long
+_JOB_POLL_SECONDS = (2.0, 60.0)
+_JOB_POLL_SHARE = 0.1
 _TOLD_CHARACTERS = 600
-_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,11 @@ class Block:
 
     Attributes:
         options: that it was asked for with.
-        cpus: what the workers of a node would be bound to, as Parsl writes it.
         answers: what each node wrote (node_probe.py).
         complaint: what the job said on standard error, where nodes did not answer.
     """
 
     options: Options
-    cpus: str
     answers: tuple[Mapping[str, Any], ...]
     complaint: str
 
@@ -75,10 +74,11 @@ def ask_nodes(here: Here) -> Block:
         ports = executor.worker_port_range
         assert ports, "Parsl's own default"
         with listening(addresses, ports) as (token, reachable):
-            command = _command(here.driver, folder, token, reachable)
+            question = [token, _cpus(executor), *reachable]
+            command = _command(here.driver, folder, question)
             complaint = _run(executor, command, folder, options)
         answers = [json.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
-        return Block(options, executor.cpu_affinity, tuple(answers), complaint)
+        return Block(options, tuple(answers), complaint)
 
 
 def _options(here: Here) -> Options:
@@ -93,8 +93,8 @@ def _options(here: Here) -> Options:
 
 @contextmanager
 def _folder(place: Path) -> Iterator[Path]:
-    """A directory for the job in the run directory; nothing is left of both if we made both."""
-    was_there = place.exists()
+    """A directory for the job in the run directory; of what we make nothing is left."""
+    missing = [each for each in (place, *place.parents) if not each.exists()]
     try:
         place.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="doctor-", dir=place))
@@ -108,16 +108,23 @@ def _folder(place: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if not was_there and not any(place.iterdir()):
-            place.rmdir()
+        with suppress(OSError):  # somebody else has begun to use it
+            for each in missing:
+                each.rmdir()
 
 
-def _command(driver: Driver, folder: Path, token: str, reachable: list[str]) -> str:
+def _cpus(executor: PolarisExecutor) -> str:
+    """What each worker of a node is bound to, as JSON."""
+    entries = executor.cpu_affinity.removeprefix("list:").split(":")
+    return json.dumps([cpu_numbers(entry) for entry in entries], separators=(",", ":"))
+
+
+def _command(driver: Driver, folder: Path, question: list[str]) -> str:
     """Shell text of one node; it goes into a template of Parsl's as that of the workers does."""
     node = polaris().node
     python = str(interpreter(driver.python))
-    words = [python, "-P", str(folder / _PROBES[0]), str(folder), token]
-    return f"exec {shlex.join([*words, node.tmpdir, node.local_scratch, *reachable])}"
+    words = [python, "-P", str(folder / _PROBES[0]), str(folder), node.tmpdir, node.local_scratch]
+    return f"exec {shlex.join([*words, *question])}"
 
 
 def _run(executor: PolarisExecutor, command: str, folder: Path, options: Options) -> str:
@@ -145,12 +152,14 @@ def _wait(
     provider: PBSProProvider | LocalProvider, job: str, folder: Path, nodes: int
 ) -> JobStatus:
     """The status of the job when it has ended; or, soon after all nodes have answered, any."""
-    said, asked_at = "", 0.0
+    least, most = _JOB_POLL_SECONDS
+    said, began, ask_at = "", time.monotonic(), 0.0
     while True:
         has_all = len(list(folder.glob("*.json"))) == nodes
-        if time.monotonic() - asked_at >= _JOB_POLL_SECONDS:
+        if has_all or time.monotonic() >= ask_at:
             status: JobStatus = provider.status([job])[0]  # type: ignore[no-untyped-call]
-            asked_at = time.monotonic()
+            waited = time.monotonic() - began
+            ask_at = time.monotonic() + min(max(least, waited * _JOB_POLL_SHARE), most)
             if status.terminal or has_all:
                 return status
             if status.state is JobState.HELD:

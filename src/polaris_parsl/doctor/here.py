@@ -94,7 +94,7 @@ class Here:
     def which(self, program: str) -> Path | None:
         """A program on the user's PATH."""
         found = shutil.which(program, path=self.env.get("PATH", ""))
-        return Path(found) if found else None
+        return self.folder / found if found else None
 
     @cached_property
     def answer(self) -> Answer | str:
@@ -119,9 +119,14 @@ class Here:
             return done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
 
     @cached_property
+    def command(self) -> Driver:
+        """The driver that this command would be; nothing is started to know it."""
+        return Driver.current(self.env)
+
+    @cached_property
     def driver(self) -> Driver:
         """The driver that a script of the user would be."""
-        driver = Driver.current(self.env)
+        driver = self.command
         if self.python and isinstance(self.answer, Answer) and "version" in self.answer.parsl:
             return replace(driver, python=self.python, parsl=self.answer.parsl["version"])
         return driver

@@ -37,7 +37,7 @@ def is_compute_node(name: str) -> bool:
 
 
 def _kind(here: Here, name: str) -> str:
-    where = "of the sandbox" if here.driver.in_sandbox else f"of {polaris().system}"
+    where = "of the sandbox" if here.command.in_sandbox else f"of {polaris().system}"
     if is_login_node(name):
         return f"a login node {where}"
     if is_compute_node(name):
@@ -50,8 +50,10 @@ def look_at_tasks(here: Here) -> Iterator[Finding]:
     needed = polaris().parsl.driver_tasks
     used = _tasks_of_user()
     limits = list(_limits(used))
-    if not limits and is_login_node(socket.gethostname()) and not here.driver.in_sandbox:
-        limits = [(polaris().login.tasks_per_user, used, f"by {source('login')}")]
+    known = polaris().login.tasks_per_user
+    is_login = is_login_node(socket.gethostname()) and not here.command.in_sandbox
+    if not limits and is_login:
+        limits = [(known, used, f"by {source('login')}")]
     if not limits:
         yield ok(f"{used} tasks of yours, and no limit; a driver needs {needed}")
         return
@@ -66,6 +68,8 @@ def look_at_tasks(here: Here) -> Iterator[Finding]:
         )
     else:
         yield ok(f"{told}; a driver needs {needed}")
+    if is_login and limit != known:
+        yield note(f"the facts have a limit of {known} [{source('login')}]")
 
 
 def _limits(used: int) -> Iterator[tuple[int, int, str]]:
@@ -117,7 +121,7 @@ def _tasks_of_user() -> int:
 def look_at_mpiexec(here: Here) -> Iterator[Finding]:
     """There is an mpiexec where jobs start; login nodes may have none."""
     found = here.which("mpiexec")
-    inside = here.driver.job is not None
+    inside = here.command.job is not None
     if found is None and inside:
         yield problem(
             "there is no mpiexec on PATH in this job, and nothing else starts the workers",

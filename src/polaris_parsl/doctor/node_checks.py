@@ -8,12 +8,11 @@ from typing import Any
 from polaris_parsl.doctor.block import Block, ask_nodes
 from polaris_parsl.doctor.findings import Finding, Result, Status, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Answer, Here
+from polaris_parsl.doctor.storage import CLOCK_SECONDS
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.facts import polaris
-from polaris_parsl.workers import cpu_numbers
 
 Told = Mapping[str, Any]
-_CLOCK_SECONDS = 5.0
 _NEEDED = ("tasks", "python", "options", "interfaces", "run_dir")
 _GIGA = 1_000_000_000
 
@@ -118,19 +117,17 @@ def look_at_gpus(block: Block, told: Told, _here: Here) -> Iterator[Finding]:
             )
 
 
-def look_at_cpus(block: Block, told: Told, _here: Here) -> Iterator[Finding]:
-    """The pool may use the CPUs that its workers are bound to."""
-    entries = block.cpus.removeprefix("list:").split(":")
-    wanted = {number for entry in entries for number in cpu_numbers(entry)}
-    lacking = sorted(wanted - set(told["cpus"]))
-    if lacking:
+def look_at_cpus(_block: Block, told: Told, _here: Here) -> Iterator[Finding]:
+    """The kernel lets the workers be bound to their CPUs."""
+    if told["unbound"]:
+        lacking = ", ".join(map(str, told["unbound"]))
         yield problem(
-            f"{len(told['cpus'])} CPUs may be used, and workers would be bound to others: "
-            f"{', '.join(map(str, lacking))}; they would fail without a word, again and again",
+            f"workers cannot be bound to the CPUs {lacking}: they would end without a word, again "
+            "and again, or do without them",
             "see that the launcher binds nothing (`--cpu-bind none`) and that cpus_per_node is all",
         )
     else:
-        yield ok(f"{len(told['cpus'])} CPUs, all that workers are bound to")
+        yield ok(f"{len(told['cpus'])} CPUs, and each worker can be bound to its own")
 
 
 def look_at_reach(_block: Block, told: Told, _here: Here) -> Iterator[Finding]:
@@ -158,7 +155,7 @@ def look_at_clock(_block: Block, told: Told, _here: Here) -> Iterator[Finding]:
         return
     best = min(known, key=lambda each: float(each["within"]))
     shown = f"{abs(best['ahead']):.2f} s from the driver's, measured to {best['within']:.2f} s"
-    if abs(best["ahead"]) - best["within"] > _CLOCK_SECONDS:
+    if abs(best["ahead"]) - best["within"] > CLOCK_SECONDS:
         yield problem(shown, "tell the site's support the node's name")
     else:
         yield ok(shown)

@@ -1,6 +1,6 @@
 """Runs on each node of a block, under the Python of the workers, and writes what it finds.
 
-    python node_probe.py FOLDER TOKEN TMPDIR SCRATCH ADDRESS:PORT...
+    python node_probe.py FOLDER TMPDIR SCRATCH TOKEN CPUS ADDRESS:PORT...
 
 It needs the standard library alone, and python_probe.py beside it. The answer is
 FOLDER/HOST.json, which appears complete.
@@ -23,7 +23,7 @@ CONNECT_SECONDS = 10
 SMI_SECONDS = 60
 
 
-def answer(token, tmpdir, scratch, addresses):
+def answer(tmpdir, scratch, token, cpus, addresses):
     """All that is asked of this node."""
     beside = Path(__file__).with_name("python_probe.py")
     return {
@@ -32,6 +32,7 @@ def answer(token, tmpdir, scratch, addresses):
         "python": runpy.run_path(str(beside))["identity"](),
         "system": f"Linux {platform.release()}, {' '.join(platform.libc_ver())}",
         "cpus": sorted(os.sched_getaffinity(0)),
+        "unbound": bind(cpus),
         "gpus": gpus(),
         "interfaces": [name for _, name in socket.if_nameindex()],
         "reached": {each: reach(each, token) for each in addresses},
@@ -39,6 +40,20 @@ def answer(token, tmpdir, scratch, addresses):
         "scratch": space(scratch, writes=False),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     }
+
+
+def bind(cpus):
+    """Bind this process to the CPUs of each worker in turn; those that the kernel does not give."""
+    before = os.sched_getaffinity(0)
+    lacking = set()
+    for wanted in map(set, cpus):
+        try:
+            os.sched_setaffinity(0, wanted)
+            lacking |= wanted - os.sched_getaffinity(0)
+        except OSError:
+            lacking |= wanted - before
+    os.sched_setaffinity(0, before)
+    return sorted(lacking)
 
 
 def gpus():
@@ -84,8 +99,8 @@ def space(folder, writes):
 
 def main(folder, *question):
     """Write the answer."""
-    token, tmpdir, scratch, *addresses = question
-    found = answer(token, tmpdir, scratch, addresses)
+    tmpdir, scratch, token, cpus, *addresses = question
+    found = answer(tmpdir, scratch, token, json.loads(cpus), addresses)
     final = Path(folder, f"{found['host']}.json")
     staged = final.with_suffix(".part")
     staged.write_text(json.dumps(found))

@@ -10,6 +10,8 @@ from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.fingerprint import leaned_on
 from polaris_parsl.env.modules import has_lmod
 from polaris_parsl.env.shadows import shadows
+from polaris_parsl.facts import polaris
+from polaris_parsl.venvs import install_of
 from polaris_parsl.version import NAME
 
 _LOAD_AGAIN = f"`module unload {NAME}; module load {NAME}`"
@@ -20,12 +22,14 @@ _BY_PATH = ("interchange.py", "process_worker_pool.py")
 def look_at_lmod(here: Here) -> Iterator[Finding]:
     """There is a module system, and which."""
     version = here.env.get("LMOD_VERSION")
+    tree = str(polaris().modulefiles)
+    where = "on" if tree in here.env.get("MODULEPATH", "").split(":") else "not on"
     if version and has_lmod(here.env):
-        yield ok(f"Lmod {version}")
-    elif here.env.get("MODULESHOME"):
-        yield unknown(f"the modules of this shell are not Lmod's: {here.env['MODULESHOME']}")
+        yield ok(f"Lmod {version}; {tree} is {where} MODULEPATH")
+    elif here.env.get("MODULES_CMD"):
+        yield ok(f"Environment Modules, {here.env['MODULES_CMD']}")
     else:
-        yield unknown("no Lmod in this shell (LMOD_CMD and LMOD_VERSION are not set)")
+        yield unknown("no modules in this shell (LMOD_CMD and MODULES_CMD are not set)")
 
 
 def look_at_module(here: Here) -> Iterator[Finding]:
@@ -98,6 +102,12 @@ def _of_first(here: Here, python: Path, overlay: Path) -> Finding:
             f"{hides}`conda activate` came after the module and hides its overlay",
             "`conda deactivate`; if you need it, activate it before you load the module",
         )
+    below = install_of(first.parent)
+    if below and not below.is_dir():
+        return problem(
+            f"`python` is {python}, of an environment on the install {below}, which is gone",
+            "make the environment again on the loaded one: `polaris-parsl venv DIR`",
+        )
     if venv and first == Path(venv, "bin"):
         return problem(
             f"{hides}the environment {venv} was activated, and it is not one on this install",
@@ -126,10 +136,10 @@ def _python_variables(here: Here) -> Iterator[Finding]:
     if home:
         yield problem(f"PYTHONHOME is {home}, which no environment survives", "`unset PYTHONHOME`")
     for word in here.env.get("PYTHONPATH", "").split(":"):
-        names = _importable(here.folder / word) & sys.stdlib_module_names if word else ()
-        if names:
+        found = _hiding(here.folder / word, _needed_of_python()) if word else ""
+        if found:
             yield problem(
-                f"PYTHONPATH: {word} hides {_listed(names)} of Python's own library",
+                f"PYTHONPATH: {word} holds {found}, which hides a module of Python",
                 "`unset PYTHONPATH`, or rename the file",
             )
 
@@ -138,16 +148,24 @@ def _of_folder(here: Here) -> Iterator[Finding]:
     """A script finds the modules that lie beside it before all others."""
     if here.env.get("PYTHONSAFEPATH"):
         return
-    needed = set(sys.stdlib_module_names)
+    needed = _needed_of_python() | {"parsl", "polaris_parsl"}
     for folder in here.overlay.glob("lib/python3*/site-packages") if here.overlay else ():
-        needed |= _importable(folder)
-    names = _importable(here.folder) & needed
-    if names and not (here.overlay and here.folder.is_relative_to(here.overlay)):
+        needed |= _importable(folder).keys()
+        if here.folder == folder:
+            return
+    found = _hiding(here.folder, needed)
+    if found:
         yield problem(
-            f"{here.folder} holds {_listed(names)}: Python started here, or on a script here, "
-            "imports that in place of the real one",
+            f"{here.folder} holds {found}: Python started here, or on a script here, imports that "
+            "in place of the real one",
             "rename it, or start from another directory",
         )
+
+
+def _needed_of_python() -> set[str]:
+    """Modules of Python's own library that are in use here, where Parsl is imported, too."""
+    in_use = {name.partition(".")[0] for name in sys.modules}
+    return in_use & sys.stdlib_module_names
 
 
 def look_at_python(here: Here) -> Iterator[Finding]:
@@ -216,15 +234,16 @@ def _is_same(one: Path, other: Path) -> bool:
     return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
-def _importable(folder: Path) -> set[str]:
-    """Names of the modules that a directory offers to `import`."""
+def _hiding(folder: Path, names: AbstractSet[str]) -> str:
+    """The entries of a directory that `import` would take for these modules."""
+    return ", ".join(sorted(file for name, file in _importable(folder).items() if name in names))
+
+
+def _importable(folder: Path) -> dict[str, str]:
+    """The modules that a directory offers to `import`, and the entry of each."""
     try:
         entries = list(folder.iterdir())
     except OSError:
-        return set()
-    packages = {each.name for each in entries if (each / "__init__.py").is_file()}
-    return packages | {each.name.partition(".")[0] for each in entries if each.suffix in _SUFFIXES}
-
-
-def _listed(names: AbstractSet[str]) -> str:
-    return ", ".join(sorted(names))
+        return {}
+    files = {each.name.partition(".")[0]: each.name for each in entries if each.suffix in _SUFFIXES}
+    return files | {each.name: each.name for each in entries if (each / "__init__.py").is_file()}
