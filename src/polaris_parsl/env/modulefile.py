@@ -7,6 +7,7 @@ later, one in Tcl for Environment Modules 5.1 and later.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -173,6 +174,11 @@ def comment(value: object) -> str:
 
 
 def _render(template: str, values: Mapping[str, object]) -> str:
+    return _templates().get_template(template).render({**values, "name": NAME})
+
+
+@cache
+def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(shipped("modulefiles")),
         undefined=jinja2.StrictUndefined,
@@ -182,4 +188,4 @@ def _render(template: str, values: Mapping[str, object]) -> str:
         autoescape=False,
     )
     environment.filters.update(lua=lua, tcl=tcl, comment=comment)
-    return environment.get_template(template).render({**values, "name": NAME})
+    return environment

@@ -39,7 +39,6 @@ def staged_file(target: Path, text: str) -> Iterator[Path]:
         OSError: it cannot be written.
     """
     staged = target.with_name(staging_name(target.name))
-    staged.unlink(missing_ok=True)
     handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:

@@ -136,7 +136,10 @@ def _ask_pbs(env: Mapping[str, str]) -> Mapping[str, Mapping[str, Any]]:
     done = run(_QSTAT, env=env, timeout_seconds=_QSTAT_TIMEOUT_SECONDS)
     if done.returncode != 0:
         raise ValueError(done.stderr.strip() or f"exit code {done.returncode}")
-    jobs = json.loads(done.stdout).get("Jobs", {})
+    listing = json.loads(done.stdout)
+    jobs = listing.get("Jobs", {}) if isinstance(listing, Mapping) else None
+    if not isinstance(jobs, Mapping):
+        raise ValueError("it printed no table of jobs")  # noqa: TRY004 - as of no JSON at all
     return {name: job for name, job in jobs.items() if isinstance(job, Mapping)}
 
 

@@ -1,0 +1,225 @@
+"""Changes that are killed anywhere: users have the old or the new, and the next command goes on."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import builder
+import kills
+from polaris_parsl.env import usage
+from polaris_parsl.env.announce import announce
+from polaris_parsl.env.lifecycle import set_default
+from polaris_parsl.env.releases import find_releases
+from polaris_parsl.env.repair import repair
+from polaris_parsl.env.state import read_state
+from polaris_parsl.env.sweep import litter
+from polaris_parsl.errors import PrefixError, VersionError
+
+DOCUMENT = builder.REPOSITORY / "docs/crashes.md"
+
+# One shell loads all: for each line "PREFIX<tab>MODULE" it prints what the loaded command prints,
+# and whether a notice was shown.
+_LOAD = """
+source {lmod}
+while IFS=$'\\t' read -r prefix module; do
+  (
+    export MODULEPATH=$prefix/modulefiles
+    module load "$module" >/dev/null 2>{notes}
+    [[ $(<{notes}) == *"is deprecated"* ]] && notice=" deprecated"
+    printf '%s\\n' "$(polaris-parsl 2>/dev/null)${{notice-}}"
+  )
+done
+"""
+
+
+def load_all(lmod: Path, wanted: list[tuple[Path, str]]) -> list[str]:
+    """Load modules, each in a fresh shell; which version each gives, "" where it gives none."""
+    notes = shlex.quote(str(wanted[0][0].parent / "notes"))
+    done = subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", _LOAD.format(lmod=lmod, notes=notes)],
+        input="".join(f"{prefix}\t{module}\n" for prefix, module in wanted),
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "LMOD_IGNORE_CACHE": "yes"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A change that was killed at every operation, and what users then had.
+
+    Attributes:
+        name: of the change.
+        operations: before which it was killed.
+        copies: the prefix as each kill left it, and as the whole run did.
+        names: the versions that there are before or after.
+        defaults: which version a load without a version gives, for each copy; "" for none.
+        named: what a load of each version by its name gives, for each copy.
+    """
+
+    name: str
+    operations: list[str]
+    copies: list[Path]
+    names: list[str]
+    defaults: list[str]
+    named: list[tuple[str, ...]]
+
+
+def _look(name: str, folder: Path, lmod: Path) -> Killed:
+    """Load every copy of a prefix, and every version of each; of equal copies, those of one."""
+    operations = json.loads((folder / kills.OPERATIONS).read_text())
+    copies = [folder / str(number + 1) for number in range(len(operations) + 1)]
+    ends = (copies[0], copies[-1])
+    names = sorted({path.stem for end in ends for path in end.glob("modulefiles/*/[!.]*")})
+    equal = {_visible(prefix): prefix for prefix in copies}
+    wanted = [(prefix, "polaris-parsl") for prefix in copies]
+    wanted += [(prefix, f"polaris-parsl/{each}") for prefix in equal.values() for each in names]
+    answers = load_all(lmod, wanted)
+    assert len(answers) == len(wanted)
+    rest = iter(answers[len(copies) :])
+    named = {key: tuple(next(rest) for _ in names) for key in equal}
+    loaded = [named[_visible(prefix)] for prefix in copies]
+    return Killed(name, operations, copies, names, answers[: len(copies)], loaded)
+
+
+def _visible(prefix: Path) -> tuple[tuple[str, str], ...]:
+    """What Lmod and the modulefiles look at: modulefiles, and the versions that are there."""
+    texts = [
+        (str(path.relative_to(prefix)), path.read_text().replace(str(prefix), "PREFIX"))
+        for path in sorted(prefix.glob("modulefiles/*/*"))
+    ]
+    return (*texts, *(("version", path.name) for path in sorted(prefix.glob("versions/[!.]*"))))
+
+
+@pytest.fixture(scope="module")
+def all_killed(tmp_path_factory: pytest.TempPathFactory, lmod: Path) -> dict[str, Killed]:
+    """Every change, killed at every operation; all loads are done before anything else."""
+    folder = tmp_path_factory.mktemp("kills")
+    done = builder.run(sys.executable, Path(kills.__file__), folder, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
+    return {name: _look(name, folder / name, lmod) for name in kills.CHANGES}
+
+
+@pytest.fixture(params=kills.CHANGES)
+def killed(request: pytest.FixtureRequest, all_killed: dict[str, Killed]) -> Killed:
+    return all_killed[request.param]
+
+
+def test_a_load_gives_the_old_or_the_new_after_each_kill(killed: Killed) -> None:
+    assert len(killed.operations) > 20
+    old, new = killed.defaults[0], killed.defaults[-1]
+    assert set(killed.defaults) <= {old, new}
+    # once new, it stays new
+    assert killed.defaults == sorted(killed.defaults, key=lambda each: each == new)
+
+
+def test_a_load_by_name_gives_the_old_or_the_new_after_each_kill(killed: Killed) -> None:
+    ends = list(zip(killed.names, killed.named[0], killed.named[-1], strict=True))
+    assert any(name in {before, after} for name, before, after in ends)
+    for loaded in killed.named:
+        for answer, (_, before, after) in zip(loaded, ends, strict=True):
+            assert answer in {before, after}
+
+
+def test_what_loads_is_complete_after_each_kill(killed: Killed) -> None:
+    assert {*killed.defaults} - {""}
+    for prefix, default, named in zip(killed.copies, killed.defaults, killed.named, strict=True):
+        for version in {each.partition(" ")[0] for each in (default, *named)} - {""}:
+            root = prefix / "versions" / version
+            assert kills.is_complete(root), (prefix, version)
+
+
+def test_no_leftover_is_seen_as_a_version(killed: Killed) -> None:
+    for prefix in killed.copies:
+        present = find_releases(prefix, read_state(prefix))
+        assert {each.name for each in present} <= {*killed.names, kills.NEW, kills.NEW_CANDIDATE}
+
+
+def test_repair_and_the_same_command_go_on_after_each_kill(
+    killed: Killed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "_processes", lambda _: ([], 0))
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    done = _visible(killed.copies[-1])
+    for prefix in killed.copies[:-1]:
+        if not prefix.exists():
+            continue
+        repair(prefix, dry_run=False)
+        assert list(litter(prefix)) == []
+        assert announce(prefix) == []
+        for release in find_releases(prefix, read_state(prefix)):
+            assert kills.is_complete(release.root)
+        _again(killed, prefix)
+        assert _visible(prefix) == done
+
+
+def _again(killed: Killed, prefix: Path) -> None:
+    """Give the command again; where it is refused as done already, what it left to decide."""
+    _, change = kills.CHANGES[killed.name]
+    refusals = {"install": "exists already", "rollback": "no earlier decision"}
+    try:
+        change(prefix)
+    except (PrefixError, VersionError) as refusal:
+        expected = refusals[killed.name.partition(",")[0]]
+        if expected not in refusal.problem:
+            raise
+        if killed.defaults[-1] != read_state(prefix).default:
+            set_default(prefix, killed.defaults[-1], dry_run=False)
+
+
+def test_the_documentation_shows_these_steps_and_outcomes(all_killed: dict[str, Killed]) -> None:
+    rows = [row for killed in all_killed.values() for row in table(killed)]
+    text = "\n".join(rows)
+    assert text in DOCUMENT.read_text(), f"{DOCUMENT} does not hold:\n{text}"
+
+
+def table(killed: Killed) -> Iterator[str]:
+    """Rows of the table: killed at which steps, and what users have who load after that."""
+    ends = [(each[0], each[-1]) for each in (killed.defaults, killed.named)]
+    found: list[tuple[list[str], list[str]]] = []
+    for step, *loaded in zip(_steps(killed), killed.defaults, killed.named, strict=True):
+        told = [_told(each, *end) for each, end in zip(loaded, ends, strict=True)]
+        if not found or found[-1][1] != told:
+            found.append(([], told))
+        if step not in found[-1][0]:
+            found[-1][0].append(step)
+    for steps, told in found:
+        yield f"| {killed.name} | {', '.join(steps)} | {' | '.join(told)} |"
+
+
+def _told(loaded: object, old: object, new: object) -> str:
+    if old == new:
+        return "the same"
+    return {str(old): "old", str(new): "new"}.get(str(loaded), "some old, some new")
+
+
+def _steps(killed: Killed) -> Iterator[str]:
+    """What each operation belongs to, in words; at the end, that nothing is left to do."""
+    step = "directories"
+    for operation in killed.operations:
+        path = operation.split(" ")[-1].rstrip("@")
+        step = next((words for start, words in _STEPS if re.match(start, path)), step)
+        yield step
+    yield "done"
+
+
+_STEPS = (
+    (r"versions/\.staging-", "staged tree"),
+    (r"versions/\.removed-", "removed tree"),
+    (r"versions/\d", "rename into place"),
+    (r"state", "generation"),
+    (r"modulefiles/.*modulerc", "default of Lmod"),
+    (r"modulefiles/.*\d", "modulefiles of Lmod"),
+    (r"modulefiles-tcl/.*modulerc", "default of Tcl"),
+    (r"modulefiles-tcl/.*\d", "modulefiles of Tcl"),
+)

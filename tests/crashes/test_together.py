@@ -1,0 +1,139 @@
+"""Commands that change one prefix at the same time."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kills
+from polaris_parsl.env.announce import announce
+from polaris_parsl.env.releases import find_releases
+from polaris_parsl.env.repair import repair
+from polaris_parsl.env.state import history, read_state
+from polaris_parsl.env.sweep import litter
+
+_WAIT_THEN = """
+import sys, time
+from pathlib import Path
+import kills
+from polaris_parsl.env import removal, usage
+from polaris_parsl.env.lifecycle import deprecate, roll_back, set_default
+from polaris_parsl.errors import PolarisParslError
+usage._processes = lambda _: ([], 0)
+prefix, go = Path(sys.argv[1]), Path(sys.argv[2])
+print("ready", flush=True)
+while not go.exists():
+    time.sleep(0.001)
+"""
+
+_INSTALL = """
+try:
+    kills.install(prefix, sys.argv[3])
+except PolarisParslError as refusal:
+    print(refusal.problem)
+    sys.exit(refusal.exit_code)
+"""
+
+_CHANGE = """
+import random
+chance = random.Random(sys.argv[3])
+names = (kills.OLD, kills.USUAL, kills.CANDIDATE)
+for _ in range(25):
+    name = chance.choice(names)
+    change = chance.choice((
+        lambda: set_default(prefix, name, dry_run=False),
+        lambda: roll_back(prefix, dry_run=False),
+        lambda: deprecate(prefix, name, kills.NOTICE, today=kills.TODAY, dry_run=False),
+        lambda: removal.remove(prefix, name, **kills.REMOVE),
+        lambda: kills.install(prefix, name),
+    ))
+    try:
+        change()
+    except PolarisParslError:
+        pass
+"""
+
+
+def start(program: str, prefix: Path, go: Path, *words: str) -> "subprocess.Popen[str]":
+    """A process that waits for the others."""
+    command = [sys.executable, "-c", _WAIT_THEN + program, str(prefix), str(go), *words]
+    tests = str(Path(kills.__file__).parent)
+    process = subprocess.Popen(
+        command,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": tests},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def look(prefix: Path) -> int:
+    """What a load would meet: the default has a modulefile and a complete tree. Counts them."""
+    seen = 0
+    for path in prefix.glob("modulefiles/polaris-parsl/.modulerc.lua"):
+        for name in re.findall(r'"polaris-parsl/(\S+)", "default"', path.read_text()):
+            assert (path.parent / f"{name}.lua").is_file(), name
+            root = prefix / "versions" / name
+            assert kills.is_complete(root)
+            seen += 1
+    return seen
+
+
+def is_settled(prefix: Path) -> bool:
+    """Nothing is left over, and the modulefiles say what state and receipts say."""
+    return list(litter(prefix)) == [] and announce(prefix) == []
+
+
+def test_of_six_installers_at_once_each_version_is_there_once(tmp_path: Path) -> None:
+    prefix, go = tmp_path / "prefix", tmp_path / "go"
+    names = ["2026.7.0", "2026.8.0", "2026.9.0", *["2026.10.0"] * 3]
+    processes = [start(_INSTALL, prefix, go, name) for name in names]
+    go.touch()
+    looks = 0
+    while any(process.poll() is None for process in processes):
+        looks += look(prefix)
+    told = [process.communicate()[0] for process in processes]
+    codes = [process.returncode for process in processes]
+    assert codes[:3] == [0, 0, 0], told
+    assert sorted(codes[3:]) == [0, 6, 6], told
+    assert all("exists already" in each or "somebody else" in each for each in told if each)
+    state = read_state(prefix)
+    assert [each.name for each in find_releases(prefix, state)] == [
+        "2026.10.0", "2026.9.0", "2026.8.0", "2026.7.0",
+    ]  # fmt: skip
+    assert state.default == "2026.10.0"
+    installs = [each.change for each in history(prefix)]
+    assert sorted(installs) == sorted(f"install {name}" for name in set(names))
+    assert is_settled(prefix)
+    assert look(prefix) == 1
+
+
+def test_changes_of_all_kinds_at_once_end_settled(tmp_path: Path) -> None:
+    prefix, go = tmp_path / "prefix", tmp_path / "go"
+    kills.filled(prefix)
+    processes = [start(_CHANGE, prefix, go, str(seed)) for seed in range(4)]
+    go.touch()
+    assert [process.wait() for process in processes] == [0, 0, 0, 0]
+    for process in processes:
+        process.communicate()
+    numbers = [each.generation for each in history(prefix)]
+    assert numbers == list(range(len(numbers), 0, -1))
+    assert is_settled(prefix)
+    assert repair(prefix, dry_run=False).notes == ()
+
+
+def test_what_another_host_builds_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = tmp_path / "prefix"
+    kills.filled(prefix)
+    theirs = prefix / "versions" / ".staging-2026.10.0@other-0123abcd.1.1"
+    theirs.mkdir()
+    (theirs / "file").touch()
+    kills.install(prefix, "2026.10.0")
+    repair(prefix, dry_run=False)
+    assert (theirs / "file").exists()

@@ -1,0 +1,158 @@
+"""Kills a change of a prefix before each of its operations on files, one run an operation.
+
+Run as a program, `python kills.py FOLDER`: for each change, the N-th copy of a prefix,
+FOLDER/CHANGE/N, is changed by a process that ends itself by SIGKILL before its N-th
+operation, for N = 1, 2, ... until a run comes to its end. The product knows nothing of it:
+Python's audit events tell of the operations, and fsync, which has none, is counted in
+its stead.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import builder
+from polaris_parsl.env import removal, usage
+from polaris_parsl.env.inspection import inspect_files
+from polaris_parsl.env.lifecycle import deprecate, publish, roll_back, set_default
+from polaris_parsl.env.publish import staging
+from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.repair import repair
+from polaris_parsl.env.staging import staging_name
+from polaris_parsl.env.state import Deprecation, commit
+from polaris_parsl.env.sweep import sweep
+
+OLD, USUAL, CANDIDATE = "2026.8.0", "2026.9.0", "2026.10.0rc1"
+NEW, NEW_CANDIDATE = "2026.10.0", "2026.11.0rc1"
+NOTICE = Deprecation(date(2999, 12, 31), "a newer Parsl")
+OPERATIONS = "operations.json"
+TODAY = date(2026, 11, 24)
+REMOVE: dict[str, Any] = {"force": False, "dry_run": False, "env": {"PATH": "/nowhere"}}
+
+# Python's audit events of what changes files; "open" counts where it may write.
+_EVENTS = frozenset(
+    f"os.{name}"
+    for name in (
+        "chmod", "chown", "link", "mkdir", "posix_spawn", "remove", "rename", "rmdir", "setxattr",
+        "symlink", "truncate", "utime",
+    )
+) | {"subprocess.Popen"}  # fmt: skip
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+def install(prefix: Path, name: str) -> None:
+    """What `install` does, with four small files for what it builds."""
+    sweep(prefix)
+    with staging(prefix, name, group=None) as folder:
+        builder.small_release(prefix, name, folder=folder)
+        publish(prefix, folder, name, check=lambda: None)
+
+
+def filled(prefix: Path) -> None:
+    """Two usual versions and a pre-release; the newer usual one is the default."""
+    for name in (OLD, USUAL, CANDIDATE):
+        install(prefix, name)
+
+
+def damaged(prefix: Path) -> None:
+    """What killed commands leave: of an install, of two removals, and lost modulefiles."""
+    filled(prefix)
+    # as if another process had had our number before
+    dead = staging_name("2026.7.0").rpartition(".")[0] + ".1"
+    for name in (dead, staging_name("2026.6.0", kind=".removed-")):
+        builder.small_release(prefix, "2026.7.0", folder=prefix / "versions" / name)
+    commit(prefix, "half", lambda state: replace(state, withdrawn=frozenset({OLD})))
+    (prefix / f"modulefiles/polaris-parsl/{CANDIDATE}.lua").unlink()
+
+
+# What makes the prefix, and what changes it.
+CHANGES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
+    "install, the first": (lambda prefix: prefix.mkdir(), lambda prefix: install(prefix, OLD)),
+    "install": (filled, lambda prefix: install(prefix, NEW)),
+    "install, a pre-release": (filled, lambda prefix: install(prefix, NEW_CANDIDATE)),
+    "default": (filled, lambda prefix: set_default(prefix, OLD, dry_run=False)),
+    "rollback": (filled, lambda prefix: roll_back(prefix, dry_run=False)),
+    "deprecate": (
+        filled,
+        lambda prefix: deprecate(prefix, OLD, NOTICE, today=TODAY, dry_run=False),
+    ),
+    "remove": (filled, lambda prefix: removal.remove(prefix, OLD, **REMOVE)),
+    "remove --all": (filled, lambda prefix: removal.remove_all(prefix, **REMOVE)),
+    "repair": (damaged, lambda prefix: repair(prefix, dry_run=False)),
+}
+
+
+def is_complete(root: Path) -> bool:
+    """Whether every file of a version is as its receipt says."""
+    return not list(inspect_files(root, read_receipt(root), every_file=True))
+
+
+def copy(template: Path, prefix: Path) -> Path:
+    """A copy of a prefix whose modulefiles name the copy."""
+    shutil.copytree(template, prefix, symlinks=True)
+    for path in prefix.glob("modulefiles*/*/*"):
+        path.write_text(path.read_text().replace(str(template), str(prefix)))
+    return prefix
+
+
+def watch(call: Callable[[str], None]) -> None:
+    """From now on, call before each operation of this process that changes files."""
+
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        may_write = event == "open" and not isinstance(arguments[0], int) and arguments[2] & _WRITES
+        if may_write or event in _EVENTS:
+            paths = [each for each in arguments if isinstance(each, str | bytes | os.PathLike)]
+            call(" ".join((event, *map(os.fsdecode, paths))))
+
+    os.fsync = lambda handle: call(f"fsync {Path(f'/proc/self/fd/{handle}').readlink()}")
+    sys.addaudithook(audit)
+
+
+def count_operations(prefix: Path, *, kill_at: int) -> list[str]:
+    """From now on list the operations of this process; kill it before the one of this number."""
+    seen: list[str] = []
+
+    def count(operation: str) -> None:
+        seen.append(re.sub(r"@\S+", "@", operation.replace(f"{prefix}/", "")))
+        if len(seen) == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    watch(count)
+    return seen
+
+
+def kill_everywhere(name: str, folder: Path) -> None:
+    """Kill a change before each of its operations; the last copy is that of the whole run."""
+    prepare, change = CHANGES[name]
+    prepare(folder / "before")
+    told = folder / OPERATIONS
+    number = 0
+    while not told.exists():
+        number += 1
+        prefix = copy(folder / "before", folder / str(number))
+        child = os.fork()
+        if child == 0:
+            seen = count_operations(prefix, kill_at=number)
+            change(prefix)
+            told.write_text(json.dumps(seen[: number - 1]))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) or told.exists(), f"{name} failed at operation {number}"
+
+
+if __name__ == "__main__":
+    # other processes of this machine are another test's matter
+    usage._processes = lambda _: ([], 0)
+    # what is written is there for the living also without it
+    os.fsync = lambda _: None
+    for each in CHANGES:
+        (Path(sys.argv[1]) / each).mkdir()
+        kill_everywhere(each, Path(sys.argv[1]) / each)
