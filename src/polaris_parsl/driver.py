@@ -58,14 +58,13 @@ class Driver:
         env = os.environ if environ is None else environ
         module = env.get("POLARIS_PARSL_MODULE") or None
         tree = env.get("POLARIS_PARSL_MODULEPATH") or None
-        home = env.get("LMOD_PKG") or env.get("MODULESHOME")
         nodefile = env.get("PBS_NODEFILE") or None
         python = _interpreter(env)
         return cls(
             python=python,
             module=module if tree else None,
             module_tree=Path(tree) if tree and module else None,
-            module_home=Path(home) if home else None,
+            module_home=module_home(env),
             pythonpath=env.get("PYTHONPATH") or None,
             job=env.get("PBS_JOBID") or None,
             nodefile=Path(nodefile) if nodefile else None,
@@ -77,6 +76,12 @@ class Driver:
             },
             doubts=tuple(_doubts(python, env)),
         )
+
+
+def module_home(env: Mapping[str, str]) -> Path | None:
+    """Directory of the module system of a shell, whose init/ holds its start-up files."""
+    home = env.get("LMOD_PKG") or env.get("MODULESHOME")
+    return Path(home) if home else None
 
 
 def _interpreter(env: Mapping[str, str]) -> Path:

@@ -406,7 +406,7 @@ def test_without_lmod_the_module_is_said_to_be_unchecked(world: World) -> None:
     compiler_gone(world)
     done = world.verify(LMOD_CMD="")
     assert done.returncode == 0
-    assert "not checked: the module: Lmod is not here" in done.stdout
+    assert "not checked: the module: there is no module system" in done.stdout
 
 
 def test_the_loaded_module_names_the_install_where_the_command_has_none(world: World) -> None:

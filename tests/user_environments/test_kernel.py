@@ -100,7 +100,7 @@ def test_a_kernel_of_an_environment_runs_its_interpreter(
     how = (
         "through the module"
         if has_lmod
-        else "by the interpreter alone, not the module: Lmod is not here"
+        else "by the interpreter alone, not the module: there is no module system"
     )
     assert f"starts: {how}" in made.stdout
     found = {**user, "JUPYTER_PATH": str(tmp_path / "a server" / "share" / "jupyter")}

@@ -1,7 +1,6 @@
 """`polaris-parsl recreate`: build again what a bundle pins, and compare it with its receipt."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 from polaris_parsl.cli.progress import step
 from polaris_parsl.cli.roots import absolute
 from polaris_parsl.env.drift import Verdict
+from polaris_parsl.env.module_system import how_to_load
 
 _SHOWN = 20
 
@@ -58,6 +58,5 @@ def recreate(
         print(f"  package: {text}")
     for text in made.base:
         print(f"  base: {text}", file=sys.stderr)
-    tree = made.root.parents[1] / "modulefiles"
-    print(f"next: module use {shlex.quote(str(tree))}; module load polaris-parsl/{made.root.name}")
+    print(f"next: {how_to_load(made.root.parents[1], made.root.name, os.environ)}")
     raise typer.Exit(Verdict.RELEVANT if made.differing else Verdict.INTACT)

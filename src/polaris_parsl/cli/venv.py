@@ -10,6 +10,8 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.env.module_system import how_to_load
+from polaris_parsl.env.modulefile import LUA_TREE
 from polaris_parsl.version import NAME
 
 
@@ -39,10 +41,10 @@ def venv(
     if dry_run:
         print("next: the same command without --dry-run")
         return
-    tree = plan.receipt.prefix / "modulefiles"
     print("next:")
-    if (tree / NAME / f"{plan.receipt.release}.lua").is_file():
-        print(f"  module use {shlex.quote(str(tree))}; module load {NAME}/{plan.receipt.release}")
+    prefix, release = plan.receipt.prefix, plan.receipt.release
+    if (prefix / LUA_TREE / NAME / f"{release}.lua").is_file():
+        print(f"  {how_to_load(prefix, release, os.environ)}")
     print(f"  source {shlex.quote(str(plan.folder))}/bin/activate   # after the module")
     print("  pip install PACKAGE")
     provided = shlex.quote(str(plan.folder / PROVIDED))

@@ -8,7 +8,7 @@ from pathlib import Path
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.fingerprint import leaned_on
-from polaris_parsl.env.modules import has_lmod
+from polaris_parsl.env.module_system import NONE_HERE, how_to_load, module_system
 from polaris_parsl.env.shadows import shadows
 from polaris_parsl.facts import polaris
 from polaris_parsl.venvs import install_of
@@ -21,15 +21,14 @@ _BY_PATH = ("interchange.py", "process_worker_pool.py")
 
 def look_at_lmod(here: Here) -> Iterator[Finding]:
     """There is a module system, and which."""
-    version = here.env.get("LMOD_VERSION")
+    system = module_system(here.env)
+    if system is None:
+        yield unknown(NONE_HERE)
+        return
     tree = str(polaris().modulefiles)
     where = "on" if tree in here.env.get("MODULEPATH", "").split(":") else "not on"
-    if version and has_lmod(here.env):
-        yield ok(f"Lmod {version}; {tree} is {where} MODULEPATH")
-    elif here.env.get("MODULES_CMD"):
-        yield ok(f"Environment Modules, {here.env['MODULES_CMD']}")
-    else:
-        yield unknown("no modules in this shell (LMOD_CMD and MODULES_CMD are not set)")
+    name = f"{system.name} {here.env.get('LMOD_VERSION', '')}".rstrip()
+    yield ok(f"{name}; {tree} is {where} MODULEPATH")
 
 
 def look_at_module(here: Here) -> Iterator[Finding]:
@@ -46,7 +45,7 @@ def look_at_module(here: Here) -> Iterator[Finding]:
     else:
         yield problem(
             f"no polaris-parsl module is loaded in this shell; `python` is {here.python or 'none'}",
-            f"module use {here.root.parents[1]}/modulefiles; module load {NAME}/{here.root.name}",
+            how_to_load(here.root.parents[1], here.root.name, here.env),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from polaris_parsl.env.drift import Finding, Verdict, compare
 from polaris_parsl.env.fingerprint import ask, fingerprint, leaned_on
 from polaris_parsl.env.locks import digest
-from polaris_parsl.env.modules import has_lmod, loads
+from polaris_parsl.env.module_system import NONE_HERE, module_system
 from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.shadows import shadows
@@ -221,12 +221,13 @@ def inspect_module(
     root: Path, receipt: Receipt, *, env: Mapping[str, str]
 ) -> tuple[list[Finding], str]:
     """Load the module of an install in a fresh shell; in words, why that cannot be tried."""
-    if not has_lmod(env):
-        return [], "Lmod is not here (LMOD_CMD is not set)"
+    system = module_system(env)
+    if system is None:
+        return [], NONE_HERE
     if not is_published(root, receipt):
         return [], f"it is for {receipt.prefix}, and this is a copy"
     name = f"{NAME}/{root.name}"
-    complaint = loads(name, (receipt.prefix / "modulefiles",), env)
+    complaint = system.loads(name, receipt.prefix / system.tree, env)
     if not complaint:
         return [], ""
     told = " ".join(complaint.split())[:600]

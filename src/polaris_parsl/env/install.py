@@ -12,7 +12,8 @@ from polaris_parsl.env.environments import create, fill
 from polaris_parsl.env.fingerprint import fingerprint
 from polaris_parsl.env.launcher import render_launcher
 from polaris_parsl.env.lifecycle import publish
-from polaris_parsl.env.modulefile import LUA_TREE, render_modulefiles, values_of
+from polaris_parsl.env.module_system import module_tree
+from polaris_parsl.env.modulefile import render_modulefiles, values_of
 from polaris_parsl.env.modules import describe
 from polaris_parsl.env.permissions import group_of, seal
 from polaris_parsl.env.plan import Plan
@@ -87,7 +88,7 @@ def build(
     told = (plan.parallel.note, *warnings, *untested)
     return Installed(
         root=plan.target,
-        module_tree=plan.request.prefix / LUA_TREE,
+        module_tree=module_tree(plan.request.prefix, env),
         module=f"{NAME}/{plan.request.release}",
         default=state.default,
         warnings=tuple(text for text in told if text),

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.driver import Driver
+from polaris_parsl.driver import Driver, module_home
 from polaris_parsl.env.inspection import inspect_module
-from polaris_parsl.env.modulefile import LUA_TREE
+from polaris_parsl.env.module_system import module_tree
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.staging import write_atomically
 from polaris_parsl.env.variables import for_python
@@ -95,7 +95,7 @@ def plan_kernel(folder: Path, root: Path, *, venv: Path | None, env: Mapping[str
         root: the install.
         venv: an environment on the install, whose interpreter the kernel runs; None for that
             of the overlay.
-        env: environment variables; those of Lmod count.
+        env: environment variables; those of the module system count.
 
     Raises:
         PrefixError: another kernel has this name.
@@ -151,7 +151,7 @@ def _ask_ipykernel(
 
 def _loading(receipt: Receipt, root: Path, python: Path, env: Mapping[str, str]) -> tuple[str, str]:
     """How the environment comes about, in words and as shell text."""
-    module, tree = f"{NAME}/{receipt.release}", receipt.prefix / LUA_TREE
+    module, tree = f"{NAME}/{receipt.release}", module_tree(receipt.prefix, env)
     broken, untried = inspect_module(root, receipt, env=env)
     if broken:
         raise PolarisParslError(
@@ -161,8 +161,7 @@ def _loading(receipt: Receipt, root: Path, python: Path, env: Mapping[str, str])
         path = ":".join(shlex.quote(str(root / each)) for each in ("bin", "overlay/bin"))
         lines = f"export PYTHONNOUSERSITE=1\nexport PATH={path}:$PATH"
         return f"by the interpreter alone, not the module: {untried}", lines
-    home = Path(env["LMOD_PKG"]) if env.get("LMOD_PKG") else None
-    driver = Driver(python=python, module=module, module_tree=tree, module_home=home)
+    driver = Driver(python=python, module=module, module_tree=tree, module_home=module_home(env))
     return f"through the module {module} of {tree}", load_module(driver)
 
 

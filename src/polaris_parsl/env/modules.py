@@ -1,18 +1,11 @@
-"""The module that holds a base: which it is, where its modulefile lies, and whether it loads."""
+"""The module that holds a base: which it is, and where its modulefile lies."""
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.locks import digest
 from polaris_parsl.facts import polaris
-from polaris_parsl.process import run
-
-_LOAD_TIMEOUT_SECONDS = 60
-
-# What Lmod remembers of the modules that are loaded; without it a shell is a fresh one.
-_MEMORY = ("_ModuleTable", "__LMOD_", "LOADEDMODULES", "_LMFILES_")
 
 
 def conda_module(prefix: Path) -> str | None:
@@ -28,7 +21,7 @@ def describe(name: str | None, env: Mapping[str, str]) -> dict[str, Any] | None:
 
     Args:
         name: name/version; None where the base is in no module.
-        env: environment variables; those of Lmod count.
+        env: environment variables; those of the module system count.
     """
     if name is None:
         return None
@@ -38,39 +31,6 @@ def describe(name: str | None, env: Mapping[str, str]) -> dict[str, Any] | None:
         "file": str(path) if path else None,
         "sha256": digest(path) if path else None,
     }
-
-
-def loads(name: str, trees: tuple[Path, ...], env: Mapping[str, str]) -> str | None:
-    """Load a module in a fresh shell of Lmod, and see what Lmod says.
-
-    Args:
-        name: name/version.
-        trees: module trees to look in first.
-        env: environment variables; LMOD_CMD names Lmod.
-
-    Returns:
-        What Lmod complains of; None where the module loads.
-    """
-    fresh = {key: value for key, value in env.items() if not key.startswith(_MEMORY)}
-    known = [*map(str, trees), *fresh.get("MODULEPATH", "").split(":")]
-    fresh["MODULEPATH"] = ":".join(dict.fromkeys(word for word in known if word))
-    settings = {"LMOD_IGNORE_CACHE": "yes", "LMOD_COLORIZE": "no", "LMOD_TERM_WIDTH": "1000"}
-    command = [env["LMOD_CMD"], "bash", "load", name]
-    try:
-        done = run(command, env={**fresh, **settings}, timeout_seconds=_LOAD_TIMEOUT_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    # exit codes differ between versions of Lmod; what is to be set does not
-    is_loaded = any(
-        line.startswith("LOADEDMODULES=") and name in line.partition("=")[2].strip('";').split(":")
-        for line in done.stdout.splitlines()
-    )
-    return None if is_loaded else done.stderr.strip() or f"exit code {done.returncode}"
-
-
-def has_lmod(env: Mapping[str, str]) -> bool:
-    """Whether Lmod is on this machine."""
-    return bool(env.get("LMOD_CMD")) and Path(env["LMOD_CMD"]).is_file()
 
 
 def _find(name: str, env: Mapping[str, str]) -> Path | None:

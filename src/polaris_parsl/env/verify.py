@@ -9,8 +9,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from polaris_parsl.env.base import Base
-from polaris_parsl.env.modulefile import LUA_TREE
-from polaris_parsl.env.modules import has_lmod, loads
+from polaris_parsl.env.module_system import NONE_HERE, module_system
 from polaris_parsl.env.staging import write_atomically
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, PolarisParslError
@@ -94,12 +93,12 @@ def refuse_unmet(before: set[str], after: set[str], *, locked: Collection[str]) 
 def check_modulefiles(
     files: Mapping[Path, str], *, scratch: Path, env: Mapping[str, str]
 ) -> str | None:
-    """The modulefile for Lmod is valid Lua and loads, as far as the machine has these.
+    """The modulefiles are valid Lua and load, as far as the machine has Lua and a module system.
 
     Args:
         files: the modulefiles of one version, from render_modulefiles.
         scratch: temporary directory.
-        env: environment variables; LMOD_CMD names Lmod.
+        env: environment variables; those of the module system count.
 
     Returns:
         In words, what could not be checked; None where all was.
@@ -107,19 +106,18 @@ def check_modulefiles(
     Raises:
         PolarisParslError: it is refused.
     """
-    (path,) = (path for path in files if path.suffix == ".lua")
-    modulefile = scratch / path
-    write_atomically(modulefile, files[path])
+    for path, text in files.items():
+        write_atomically(scratch / path, text)
+    (modulefile,) = (path for path in files if path.suffix == ".lua")
     luac = shutil.which("luac", path=env.get("PATH"))
     if luac:
-        done = run([luac, "-p", modulefile])
+        done = run([luac, "-p", scratch / modulefile])
         _refuse_modulefile(done.stderr if done.returncode != 0 else "")
-    if not has_lmod(env):
-        return (
-            "Lmod is not on this machine (LMOD_CMD is not set), so the module was not tried; "
-            "`module load` needs Lmod, the overlay works without it"
-        )
-    _refuse_modulefile(loads(f"{NAME}/{path.stem}", (scratch / LUA_TREE,), env) or "")
+    system = module_system(env)
+    if system is None:
+        return f"the module was not tried: {NONE_HERE}; the overlay works without one"
+    complaint = system.loads(f"{NAME}/{modulefile.stem}", scratch / system.tree, env)
+    _refuse_modulefile(complaint or "")
     return None
 
 
