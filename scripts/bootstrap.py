@@ -175,11 +175,33 @@ def build(target, make):
 
 def fetch(interpreter, folder, house):
     """Download the wheels of tools.lock, or take them from a wheelhouse; pip checks their hashes."""
-    offline = ["--no-index", "--find-links", str(Path(house, "wheels").resolve())] if house else []
-    pip = [interpreter, "-m", "pip", "download", *CHECKED, *offline, "-d", str(folder)]
+    pip = [interpreter, "-m", "pip", "download", *CHECKED, "-d", str(folder)]
     for name in PLATFORMS:
         pip += ["--platform", name]
-    step("fetch", pip, is_offline=bool(house))
+    if house:
+        wheels = str(Path(house, "wheels").resolve())
+        step("fetch", [*pip, "--no-index", "--find-links", wheels], is_offline=True)
+        return
+    # as env/wheels.py does: what has arrived whole is kept, and the site's proxy only where needed
+    pip += ["--cache-dir", str(folder.parent.parent / "pip")]
+    os.environ.update(network("sparing_loopback", interpreter))
+    try:
+        step("fetch", pip)
+    except RefusalError as refusal:
+        spare = network("site_proxy", interpreter) if refusal.code != LOCKS else {}
+        if not spare:
+            raise
+        say(f"  the direct way fails; through the site's proxy {spare['https_proxy']}")
+        os.environ.update(spare)
+        step("fetch", pip)
+
+
+def network(function, interpreter):
+    """Ask a function of env/network.py, which needs a Python that this one need not be, for variables."""
+    code = "import json, os; from polaris_parsl.env import network; "
+    code += f"print(json.dumps(network.{function}(os.environ)))"
+    env = {**clean_environment(), "PYTHONPATH": str(ROOT / "src")}
+    return json.loads(subprocess.check_output([interpreter, "-c", code], env=env, cwd="/").decode())
 
 
 def fill(interpreter, folder, wheels):

@@ -72,8 +72,8 @@ def test_a_channel_on_disk_is_locked_checked_by_us_and_installed(
     assert choose_parallel(locked, env).source == "conda-lock.yml"
     forged = [replace(each, sha256="0" * 64) if each.name == "perl" else each for each in locked]
     with pytest.raises(LockError, match=r"file://.*perl.* has sha256 .*conda-lock\.yml names"):
-        fetch_archives(forged, tmp_path / "forged")
-    archives = fetch_archives(locked, tmp_path / "archives")
+        fetch_archives(forged, tmp_path / "forged", env={})
+    archives = fetch_archives(locked, tmp_path / "archives", env={})
     prefix = tmp_path / "published"
     install_archives(
         archives, locked, folder=tmp_path / "staged", prefix=prefix, scratch=tmp_path, env=env
@@ -87,7 +87,7 @@ def test_an_archive_with_another_hash_is_refused(
 ) -> None:
     forged = [replace(each, md5="0" * 32) for each in packages]
     with pytest.raises(LockError, match=r"conda-lock\.yml names"):
-        fetch_archives(forged, tmp_path / "archives")
+        fetch_archives(forged, tmp_path / "archives", env={})
     assert not list((tmp_path / "archives").iterdir())
 
 
@@ -98,7 +98,7 @@ def test_a_download_that_breaks_off_is_refused(
         broken = at(packages, address)
         assert choose_parallel(broken, {}).source == "conda-lock.yml"
         with pytest.raises(LockError, match=r"cannot read http://.*IncompleteRead") as refusal:
-            fetch_archives(broken, tmp_path / "archives")
+            fetch_archives(broken, tmp_path / "archives", env={})
     assert "install again" in refusal.value.remedy
     assert not list((tmp_path / "archives").iterdir())
 
@@ -142,7 +142,7 @@ def test_py_rattler_cannot_spoil_an_install_when_it_crashes_at_the_end(
     packages: list[CondaPackage], env: dict[str, str], tmp_path: Path
 ) -> None:
     """It does so in some of its processes; the program that uses it leaves before."""
-    archives = fetch_archives(packages, tmp_path / "archives")
+    archives = fetch_archives(packages, tmp_path / "archives", env={})
     for number in range(8):
         folder = tmp_path / f"folder{number}"
         scratch = tmp_path / f"scratch{number}"

@@ -161,7 +161,7 @@ def test_a_conda_archive_with_another_hash_is_not_installed(
     assert chosen.source == "conda-lock.yml"
     replace(copy / "conda" / packages[0].archive, b"something else")
     with pytest.raises(LockError, match=r"conda-lock\.yml names"):
-        fetch_archives(packages, tmp_path / "archives", archives=copy / "conda")
+        fetch_archives(packages, tmp_path / "archives", env={}, archives=copy / "conda")
 
 
 def test_without_its_conda_archives_the_gnu_parallel_on_path_stands_in(

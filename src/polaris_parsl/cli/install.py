@@ -14,6 +14,7 @@ from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.env.install import Installed, build
 from polaris_parsl.env.locks import CURRENT
 from polaris_parsl.env.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.network import chosen_proxies
 from polaris_parsl.env.permissions import choose_group
 from polaris_parsl.env.plan import Plan, Request, make_plan
 from polaris_parsl.env.publish import staging
@@ -98,6 +99,8 @@ def install(
         group=group,
     )
     number = choose_group(request.prefix, group)
+    for variable, proxy in chosen_proxies(env).items() if wheelhouse is None else ():
+        print(f"proxy, for what must be fetched: {proxy} ({variable})", file=sys.stderr)
     leave_nothing_when_stopped()
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from polaris_parsl.env.locks import CondaPackage
+from polaris_parsl.env.network import open_url
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import run
@@ -56,7 +57,7 @@ def choose_parallel(
         env: environment variables; PATH counts.
         archives: directory to take the archives from; None asks the channel.
     """
-    why = channel_silence(packages) if archives is None else _lacking(packages, archives)
+    why = channel_silence(packages, env) if archives is None else _lacking(packages, archives)
     if why is None:
         version = next((each.version for each in packages if each.name == "parallel"), None)
         return Parallel("conda-lock.yml", version=version, packages=tuple(packages))
@@ -86,35 +87,54 @@ def gnu_version(program: Path, env: Mapping[str, str]) -> str | None:
 
 
 def fetch_archives(
-    packages: Sequence[CondaPackage], folder: Path, *, archives: Path | None = None
+    packages: Sequence[CondaPackage],
+    folder: Path,
+    *,
+    env: Mapping[str, str],
+    archives: Path | None = None,
 ) -> list[Path]:
     """Copy or download the archives, and check sha256 and md5 of each.
 
+    Each is kept as soon as it is checked; what lies in the folder and is right is not fetched
+    again.
+
     Args:
         packages: the packages of conda-lock.yml.
-        folder: where the archives go; it must not exist.
+        folder: where the archives go; made where it is missing.
+        env: environment variables; a proxy counts.
         archives: directory to take them from; None asks the channel.
 
     Raises:
         LockError: an archive is not the one that conda-lock.yml names, or cannot be had.
     """
-    folder.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     fetched = []
     for package in packages:
+        archive = folder / package.archive
+        fetched.append(archive)
+        if archive.is_file() and _digests(archive.read_bytes()) == (package.sha256, package.md5):
+            continue
         place = package.url if archives is None else str(archives / package.archive)
-        content = _read(place, is_local=archives is not None)
-        sha256 = hashlib.sha256(content).hexdigest()
-        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        content = _read(place, is_local=archives is not None, env=env)
+        sha256, md5 = _digests(content)
         if (sha256, md5) != (package.sha256, package.md5):
             raise LockError(
                 f"{place} has sha256 {sha256}, md5 {md5}; conda-lock.yml names "
                 f"sha256 {package.sha256}, md5 {package.md5}",
                 remedy="do not install it; tell the channel, or lock again",
             )
-        archive = folder / package.archive
-        archive.write_bytes(content)
-        fetched.append(archive)
+        staged = archive.with_name(f".{archive.name}.{os.getpid()}")
+        try:
+            staged.write_bytes(content)
+            staged.rename(archive)
+        finally:
+            staged.unlink(missing_ok=True)
     return fetched
+
+
+def _digests(content: bytes) -> tuple[str, str]:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return hashlib.sha256(content).hexdigest(), md5
 
 
 def install_archives(
@@ -160,13 +180,15 @@ def _name_sources(folder: Path, packages: Sequence[CondaPackage]) -> None:
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def channel_silence(packages: Sequence[CondaPackage]) -> str | None:
+def channel_silence(packages: Sequence[CondaPackage], env: Mapping[str, str]) -> str | None:
     """In words, that the channel of the packages does not answer; None where it does."""
     try:
-        with urlopen(Request(packages[0].url, method="HEAD"), timeout=_REACH_TIMEOUT_SECONDS):
-            return None
+        open_url(
+            packages[0].url, env=env, timeout_seconds=_REACH_TIMEOUT_SECONDS, method="HEAD"
+        ).close()
     except (OSError, HTTPException, ValueError) as error:
         return f"its channel does not answer ({error})"
+    return None
 
 
 def _lacking(packages: Sequence[CondaPackage], archives: Path) -> str | None:
@@ -176,13 +198,12 @@ def _lacking(packages: Sequence[CondaPackage], archives: Path) -> str | None:
     return f"{archives} lacks {len(lacking)} of {len(packages)} conda archives"
 
 
-def _read(place: str, *, is_local: bool) -> bytes:
+def _read(place: str, *, is_local: bool, env: Mapping[str, str]) -> bytes:
     try:
         if is_local:
             return Path(place).read_bytes()
-        with urlopen(place, timeout=_FETCH_TIMEOUT_SECONDS) as answer:
-            content: bytes = answer.read()
-            return content
+        with open_url(place, env=env, timeout_seconds=_FETCH_TIMEOUT_SECONDS) as answer:
+            return answer.read()
     # an answer that breaks off is an HTTPException
     except (OSError, HTTPException, ValueError) as error:
         raise LockError(

@@ -18,6 +18,7 @@ from polaris_parsl.env.modules import describe
 from polaris_parsl.env.permissions import group_of, seal
 from polaris_parsl.env.plan import Plan
 from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
+from polaris_parsl.env.variables import user_cache
 from polaris_parsl.env.verify import (
     check_modulefiles,
     check_overlay,
@@ -117,7 +118,10 @@ def _write_commands(plan: Plan, folder: Path) -> None:
 def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[str, str]) -> None:
     house = plan.request.wheelhouse
     archives = gnu_parallel.fetch_archives(
-        plan.parallel.packages, scratch / "archives", archives=house and house / ARCHIVES
+        plan.parallel.packages,
+        scratch / "archives" if house else user_cache(env) / "archives",
+        env=env,
+        archives=house and house / ARCHIVES,
     )
     gnu_parallel.install_archives(
         archives,

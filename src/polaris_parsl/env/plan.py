@@ -24,6 +24,7 @@ from polaris_parsl.env.modules import conda_module
 from polaris_parsl.env.permissions import choose_group
 from polaris_parsl.env.publish import refuse_unusable
 from polaris_parsl.env.shadows import shadows
+from polaris_parsl.env.variables import user_cache
 from polaris_parsl.env.wheelhouse import ARCHIVES, WHEELS, check_wheelhouse
 from polaris_parsl.env.wheels import Wheel, build_own, fetch, read_wheel
 from polaris_parsl.files import shipped
@@ -131,7 +132,7 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
     get = partial(
         fetch,
         base=base,
-        cache=_wheel_cache(env),
+        cache=user_cache(env) / "wheels",
         scratch=scratch,
         env=env,
         wheelhouse=house and house / WHEELS,
@@ -171,8 +172,3 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
         tools=tuple(tools.values()),
         parallel=parallel,
     )
-
-
-def _wheel_cache(env: Mapping[str, str]) -> Path:
-    home = env.get("XDG_CACHE_HOME") or str(Path(env.get("HOME", "/"), ".cache"))
-    return Path(home) / "polaris-parsl" / "wheels"

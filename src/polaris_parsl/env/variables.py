@@ -1,10 +1,11 @@
-"""Environment variables for the programs that env starts.
+"""Environment variables: those for the programs that env starts, and where they place the cache.
 
 Nothing that a user set for another Python may reach them: a PYTHONPATH or a user
 site would change what pip takes for installed.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 # uv and py-rattler start threads by the number of cores, and a login node, which has very many,
 # limits the threads of a user.
@@ -62,3 +63,9 @@ def for_offline_pip(env: Mapping[str, str]) -> dict[str, str]:
 def for_uv(env: Mapping[str, str]) -> dict[str, str]:
     """For a uv that works offline, copies, reads no settings and starts few threads."""
     return {**for_offline_pip(env), **_UV}
+
+
+def user_cache(env: Mapping[str, str]) -> Path:
+    """Where what was fetched is kept for this user's next install; scripts/bootstrap.py has the same."""
+    home = env.get("XDG_CACHE_HOME") or str(Path(env.get("HOME", "/"), ".cache"))
+    return Path(home) / "polaris-parsl"

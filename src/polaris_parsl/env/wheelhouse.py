@@ -88,9 +88,9 @@ def make_wheelhouse(
                     _fetch_wheels(shipped(name), python, folder / WHEELS, env=env)
         packages = read_conda(shipped(CONDA_LOCK))
         with step("fetch the conda archives"):
-            silence = channel_silence(packages)
+            silence = channel_silence(packages, env)
             if silence is None:
-                fetch_archives(packages, folder / ARCHIVES)
+                fetch_archives(packages, folder / ARCHIVES, env=env)
             else:
                 (folder / ARCHIVES).mkdir()
                 (folder / MISSING).write_text(_missing_text(packages), encoding="utf-8")

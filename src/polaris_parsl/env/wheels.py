@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from polaris_parsl.env.archive import EPOCH_SECONDS
 from polaris_parsl.env.base import Base
 from polaris_parsl.env.locks import Pin, digest, read_requirements
+from polaris_parsl.env.network import say_through, site_proxy, sparing_loopback
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.files import checkout
@@ -26,6 +28,11 @@ PLATFORMS = (
     "manylinux2014_x86_64",
     "linux_x86_64",
 )
+
+# beside the cache of wheels; bootstrap.py has the same
+PIP_CACHE = "pip"
+# how pip says so
+_WRONG_HASH = "DO NOT MATCH THE HASHES"
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,10 @@ def fetch(
     kept = cache / f"{base.cache_tag}-{digest(lock)[:16]}"
     if wheels := _read_cache(kept, pins):
         return wheels
+    # pip keeps what has arrived whole, also when it is stopped, and whatever the user's settings
+    options = ["--cache-dir", str(cache.with_name(PIP_CACHE))]
     with tempfile.TemporaryDirectory(dir=scratch) as name:
-        download(lock, Path(name), python=base.executable, env=for_python(env))
+        download(lock, Path(name), python=base.executable, options=options, env=for_python(env))
         _check(Path(name), pins, lock)
         _keep(Path(name), kept)
     return _check(kept, pins, lock)
@@ -146,11 +155,11 @@ def download(
     command += ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
     command += [word for name in PLATFORMS for word in ("--platform", name)]
     command += ["--progress-bar", "off", *options, "-r", lock, "-d", folder]
-    done = run(command, env=env, cwd=folder)
+    done = _run_pip(command, env=env, cwd=folder)
     if done.returncode == 0:
         return
     told = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-    if "DO NOT MATCH THE HASHES" in done.stderr:
+    if _WRONG_HASH in done.stderr:
         raise LockError(
             f"a wheel is not the one that {lock.name} names:\n    {told}",
             remedy=f"do not install it; look at your index, or take {lock.name} from a release",
@@ -161,6 +170,20 @@ def download(
     if os.strerror(errno.ENOSPC) in told:
         remedy = f"make room in {folder} and in TMPDIR"
     raise LockError(f"pip could not fetch the wheels of {lock.name}:\n    {told}", remedy=remedy)
+
+
+def _run_pip(
+    command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
+) -> CompletedProcess[str]:
+    """Run pip; where it fetches nothing, again through the site's proxy, if that answers."""
+    done = run(command, env={**env, **sparing_loopback(env)}, cwd=cwd)
+    if done.returncode == 0 or "--no-index" in command or _WRONG_HASH in done.stderr:
+        return done
+    spare = site_proxy(env)
+    if not spare:
+        return done
+    say_through(spare)
+    return run(command, env={**env, **spare}, cwd=cwd)
 
 
 def _check(folder: Path, pins: Mapping[str, Pin], lock: Path) -> dict[str, Wheel]:
