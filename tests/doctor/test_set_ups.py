@@ -98,6 +98,11 @@ def removed_version(bed: Bed) -> None:
     bed.shell = f". {own}/bin/activate"
 
 
+def module_after_environment(bed: Bed) -> None:
+    load = f"module load polaris-parsl/{bed.version}"
+    bed.shell = f"module unload polaris-parsl; . {make_environment(bed)}/bin/activate; {load}"
+
+
 def other_version(bed: Bed) -> None:
     """An environment on one version, and the module of another."""
     own = make_environment(bed)
@@ -189,6 +194,7 @@ SET_UPS: dict[str, tuple[Callable[[Bed], None], set[str]]] = {
     "`conda activate` after the module": (conda_after_module, {"path"}),
     "`deactivate` of an environment that was active before the module": (path_set_back, {"path"}),
     "the module is not loaded": (not_loaded, {"module"}),
+    "the module after an environment of your own": (module_after_environment, {"path"}),
     "an environment on one version, the module of another": (other_version, {"module"}),
     "an environment on a version that was removed": (removed_version, {"path"}),
     "a parsl.py in the working directory": (parsl_here, {"shadows"}),

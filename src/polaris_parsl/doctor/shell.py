@@ -1,5 +1,6 @@
 """The user's shell: modules, PATH, and what its Python imports."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -78,7 +79,15 @@ def look_at_path(here: Here) -> Iterator[Finding]:
         yield unknown(f"no module is loaded that would have put a `python` first; {told}")
         return
     overlay = Path(root, "overlay", "bin")
+    active = here.env.get("VIRTUAL_ENV")
     if here.python and here.python.parent == overlay:
+        if active and install_of(Path(active)):
+            yield problem(
+                f"the environment {active} is active, but the module was loaded after it, and its "
+                f"`python` comes first: {here.python} sees none of the environment's packages",
+                f"activate it after the module: source {shlex.quote(active)}/bin/activate",
+            )
+            return
         yield ok(f"`python` is {here.python}")
     elif _imported_from(here) == Path(root):
         yield ok(f"`python` is {here.python}, an environment on top of {overlay.parent}")
