@@ -106,7 +106,7 @@ def test_the_limit_of_a_control_group_counts(
         found = only(look_at_tasks(here))
         assert found.status is (status or Status.PROBLEM)
         if status is None:
-            told = f"120 of 128 tasks are taken ({tmp_path}/pids.max), 8 are left"
+            told = f"120 of 128 tasks are taken ({tmp_path}/pids.max), 8 left"
             assert found.text.startswith(told)
 
 

@@ -24,9 +24,10 @@ _NEWER = "2099.1.0"
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 # A person: root may do everything, and no limit holds for it.
 _AS_SOMEBODY = ["unshare", "--map-user=1000", "--map-group=1000"]
+# Root's files can be read; a limit of two leaves one more process than the doctor itself.
 _WITH_FEW_TASKS = [
     "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups",
-    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "prlimit", "--nproc=12",
+    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "prlimit", "--nproc=2",
 ]  # fmt: skip
 
 
@@ -281,10 +282,6 @@ def shown(told: str, bed: Bed) -> str:
         text = text.replace(str(place), name)
     for pattern, name in (
         (re.escape(VERSION), "VERSION"),
-        (
-            r"\d+ of 12 tasks are taken (.*), \d+ are left",
-            r"5 of 12 tasks are taken \1, 7 are left",
-        ),
         (r"its interfaces are [^;\n]*", "its interfaces are lo, hsn0, bond0"),
         (r"(is closed to you: \S+, of) \S+", r"\1 alice"),
         (r"(does not load:) .*gcc-native/14.2.*", r'\1 ... "gcc-native/14.2" ...'),

@@ -93,3 +93,25 @@ def test_nodes_that_do_not_answer_are_missed_with_the_words_of_the_job(
         status, text = of_block(told)
         assert (status, bool(re.search(words, text))) == ("problem", True), text
     assert not (tmp_path / "runinfo").exists()
+
+
+# Ends the doctor while its job waits for nodes, and shows what is left.
+STOPPED = f"""
+qsub -A sandbox -q debug-scaling -l select=4:ncpus=64:ngpus=4 -l walltime=0:10:00 \\
+    -l filesystems=home:eagle -o /dev/null -e /dev/null >/dev/null <<<'sleep 300'
+{COMMAND} account=sandbox queue=preemptable >/dev/null & doctor=$!
+until [ "$(qstat | wc -l)" = 4 ]; do sleep 0.2; done
+ls runinfo
+kill -TERM $doctor; wait $doctor
+echo "ended with $?"
+qstat | tail -n +3 | wc -l
+"""
+
+
+def test_a_doctor_that_is_stopped_deletes_its_job(
+    in_tier: Callable[..., str], tmp_path: Path
+) -> None:
+    during, *after = in_tier("loopback", "bash", "-c", STOPPED, path=PATH).splitlines()
+    assert during.startswith("doctor-")
+    assert after == ["ended with 143", "1"]
+    assert not (tmp_path / "runinfo").exists()

@@ -139,7 +139,7 @@ def _run(executor: PolarisExecutor, command: str, folder: Path, options: Options
             f"no block: {error.message}: {(error.stderr or '').strip()}",
             remedy="see the message; `polaris-parsl script` shows the job script",
         ) from error
-    _say(f"job {job}: {options.nodes_per_block} nodes; waiting for it (Ctrl-C deletes it)")
+    _say(f"job {job}, nodes_per_block={options.nodes_per_block}; Ctrl-C deletes it")
     try:
         status = _wait(provider, job, folder, options.nodes_per_block)
     finally:

@@ -58,7 +58,7 @@ def look_at_tasks(here: Here) -> Iterator[Finding]:
         yield ok(f"{used} tasks of yours, and no limit; a driver needs {needed}")
         return
     left, limit, taken, place = min((limit - taken, limit, taken, p) for limit, taken, p in limits)
-    told = f"{taken} of {limit} tasks are taken ({place}), {max(left, 0)} are left"
+    told = f"{taken} of {limit} tasks are taken ({place}), {max(left, 0)} left"
     if left < needed:
         yield problem(
             f"{told}, and a driver with one executor needs {needed} [{source('parsl.driver')}]",

@@ -4,12 +4,13 @@ import shlex
 
 # It finds the install that it lies in, so that it works wherever the tree is moved or copied to.
 # The base is not ours: its Python may be gone, or be another one under the same path, which
-# would then not see the tools and end in a traceback.
+# would then not see the tools and end in a traceback. Not one process more than is needed: where
+# a user may start no more of them, the command still starts, and can say so.
 _TEXT = """\
 #!/bin/sh
 # made by polaris-parsl {version}, do not edit
-here=$(dirname -- "$(readlink -f -- "$0")")
-root=$(dirname -- "$here")
+self=$(readlink -f -- "$0")
+root=${{self%/bin/*}}
 python=$root/tools/bin/python
 is=$("$python" -I -S -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null)
 if [ "$is" != {minor} ]; then
@@ -20,13 +21,13 @@ if [ "$is" != {minor} ]; then
     told="this install is damaged: there is no $python"
   else
     # the highest directory that is missing says most
-    while [ ! -e "$(dirname -- "$lost")" ]; do lost=$(dirname -- "$lost"); done
+    while parent=${{lost%/*}} && [ -n "$parent" ] && [ ! -e "$parent" ]; do lost=$parent; done
     told="the base of this install is gone: there is no $lost"
   fi
   printf 'error: %s; it was built on %s\\n' "$told" {base} >&2
   printf '  fix: load another version (module avail polaris-parsl), or install again on a ' >&2
   printf 'Python that is there;\\n       another install, or a source tree, tells more: ' >&2
-  printf 'polaris-parsl doctor --root "%s",\\n       or python3 scripts/bootstrap.py ' "$root" >&2
+  printf 'polaris-parsl doctor --root "%s",\\n       or python3 -I scripts/bootstrap.py ' "$root" >&2
   printf 'doctor --root "%s"\\n' "$root" >&2
   [ "${{1-}}" != doctor ] || exit {problems}
   exit {broken}
