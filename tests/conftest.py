@@ -125,3 +125,14 @@ def lmod() -> Path:
     if "lmod" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
         pytest.fail(f"Lmod is required, but there is none of {_LMOD}")
     pytest.skip("Lmod is not on this machine")
+
+
+@pytest.fixture(scope="session")
+def environment_modules() -> Path:
+    """The start-up file for bash of Environment Modules."""
+    given = os.environ.get("ENVIRONMENT_MODULES_INIT", "/usr/share/modules/init/bash")
+    if not Path(given).exists():
+        if "environment-modules" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
+            pytest.fail(f"there is no {given}")
+        pytest.skip(f"Environment Modules is not on this machine: there is no {given}")
+    return Path(given)

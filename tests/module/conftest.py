@@ -55,17 +55,6 @@ def shell(lmod: Path, tmp_path: Path) -> Shell:
     return run
 
 
-@pytest.fixture(scope="session")
-def environment_modules() -> Path:
-    """The start-up file for bash of Environment Modules."""
-    given = os.environ.get("ENVIRONMENT_MODULES_INIT", "/usr/share/modules/init/bash")
-    if not Path(given).exists():
-        if "environment-modules" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
-            pytest.fail(f"there is no {given}")
-        pytest.skip(f"Environment Modules is not on this machine: there is no {given}")
-    return Path(given)
-
-
 @pytest.fixture
 def tcl_shell(environment_modules: Path, tmp_path: Path) -> Shell:
     """Runs code after the start-up of Environment Modules in an otherwise small environment."""

@@ -1,5 +1,6 @@
 """The module of the driver on the node of a job, whatever shell the job runs in."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,21 +73,42 @@ def in_every_shell(
     }
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> places.Place:
-    place = places.lmod_place(tmp_path)
-    # worker_init asks the interpreter for the version of Parsl
+def prepared(place: places.Place) -> places.Place:
+    """A place whose interpreter answers what worker_init asks it: its version of Parsl."""
     places.executable(place.conda_prefix() / "bin/python", f"echo {PARSL}")
     return place
 
 
-def worker_init(place: Any, folder: Path, lmod: Path) -> str:
+@pytest.fixture
+def place(tmp_path: Path) -> places.Place:
+    return prepared(places.lmod_place(tmp_path))
+
+
+def without_modules(shell: str, text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a text in a shell on a machine whose profile starts no module system."""
+    places.executable(folder / "bin" / "mpiexec", "exit 0")
+    hide = "mount --bind /dev/null /etc/profile.d/lmod.sh"
+    space = ["unshare", "--mount", "--map-root-user", "sh", "-c", f'{hide} && exec "$@"', "sh"]
+    tried = subprocess.run([*space, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"this machine gives no mount namespace: {tried.stderr.strip()}")
+    return subprocess.run(
+        [*space, shell, "-c", text],
+        env={"PATH": f"{folder}/bin:/usr/bin:/bin", "HOME": str(folder), "USER": "user"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def worker_init(place: Any, folder: Path, init: Path) -> str:
     driver = Driver(
         python=place.root("1.0") / "overlay/bin/python",
         parsl=PARSL,
         module="polaris-parsl/1.0",
-        module_tree=place.prefix / "modulefiles",
-        module_home=lmod.parents[1],
+        module_tree=place.prefix / place.tree,
+        module_home=init.parents[1],
     )
     return compose(Options.parse({"account": "datascience", "run_dir": folder}), driver)
 
@@ -121,3 +143,31 @@ def test_in_every_shell_a_job_without_the_module_stops_and_says_why(
     for name, (out, err) in told.items():
         assert out == "", name
         assert f"cannot load the module polaris-parsl/1.0 of {tree}\n  fix: " in err, name
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_where_no_profile_gives_modules_the_drivers_module_system_is_started(
+    shell: str, place: Any, tmp_path: Path, lmod: Path
+) -> None:
+    done = without_modules(shell, f"{worker_init(place, tmp_path, lmod)}\n{REPORT}", tmp_path)
+    assert done.stdout.splitlines()[:1] == ["module polaris-parsl/1.0"], done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_environment_modules_are_started_as_well(
+    shell: str, tmp_path: Path, environment_modules: Path
+) -> None:
+    place = prepared(places.tcl_place(tmp_path))
+    text = worker_init(place, tmp_path, environment_modules)
+    done = without_modules(shell, f"{text}\n{REPORT}", tmp_path)
+    expected = ["module polaris-parsl/1.0", f"python {place.root('1.0')}/overlay/bin/python"]
+    assert done.stdout.splitlines()[:2] == expected, done.stderr
+
+
+def test_a_node_without_any_module_system_stops_the_job_and_says_so(
+    place: Any, tmp_path: Path
+) -> None:
+    text = worker_init(place, tmp_path, Path("/nowhere/init/bash"))
+    done = without_modules("bash", f"{text}\n{REPORT}", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no module command\n  fix: ask the site how a batch job gets it" in done.stderr
