@@ -51,7 +51,7 @@ def nodes_of_job(driver: Driver) -> tuple[str, ...]:
     nodefile = driver.nodefile or Path()
     try:
         nodes = tuple(dict.fromkeys(nodefile.read_text().split()))
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise OptionError(
             f"cannot read the nodes of job {driver.job}: {error}",
             remedy="call it on the first node of the job, where PBS_NODEFILE is, or leave "

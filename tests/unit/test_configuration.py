@@ -1,3 +1,4 @@
+import contextlib
 import socket
 import subprocess
 import sys
@@ -5,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parsl.addresses import address_by_query
 from parsl.config import Config
 from parsl.launchers import GnuParallelLauncher, MpiExecLauncher
 from parsl.providers import PBSProProvider
@@ -76,6 +78,21 @@ def test_the_cluster_facing_addresses_and_no_others_are_offered(
     assert executor.address is None
 
 
+def test_no_outside_service_is_asked_for_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("parsl.addresses.requests.get", lambda *words, **_: asked.append(words))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **_: asked.append(words))
+    with contextlib.suppress(AttributeError):  # of the answer, which is None
+        address_by_query()
+    assert asked, "Parsl asks one by this"
+    asked.clear()
+    interfaces(monkeypatch, bond0="10.1.0.1", hsn0="10.2.0.1")
+    build(tmp_path, address=None)
+    assert asked == []
+
+
 def test_the_only_address_is_also_the_only_one_listened_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,13 +130,14 @@ def test_the_environment_can_set_the_address(
 
 def test_importing_the_package_imports_nothing_but_the_standard_library() -> None:
     script = (
-        "import sys; import polaris_parsl; "
-        "print([m for m in sys.modules if m.split('.')[0] in ('parsl', 'typer', 'jinja2', 'zmq')])"
+        "import sys; before = set(sys.modules); import polaris_parsl; "
+        "tops = {name.partition('.')[0] for name in sys.modules.keys() - before}; "
+        "print('polaris_parsl' in tops, tops - {'polaris_parsl'} - sys.stdlib_module_names)"
     )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert result.stdout.strip() == "[]"
+    assert result.stdout.strip() == "True set()"
 
 
 def test_nothing_is_written_when_a_configuration_is_built(tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ def test_a_nodefile_that_is_gone_or_empty_is_named(inside: Driver) -> None:
     inside.nodefile.write_text("")
     with pytest.raises(OptionError, match="names no node"):
         nodes_of_job(inside)
+    inside.nodefile.write_bytes(b"\xff\n")
+    with pytest.raises(OptionError, match=r"cannot read the nodes of job 1\.pbs"):
+        nodes_of_job(inside)
     inside.nodefile.unlink()
     with pytest.raises(OptionError, match=r"cannot read the nodes of job 1\.pbs"):
         nodes_of_job(inside)

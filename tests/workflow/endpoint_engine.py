@@ -88,7 +88,7 @@ def is_let_through(folder, user_opts):
     return validator(folder).is_valid(user_opts)
 
 
-def look():
+def look(workers, meeting):
     """What a task sees; it gets to its worker as any function of a user of Globus Compute does."""
     import os
     import socket
@@ -96,7 +96,11 @@ def look():
     import time
     from pathlib import Path
 
-    time.sleep(1)  # so that every worker gets a task
+    # Each worker has one task if all tasks wait until all workers are there.
+    Path(meeting, f"{socket.gethostname()}.{os.environ['PARSL_WORKER_RANK']}").touch()
+    latest = time.monotonic() + 100
+    while len([*Path(meeting).iterdir()]) < workers and time.monotonic() < latest:
+        time.sleep(0.05)
     servers = ""
     if "CUDA_MPS_PIPE_DIRECTORY" in os.environ:
         done = subprocess.run(
@@ -135,13 +139,17 @@ def run(folder):
     """Start the engine as the process of a user does, and run tasks that look around."""
     engine = load(folder, {}).engine
     is_mpi = type(engine).__name__ == "GlobusMPIEngine"
-    function, specification = (look, {})
-    if is_mpi:
-        function, specification = (ranks, {"num_nodes": 2, "num_ranks": 8, "ranks_per_node": 4})
+    meeting = folder / "meeting"
+    meeting.mkdir()
     engine.start(endpoint_id=uuid.uuid4(), run_dir=str(folder / "uep"))
     try:
         workers = engine.max_workers_per_node * (1 if is_mpi else engine.provider.nodes_per_block)
-        futures = [submit(engine, function, specification) for _ in range(3 * workers)]
+        if is_mpi:
+            specification = {"num_nodes": 2, "num_ranks": 8, "ranks_per_node": 4}
+            futures = [submit(engine, ranks, (), specification) for _ in range(workers)]
+        else:
+            arguments = (workers, str(meeting))
+            futures = [submit(engine, look, arguments, {}) for _ in range(workers)]
         found = []
         for future in futures:
             message = messagepack.unpack(future.result(timeout=120))
@@ -152,9 +160,9 @@ def run(folder):
     return found
 
 
-def submit(engine, function, specification):
+def submit(engine, function, arguments, specification):
     serde = engine.serde
-    buffer = serde.pack_buffers([serde.serialize(each) for each in (function, (), {})])
+    buffer = serde.pack_buffers([serde.serialize(each) for each in (function, arguments, {})])
     future = GCFuture(gc_task_id=uuid.uuid4())
     task = messagepack.message_types.Task(task_id=future.gc_task_id, task_buffer=buffer)
     packed = messagepack.pack(task)
