@@ -92,6 +92,23 @@ def test_a_job_without_mpiexec_is_a_problem_and_a_login_node_without_is_not(here
     assert only(look_at_mpiexec(inside)).status is Status.PROBLEM
 
 
+@pytest.mark.parametrize(
+    ("told", "other"),
+    [("HYDRA build details:", "MPICH"), ("mpiexec (OpenRTE) 4.1.4", "Open MPI"), ("1.6.1", "")],
+)
+def test_another_mpiexec_before_the_systems_is_a_problem_in_a_job(
+    told: str, other: str, here: Here, tmp_path: Path
+) -> None:
+    env = program(tmp_path, "mpiexec", f"echo '{told}'")
+    login = only(look_at_mpiexec(with_env(here, **env)))
+    assert login.status is Status.OK
+    assert (f"of {other} here" in login.text) == bool(other)
+    job = with_env(here, **env, PBS_JOBID="1.pbs", PBS_NODEFILE="/nowhere")
+    found = only(look_at_mpiexec(job))
+    assert found.status is (Status.PROBLEM if other else Status.OK)
+    assert ("refuses --cpu-bind" in found.text) == bool(other)
+
+
 def test_the_limit_of_a_control_group_counts(
     here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -206,13 +223,13 @@ def test_the_variables_of_the_proxy_are_read(
     assert words in found.text
 
 
-def qstat(folder: Path, text: str) -> dict[str, str]:
-    """An environment in which qstat says so."""
-    program = folder / "bin" / "qstat"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\n{text}\n")
-    program.chmod(0o755)
-    return {"PATH": f"{program.parent}:/usr/bin:/bin"}
+def program(folder: Path, name: str, text: str) -> dict[str, str]:
+    """An environment with a program that does so."""
+    path = folder / "bin" / name
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return {"PATH": f"{path.parent}:/usr/bin:/bin"}
 
 
 def test_queues_that_differ_from_the_facts_are_noted(here: Here, tmp_path: Path) -> None:
@@ -221,14 +238,14 @@ def test_queues_that_differ_from_the_facts_are_noted(here: Here, tmp_path: Path)
     queues["workq"] = {"queue_type": "Execution"}
     listing = json.dumps({"pbs_server": "pbs", "pbs_version": "1", "Queue": queues})
     (tmp_path / "listing").write_text(listing)
-    env = qstat(tmp_path, f"cat {tmp_path}/listing")
+    env = program(tmp_path, "qstat", f"cat {tmp_path}/listing")
     found = only(look_at_queues(with_env(here, **env)))
     assert found.status is Status.NOTE
     assert "workq, queue: none in the facts, Execution here" in found.text
 
 
 def test_a_pbs_that_does_not_answer_is_a_problem(here: Here, tmp_path: Path) -> None:
-    env = qstat(tmp_path, "echo 'qstat: cannot connect to server' >&2; exit 255")
+    env = program(tmp_path, "qstat", "echo 'qstat: cannot connect to server' >&2; exit 255")
     (found,) = examine([Check("queues", look_at_queues)], with_env(here, **env))
     assert found.finding.status is Status.PROBLEM
     assert "cannot connect to server" in found.finding.text

@@ -5,6 +5,7 @@ import platform
 import re
 import resource
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,18 @@ from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.permissions import user_name
 from polaris_parsl.facts import polaris, source
+from polaris_parsl.process import run
 
 # Python's multiprocessing makes TMPDIR/pymp-xxxxxxxx/listener-xxxxxxxx.
 _SOCKET_FOLDER, _SOCKET = "pymp-", "listener-xxxxxxxx"
+# What other launchers of this name say of themselves; conda packages bring them along.
+_OTHER_MPIS = {
+    "HYDRA": "MPICH",
+    "Intel(R) MPI": "Intel MPI",
+    "OpenRTE": "Open MPI",
+    "prterun": "Open MPI",
+}
+_ANSWER_SECONDS = 30
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -119,7 +129,7 @@ def _tasks_of_user() -> int:
 
 
 def look_at_mpiexec(here: Here) -> Iterator[Finding]:
-    """There is an mpiexec where jobs start; login nodes may have none."""
+    """There is the system's mpiexec where jobs start; login nodes may have none."""
     found = here.which("mpiexec")
     inside = here.command.job is not None
     if found is None and inside:
@@ -130,10 +140,29 @@ def look_at_mpiexec(here: Here) -> Iterator[Finding]:
         )
     elif found is None:
         yield unknown("no mpiexec on PATH here; jobs need one, see --on-node")
-    elif inside:
-        yield ok(str(found))
     else:
-        yield ok(f"{found} here; what jobs have, --on-node shows")
+        # the sandbox's takes what the system's takes
+        other = None if here.command.in_sandbox else _other_mpi(found, here)
+        told = f"{found} of {other}" if other else str(found)
+        if other and inside:
+            yield problem(
+                f"{told} is first on PATH, and refuses --cpu-bind of the system's own mpiexec",
+                "take its directory off PATH, or load the module of the system's (cray-pals) last",
+            )
+        elif inside:
+            yield ok(told)
+        else:
+            yield ok(f"{told} here; what jobs have, --on-node shows")
+
+
+def _other_mpi(mpiexec: Path, here: Here) -> str | None:
+    """The MPI that a mpiexec is of where that is one which knows no --cpu-bind; else None."""
+    try:
+        done = run([mpiexec, "--version"], env=here.env, timeout_seconds=_ANSWER_SECONDS)
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    told = done.stdout + done.stderr
+    return next((name for word, name in _OTHER_MPIS.items() if word in told), None)
 
 
 def look_at_parallel(here: Here) -> Iterator[Finding]:

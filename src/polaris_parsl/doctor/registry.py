@@ -49,7 +49,7 @@ CHECKS = (
     Check("commands", look_at_commands, ("files", "base", "module", "path")),
     Check("options", look_at_options),
     Check("interfaces", look_at_interfaces, ("options",)),
-    Check("mpiexec", look_at_mpiexec),
+    Check("mpiexec", look_at_mpiexec, ("tasks",)),
     Check("parallel", look_at_parallel),
     Check("tmpdir", look_at_tmpdir),
     Check("run_dir", look_at_run_dir, ("options",)),
