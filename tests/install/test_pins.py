@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -191,6 +192,20 @@ def test_a_full_disk_is_named_and_no_bundle_is_left(
     assert (done.returncode, done.stdout) == (6, "")
     assert re.search("the disk is full|No space left", done.stderr)
     assert done.stderr.count("fix:") == 1
+
+
+def test_a_pin_that_is_stopped_leaves_nothing(install: Any, tmp_path: Path) -> None:
+    command = [install.root / "bin/polaris-parsl", "pin", tmp_path / "paper", "--wheelhouse"]
+    with subprocess.Popen(command, env=install.env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "collect the wheelhouse" in line:
+                assert list(tmp_path.glob(".staging-*"))
+                process.terminate()
+                break
+        rest = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGTERM, rest
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_directory_that_exists_is_not_touched(install: Any, tmp_path: Path) -> None:

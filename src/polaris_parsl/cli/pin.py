@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.progress import step
+from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import Root, absolute, own_root
 
 
@@ -29,6 +29,7 @@ def pin(
     """Make a bundle of an install, for a paper: what it is, what was run, how to build it again."""
     from polaris_parsl.pins.pin import make_pin  # noqa: PLC0415 - other verbs need none of it
 
+    leave_nothing_when_stopped()
     target = absolute(directory)
     made = make_pin(
         target,

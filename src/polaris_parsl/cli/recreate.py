@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.progress import step
+from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
 from polaris_parsl.env.drift import Verdict
 from polaris_parsl.env.module_system import how_to_load
@@ -36,6 +36,7 @@ def recreate(
     from polaris_parsl.pins import recreate as pins  # noqa: PLC0415 - other verbs need none of it
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
+    leave_nothing_when_stopped()
     with opened(absolute(bundle)) as whole:
         made = pins.recreate(
             whole,
