@@ -114,7 +114,9 @@ def candidates(arguments):
     found = [sys.executable]
     base = value_of("--base", arguments)
     if base:
-        found.append(str(Path(base, "bin", "python3")) if Path(base).is_dir() else base)
+        # Path.is_dir raises where we may not look; `polaris-parsl install` says that better
+        is_prefix = os.path.isdir(base)  # noqa: PTH112
+        found.append(str(Path(base, "bin", "python3")) if is_prefix else base)
     for name in ("python3.13", "python3.12", "python3.11"):
         path = shutil.which(name)
         if path:

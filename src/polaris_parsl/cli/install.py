@@ -35,6 +35,7 @@ def install(
             "--base",
             help="Python to build on: a conda prefix or an interpreter, CPython 3.11-3.13. "
             "[default: the active conda prefix, else python3 on PATH]",
+            readable=False,  # choose_base says it with a remedy
         ),
     ] = None,
     base_module: Annotated[
