@@ -324,3 +324,19 @@ def test_the_files_are_valid_lua_without_unknown_names(place: Any, shell: Shell)
         assert done.returncode == 0, done.stdout + done.stderr
     checked = shell(f"$LMOD_DIR/check_module_tree_syntax '{tree}'; echo $?")
     assert checked.stdout.splitlines()[-1] == "0", checked.stdout + checked.stderr
+
+
+def test_who_takes_the_tree_for_environment_modules_is_told_of_the_right_one(
+    tcl_place: Any, shell: Shell
+) -> None:
+    # Lmod splits the path of a Tcl file at its blanks
+    tcl_place.prefix = tcl_place.soft / "prefix"
+    tcl_place.add("1.0")
+    tcl_place.defaults("1.0")
+    code = "module load polaris-parsl; echo $?; module spider polaris-parsl"
+    done = shell(f"{tcl_place.use}; {code}")
+    assert done.stdout.splitlines()[0] == "1"
+    told = words(done.stderr)
+    assert "modulefiles-tcl is for Environment Modules, not for Lmod" in told
+    assert f"fix: module use {tcl_place.prefix}/modulefiles" in told
+    assert "invalid command" not in told

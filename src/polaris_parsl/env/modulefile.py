@@ -144,6 +144,10 @@ def _texts(values: ModuleValues) -> dict[str, object]:
         "conda_needs": f"{module} needs the module {values.conda_module}, which does not load: "
         "this system no longer has the module that it names, ",
         "conda_needs_fix": f"\n  fix: {newer}; tell the site of `module load {values.conda_module}`",
+        "not_for_lmod": (
+            f"{values.prefix / TCL_TREE} is for Environment Modules, not for Lmod\n"
+            f"  fix: module use {values.prefix / LUA_TREE}"
+        ),
         "base_gone": f"{module}: its base is gone: {values.base}\n  fix: {newer}",
     }
 
