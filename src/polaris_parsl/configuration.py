@@ -13,6 +13,7 @@ from polaris_parsl.explanation import Explanation, explain_requests
 from polaris_parsl.plan import plan
 from polaris_parsl.resolve import Request
 from polaris_parsl.settings import executor_settings, run_settings, values
+from polaris_parsl.venvs import PACKAGES, own_packages
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ def _executor(
 ) -> PolarisExecutor | PolarisMPIExecutor:
     options = request.options
     settings = executor_settings(options, driver, addresses_for_workers(options))
-    return build_executor(
-        settings, f"{options.mode} ({request.mode_reason})", explanation.as_files()
-    )
+    files = explanation.as_files()
+    if packages := own_packages():
+        files[PACKAGES] = "".join(f"{each}\n" for each in packages)
+    return build_executor(settings, f"{options.mode} ({request.mode_reason})", files)

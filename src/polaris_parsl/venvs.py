@@ -4,9 +4,14 @@
 path is the overlay's site-packages, and so it also is the record of which install that is.
 """
 
+import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 LINK = "polaris-parsl.pth"
+# In a run directory: the packages that the environment of the run had of its own.
+PACKAGES = "environment.txt"
 
 
 def install_of(folder: Path) -> Path | None:
@@ -24,6 +29,35 @@ def install_of(folder: Path) -> Path | None:
             if line.startswith("/"):
                 return _root(Path(line))
     return None
+
+
+def own_packages() -> tuple[str, ...]:
+    """What this process's environment has of its own, as requirements; none outside of one.
+
+    Modules that no installer has put there are not known.
+    """
+    if install_of(Path(sys.prefix)) is None:
+        return ()
+    return tuple(sorted(set(_requirements(Path(sys.prefix)))))
+
+
+def _requirements(folder: Path) -> Iterator[str]:
+    # Not at the top: `import polaris_parsl` costs next to nothing.
+    from importlib.metadata import distributions  # noqa: PLC0415
+
+    places = [str(path) for path in folder.glob("lib/python3.*/site-packages")]
+    for each in distributions(path=places):
+        if not each.read_text("METADATA"):
+            continue  # the rest of an installation that was broken off
+        # where it did not come from an index, pip notes from where it did (PEP 610)
+        told = json.loads(each.read_text("direct_url.json") or "{}")
+        if "vcs_info" in told:
+            vcs = told["vcs_info"]
+            yield f"{each.name} @ {vcs['vcs']}+{told['url']}@{vcs['commit_id']}"
+        elif told:
+            yield f"{each.name} @ {told['url']}"
+        else:
+            yield f"{each.name}=={each.version}"
 
 
 def own_install() -> Path | None:

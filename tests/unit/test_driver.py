@@ -1,15 +1,19 @@
 """What of an environment does not fit the interpreter."""
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+import builder
+import polaris_parsl
 from polaris_parsl import venvs
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import PolarisParslWarning
+from polaris_parsl.executor import PolarisExecutor
 from polaris_parsl.plan import plan
-from polaris_parsl.venvs import LINK, install_of, own_install
+from polaris_parsl.venvs import LINK, PACKAGES, install_of, own_install, own_packages
 
 SITE = Path("lib", "python3.12", "site-packages")
 
@@ -75,6 +79,24 @@ def test_an_active_environment_that_does_not_come_first_is_doubted(
     monkeypatch.setattr(sys, "executable", str(environment / "bin" / "python"))
     assert Driver.current({"VIRTUAL_ENV": str(environment)}).doubts == ()
     assert Driver.current({"VIRTUAL_ENV": str(tmp_path)}).doubts == ()
+
+
+def test_the_packages_of_an_environment_are_told_as_pip_takes_them(
+    environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder.add_distribution(environment / SITE, "tabulate", "0.10.0")
+    builder.add_distribution(environment / SITE, "my-science", "1.0")
+    origin = environment / SITE / "my_science-1.0.dist-info" / "direct_url.json"
+    url = "https://example.org/my.git"
+    origin.write_text(json.dumps({"url": url, "vcs_info": {"vcs": "git", "commit_id": "abc"}}))
+    (environment / SITE / "rest-1.0.dist-info").mkdir()
+    assert own_packages() == ()
+    monkeypatch.setattr(sys, "prefix", str(environment))
+    assert own_packages() == (f"my-science @ git+{url}@abc", "tabulate==0.10.0")
+    config = polaris_parsl.config(account="datascience", address="10.0.0.1", run_dir=tmp_path)
+    (executor,) = config.executors
+    assert isinstance(executor, PolarisExecutor)
+    assert executor.explanation[PACKAGES].splitlines() == list(own_packages())
 
 
 def test_the_command_speaks_for_the_environment_that_is_active(

@@ -39,6 +39,13 @@ def test_the_configuration_is_taken_as_parsl_wrote_it(tmp_path: Path) -> None:
     assert run.configuration == "Config(\n    retries=0, \n    usage_tracking=0\n)\n"
 
 
+def test_the_packages_of_the_runs_own_environment_are_taken_along(tmp_path: Path) -> None:
+    assert read_run(write(tmp_path, START)).facts["own_packages"] == []
+    (tmp_path / "polaris_parsl").mkdir()
+    (tmp_path / "polaris_parsl" / "environment.txt").write_text("dill==0.1\ntabulate==0.10.0\n")
+    assert read_run(tmp_path).facts["own_packages"] == ["dill==0.1", "tabulate==0.10.0"]
+
+
 def test_tasks_are_counted_by_app_and_jobs_are_named(tmp_path: Path) -> None:
     launched = "[Scaling executor gpu] Launched block 0 with job ID 1000.polaris-pbs-01"
     run = read_run(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import builder
 from polaris_parsl.env.venv import make_venv, plan_venv
 
 WORKFLOW = """
@@ -47,6 +48,7 @@ def test_workers_import_what_only_the_environment_has(
 ) -> None:
     plan = plan_venv(tmp_path / "my environment", install.root, env=os.environ)
     make_venv(plan, env=os.environ)
+    builder.add_distribution(plan.folder / plan.site_packages, "my-science", "1.0")
     package = plan.folder / plan.site_packages / "my_science.py"
     package.write_text("def double(number):\n    return 2 * number\n")
     (tmp_path / "project" / "workflow.py").write_text(WORKFLOW)
@@ -57,6 +59,8 @@ def test_workers_import_what_only_the_environment_has(
     )
     rows = [line.split("|") for line in in_sandbox("bash run.sh").splitlines() if "|" in line]
     assert len({node for node, *_ in rows}) == 2
+    told = tmp_path / "project" / "runs" / "000" / "polaris_parsl" / "environment.txt"
+    assert told.read_text() == "my-science==1.0\n"
     name = f"polaris-parsl/{install.root.name}" if module == "loaded" else "None"
     for _, executable, answer, parsl, loaded in rows:
         assert (executable, answer, loaded) == (str(plan.python), "42", name)

@@ -47,6 +47,8 @@ def pin(
         print(
             f"  run {made.run['run_id']}: {made.run['tasks']} tasks, {len(made.run['jobs'])} jobs"
         )
+        if own := made.run["own_packages"]:
+            print(f"  packages of the run's own environment, named and not built again: {len(own)}")
         print("  its configuration and job scripts name accounts and paths: read run/ first")
     print(f"  sha256 of SHA256SUMS: {made.identity}")
     print(f"next: polaris-parsl verify {shlex.quote(str(target))}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from polaris_parsl.env.locks import digest
 from polaris_parsl.errors import BundleError
+from polaris_parsl.venvs import PACKAGES
 
 LOG = "parsl.log"
 SCRIPTS = "submit_scripts"
@@ -119,6 +120,7 @@ def read_run(folder: Path) -> Run:
         "tasks": told.apps.total(),
         "apps": dict(sorted(told.apps.items())),
         "states": {name: count for name, count in sorted(told.states.items()) if count},
+        "own_packages": _own_packages(folder / EXPLANATION / PACKAGES),
         "log_sha256": digest(path),
     }
     return Run(
@@ -162,6 +164,14 @@ def _literal(text: str) -> dict[str, Any]:
     except (ValueError, SyntaxError):
         return {}
     return dict(told) if isinstance(told, dict) else {}
+
+
+def _own_packages(path: Path) -> list[str]:
+    """What the environment of the run had beside the install; none where it was the install's."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _scripts(folder: Path) -> Iterator[Path]:
