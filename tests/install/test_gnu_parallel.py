@@ -143,7 +143,7 @@ def test_py_rattler_cannot_spoil_an_install_when_it_crashes_at_the_end(
 ) -> None:
     """It does so in some of its processes; the program that uses it leaves before."""
     archives = fetch_archives(packages, tmp_path / "archives", env={})
-    for number in range(8):
+    for number in range(5):
         folder = tmp_path / f"folder{number}"
         scratch = tmp_path / f"scratch{number}"
         scratch.mkdir()

@@ -51,16 +51,6 @@ def test_an_index_without_a_needed_wheel_is_told_by_its_name(
     assert "set the site's proxy (https_proxy) or pip's index" in said
 
 
-def test_a_wheel_that_was_tampered_with_is_refused(
-    wheels: Path, refused: Callable[[Path | str], str]
-) -> None:
-    with next(wheels.glob("tblib-*")).open("ab") as stream:
-        stream.write(b"more")
-    said = refused(wheels)
-    assert "a wheel is not the one that overlay.lock names" in said
-    assert "tblib==" in said
-
-
 def test_a_download_that_breaks_off_is_refused(
     wheels: Path, refused: Callable[[Path | str], str], tmp_path: Path
 ) -> None:

@@ -58,7 +58,8 @@ def test_every_released_version_has_its_pin_and_no_other_lies_there() -> None:
     assert {path.name for path in PINS.glob("*")} == {f"{each}.tar.zst" for each in RELEASED}
 
 
-@pytest.mark.parametrize("version", [*RELEASED, HERE])
+# as long as there is none, the one that is made here
+@pytest.mark.parametrize("version", RELEASED or [HERE])
 def test_a_pin_is_built_again(
     version: str, env: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
