@@ -14,6 +14,7 @@ from polaris_parsl.driver import Driver
 from polaris_parsl.options import Options
 from polaris_parsl.worker_init import compose
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "modules.md"
 PARSL = "2026.10.26"
 # First line of the script, shell of the job, and what happens before worker_init runs.
 SHELLS = {
@@ -130,6 +131,21 @@ def test_every_shell_of_a_job_gets_the_module_of_the_driver_with_its_base(
     assert {name: out.splitlines() for name, (out, _) in told.items()} == dict.fromkeys(
         SHELLS, expected
     )
+
+
+def test_the_lines_of_the_document_work_in_every_shell(
+    place: Any, tmp_path: Path, in_tier: Callable[..., str]
+) -> None:
+    blocks = DOCUMENT.read_text().split("```bash\n")
+    (shown,) = (block.partition("```")[0] for block in blocks if "/etc/profile" in block)
+    tree, version = "/eagle/PROJECT/polaris-parsl/modulefiles", "polaris-parsl/2026.11.0"
+    assert tree in shown
+    assert version in shown
+    text = shown.replace(tree, quote(f"{place.prefix}/modulefiles"))
+    told = in_every_shell(text.replace(version, "polaris-parsl/1.0"), tmp_path, in_tier)
+    expected = ["module polaris-parsl/1.0", f"python {place.root('1.0')}/overlay/bin/python"]
+    first = {name: out.splitlines()[:2] for name, (out, _) in told.items()}
+    assert first == dict.fromkeys(SHELLS, expected)
 
 
 @pytest.mark.parametrize("gone", ["versions", "modulefiles", "../soft/modulefiles"])
