@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.env.base import is_there
 from polaris_parsl.env.permissions import user_name
 from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.env.receipt import Receipt
@@ -69,7 +70,7 @@ def _facts(release: Release, state: State, releases: list[Release]) -> dict[str,
         told.append(f"deprecated until {deprecation.until}: {deprecation.because}")
     if isinstance(release.read, ReceiptError):
         told.append(f"damaged: {release.read.problem}")
-    elif receipt and not Path(receipt.base["executable"]).exists():
+    elif receipt and not is_there(Path(receipt.base["executable"])):
         told.append("its base is gone")
     return {
         "version": release.name,
