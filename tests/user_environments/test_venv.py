@@ -18,11 +18,10 @@ from polaris_parsl.env.state import Deprecation, commit
 from polaris_parsl.env.venv import (
     PROVIDED,
     VenvPlan,
-    deprecation,
-    inspect_venv,
     make_venv,
     plan_venv,
 )
+from polaris_parsl.env.venv_inspection import inspect_venv
 from polaris_parsl.errors import (
     BaseEnvironmentError,
     OptionError,
@@ -196,20 +195,20 @@ def test_an_install_that_cannot_carry_it_is_refused(install: Any, tmp_path: Path
         plan_venv(folder, root, env=os.environ)
 
 
-def test_a_deprecated_install_is_named_when_it_is_made_and_by_verify(
+def test_verify_names_a_deprecated_install(
     venv: VenvPlan, user: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = venv.receipt.release
     told = {release: Deprecation(date(2027, 3, 1), "its base goes")}
-    commit(tmp_path, "a test", lambda state: replace(state, deprecated=told))
+    commit(tmp_path, "a test", lambda state: replace(state, deprecated=told, default="2027.1.0"))
     receipt = replace(venv.receipt, prefix=tmp_path)
-    sentence = f"{release} is deprecated: its base goes. It stays until 2027-03-01"
-    assert sentence in (deprecation(receipt) or "")
-    assert deprecation(venv.receipt) is None
-    monkeypatch.setattr("polaris_parsl.env.venv.read_receipt", lambda _: receipt)
+    monkeypatch.setattr("polaris_parsl.env.venv_inspection.read_receipt", lambda _: receipt)
     report = inspect_venv(venv.folder, every_file=False, env=user)
-    assert any(sentence in each.text for each in report.findings)
     assert report.verdict is Verdict.RELEVANT
+    notice = (
+        f"{release} is deprecated: its base goes. It stays until 2027-03-01; load polaris-parsl"
+    )
+    assert any(notice in each.text for each in report.findings)
 
 
 def test_one_that_fails_leaves_nothing(venv: VenvPlan, tmp_path: Path) -> None:

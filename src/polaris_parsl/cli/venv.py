@@ -23,12 +23,15 @@ def venv(
     ] = False,
 ) -> None:
     """Make a virtual environment of your own that sees the overlay and the base of an install."""
-    from polaris_parsl.env.venv import PROVIDED, deprecation, make_venv, plan_venv  # noqa: PLC0415 - other verbs need none of it
+    from polaris_parsl.env.announce import deprecation_notice  # noqa: PLC0415
+    from polaris_parsl.env.state import read_state  # noqa: PLC0415
+    from polaris_parsl.env.venv import PROVIDED, make_venv, plan_venv  # noqa: PLC0415 - other verbs need none of it
 
     leave_nothing_when_stopped()
     folder = absolute(directory)
     plan = plan_venv(folder, own_root(root), env=os.environ)
-    if notice := deprecation(plan.receipt):
+    state = read_state(plan.receipt.prefix)
+    if notice := deprecation_notice(plan.receipt.release, state, state.default):
         print(f"warning: {notice}", file=sys.stderr)
     if not dry_run:
         make_venv(plan, env=os.environ)

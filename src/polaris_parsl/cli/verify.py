@@ -62,7 +62,7 @@ def verify(
 
 
 def _inspect_venv(folder: Path, *, every_file: bool) -> "Report":
-    from polaris_parsl.env.venv import inspect_venv  # noqa: PLC0415
+    from polaris_parsl.env.venv_inspection import inspect_venv  # noqa: PLC0415
 
     place = absolute(folder)
     return inspect_venv(place, every_file=every_file, env=os.environ)

@@ -65,7 +65,7 @@ def _render(prefix: Path, state: State) -> Iterator[str]:
     modulefiles: dict[Path, str] = {}
     for release in releases:
         if is_ours(release) and not isinstance(receipt := release.read, ReceiptError):
-            notice = _notice(release.name, state, default)
+            notice = deprecation_notice(release.name, state, default)
             modulefiles |= render_modulefiles(values_of(receipt, deprecation=notice))
     defaults = render_defaults(default=default, hidden=hidden(releases, state))
     if releases:
@@ -82,7 +82,17 @@ def _render(prefix: Path, state: State) -> Iterator[str]:
             yield from _remove(prefix, prefix / name)
 
 
-def _notice(name: str, state: State, default: str | None) -> str | None:
+def deprecation_notice(name: str, state: State, default: str | None) -> str | None:
+    """What users of a version are told: why it goes, until when it stays, what to load instead.
+
+    Args:
+        name: the version.
+        state: the decisions of its prefix.
+        default: the version that is loaded where none is named; None where there is none.
+
+    Returns:
+        One sentence; None where the version is not deprecated.
+    """
     if name not in state.deprecated:
         return None
     told = state.deprecated[name]

@@ -8,20 +8,16 @@ leaks into no other Python, as PYTHONPATH would.
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from polaris_parsl.env.drift import Finding, Verdict
+from polaris_parsl.env.drift import Verdict
 from polaris_parsl.env.environments import create
-from polaris_parsl.env.fingerprint import leaned_on
-from polaris_parsl.env.inspection import Report, inspect_base, inspect_install
+from polaris_parsl.env.inspection import inspect_base
 from polaris_parsl.env.receipt import Receipt, read_receipt
-from polaris_parsl.env.shadows import held
-from polaris_parsl.env.state import read_state
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PolarisParslError, PrefixError
-from polaris_parsl.facts import polaris
 from polaris_parsl.paths import interpreter
 from polaris_parsl.process import run
 from polaris_parsl.venvs import LINK, install_of
@@ -203,14 +199,6 @@ def _check(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
     )
 
 
-def deprecation(receipt: Receipt) -> str | None:
-    """In words, until when an install stays and why it goes; None where it is not deprecated."""
-    told = read_state(receipt.prefix).deprecated.get(receipt.release)
-    if told is None:
-        return None
-    return f"{NAME} {receipt.release} is deprecated: {told.because}. It stays until {told.until}"
-
-
 def read_venv(folder: Path) -> Path:
     """The install that an environment stands on.
 
@@ -223,51 +211,3 @@ def read_venv(folder: Path) -> Path:
             f"{folder} is no environment of `{NAME} venv`", remedy="name one, or make it with that"
         )
     return root
-
-
-def inspect_venv(folder: Path, *, every_file: bool, env: Mapping[str, str]) -> Report:
-    """Look whether an environment still works, and the install that it stands on.
-
-    Args:
-        folder: the environment.
-        every_file: as for inspect_install.
-        env: environment variables of the user.
-
-    Raises:
-        PrefixError: the directory is no environment that `polaris-parsl venv` made.
-    """
-    root = read_venv(folder)
-    again = f"make the environment again on a version that stays: {NAME} venv DIR"
-    if not root.is_dir():
-        told = f"{folder} stands on the install {root}, which is gone"
-        gone = Finding(Verdict.BROKEN, told, again)
-        return Report(root, None, (gone,), (), ())
-    report = inspect_install(root, every_file=every_file, env=env)
-    own: list[Finding] = []
-    # where the install is broken, that says why
-    if report.verdict is not Verdict.BROKEN:
-        own += _findings(VenvPlan(folder, root, read_receipt(root)), again, env)
-    return Report(root, report.version, (*own, *report.findings), report.unchecked, report.command)
-
-
-def _findings(plan: VenvPlan, again: str, env: Mapping[str, str]) -> Iterator[Finding]:
-    shown = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        minor = run([plan.python, "-I", "-c", shown], env=for_python(env)).stdout.strip()
-    except OSError as error:
-        minor = f"it does not start ({error.strerror})"
-    if minor != plan.receipt.minor:
-        told = f"the Python of {plan.folder} is not the {plan.receipt.minor} of its install"
-        yield Finding(Verdict.BROKEN, f"{told}: {minor}", again)
-    if notice := deprecation(plan.receipt):
-        yield Finding(Verdict.RELEVANT, notice, again)
-    base = plan.receipt.base
-    used = plan.receipt.locked.union(leaned_on(base))
-    used |= polaris().protected.names & base["distributions"].keys()
-    if names := used & held(plan.folder / plan.site_packages):
-        listed = " ".join(sorted(names))
-        yield Finding(
-            Verdict.RELEVANT,
-            f"{plan.folder} has of its own, before those of the install and its base: {listed}",
-            f"if you do not need them: {shlex.quote(str(plan.folder / 'bin/pip'))} uninstall {listed}",
-        )
