@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import own_prefix
 from polaris_parsl.env.lifecycle import Change
 
 DryRun = Annotated[
@@ -15,20 +14,20 @@ DryRun = Annotated[
 ]
 
 
-def print_change(given: Path | None, change: Change, *, dry_run: bool) -> None:
+def print_change(place: Path, change: Change, *, given: Path | None, dry_run: bool) -> None:
     """Print what changed, or would, and the next command.
 
     Args:
-        given: the prefix, as the user named it; None where it is that of the install.
+        place: the prefix.
         change: what changed.
+        given: the prefix, as the user named it; None where it is that of the install.
         dry_run: whether nothing was done.
     """
-    prefix = own_prefix(given)
-    option = f" --prefix {shlex.quote(str(prefix))}" if given else ""
+    option = f" --prefix {shlex.quote(str(place))}" if given else ""
     if not change.done:
-        print(f"nothing to change in {prefix}")
+        print(f"nothing to change in {place}")
     else:
-        print(f"would change in {prefix}:" if dry_run else f"changed in {prefix}:")
+        print(f"would change in {place}:" if dry_run else f"changed in {place}:")
     for line in change.done:
         print(f"  {line}")
     for note in change.notes:

@@ -15,4 +15,6 @@ def default(
     dry_run: DryRun = False,
 ) -> None:
     """Choose the version that `module load polaris-parsl` loads."""
-    print_change(prefix, set_default(own_prefix(prefix), version, dry_run=dry_run), dry_run=dry_run)
+    place = own_prefix(prefix)
+    change = set_default(place, version, dry_run=dry_run)
+    print_change(place, change, given=prefix, dry_run=dry_run)

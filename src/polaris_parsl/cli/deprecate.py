@@ -35,4 +35,4 @@ def deprecate(
     today = datetime.now(UTC).date()
     place = own_prefix(prefix)
     change = deprecate_version(place, version, notice, today=today, dry_run=dry_run)
-    print_change(prefix, change, dry_run=dry_run)
+    print_change(place, change, given=prefix, dry_run=dry_run)

@@ -1,6 +1,7 @@
 """`polaris-parsl list`: the versions of a prefix."""
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from polaris_parsl.env.state import State, read_state
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.version import NAME
 
-_ROW = "{:<18} {:<8} {:>9} {:>8}  {:<12} {:<34} {}"
+_HEAD = ("version", "default", "age", "size", "built by", "base", "state")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
@@ -37,21 +38,13 @@ def list_versions(
         return
     if not rows:
         print(f"{place} holds no version")
-        print(f"next: scripts/install.sh --prefix {place}")
+        print(f"next: scripts/install.sh --prefix {shlex.quote(str(place))}")
         return
-    print(_ROW.format("version", "default", "age", "size", "built by", "base", "state").rstrip())
-    for row in rows:
-        print(
-            _ROW.format(
-                row["version"],
-                "default" if row["is_default"] else "",
-                _age(row["age_seconds"]),
-                _size(row["size_bytes"]),
-                row["built_by"],
-                row["base"],
-                "; ".join(row["state"]),
-            ).rstrip()
-        )
+    lines = [_HEAD, *map(_line, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        print("  ".join(cells).rstrip())
     if state.generation:
         print(f"last change: {state.change}, by {state.by}, {state.at}")
     print(f"next: module load {NAME}/VERSION; {NAME} default VERSION")
@@ -82,6 +75,18 @@ def _facts(release: Release, state: State, releases: list[Release]) -> dict[str,
         "built_by": user_name(status.st_uid),
         "root": str(release.root),
     }
+
+
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["version"],
+        "default" if row["is_default"] else "",
+        _age(row["age_seconds"]),
+        _size(row["size_bytes"]),
+        row["built_by"],
+        row["base"],
+        "; ".join(row["state"]),
+    )
 
 
 def _age(seconds: int) -> str:

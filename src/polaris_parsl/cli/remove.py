@@ -38,4 +38,4 @@ def remove(
         change = removal.remove_all(place, force=force, dry_run=dry_run, env=os.environ)
     else:
         change = removal.remove(place, version, force=force, dry_run=dry_run, env=os.environ)
-    print_change(prefix, change, dry_run=dry_run)
+    print_change(place, change, given=prefix, dry_run=dry_run)

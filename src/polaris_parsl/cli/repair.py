@@ -7,4 +7,5 @@ from polaris_parsl.env import repair as repairing
 
 def repair(prefix: Prefix = None, dry_run: DryRun = False) -> None:
     """Clean leftovers, finish removals, render modulefiles again; name damaged versions."""
-    print_change(prefix, repairing.repair(own_prefix(prefix), dry_run=dry_run), dry_run=dry_run)
+    place = own_prefix(prefix)
+    print_change(place, repairing.repair(place, dry_run=dry_run), given=prefix, dry_run=dry_run)

@@ -10,4 +10,5 @@ def rollback(prefix: Prefix = None, dry_run: DryRun = False) -> None:
 
     Versions that were removed do not come back, and none is removed.
     """
-    print_change(prefix, roll_back(own_prefix(prefix), dry_run=dry_run), dry_run=dry_run)
+    place = own_prefix(prefix)
+    print_change(place, roll_back(place, dry_run=dry_run), given=prefix, dry_run=dry_run)

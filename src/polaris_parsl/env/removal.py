@@ -12,7 +12,7 @@ from polaris_parsl.env.locks import CURRENT
 from polaris_parsl.env.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.releases import FOLDER, Release, choose_default, find_release, find_releases
 from polaris_parsl.env.state import FOLDER as STATE
-from polaris_parsl.env.state import State, commit, read_state
+from polaris_parsl.env.state import State, commit, generations, read_state
 from polaris_parsl.env.sweep import sweep
 from polaris_parsl.env.usage import find_usage
 from polaris_parsl.errors import VersionError
@@ -54,6 +54,8 @@ def remove_all(prefix: Path, *, force: bool, dry_run: bool, env: Mapping[str, st
     """
     state = read_state(prefix)
     releases = find_releases(prefix, state)
+    if not state.generation and not releases:
+        return Change((), (), (f"{prefix} holds no version",))
     notes = _refuse_used(releases, state, force=force, env=env)
     change = _remove(prefix, releases, notes=notes, dry_run=dry_run)
     if dry_run:
@@ -131,7 +133,8 @@ def _clear(prefix: Path) -> None:
     # what could not be moved away must stay withdrawn
     if any((prefix / FOLDER / name).exists() for name in read_state(prefix).withdrawn):
         return
-    for path in sorted((prefix / STATE).glob("*.json")):
+    # the newest last: it says that the versions are withdrawn
+    for path in reversed(generations(prefix)):
         path.unlink(missing_ok=True)
     folders = [f"{tree}/{NAME}" for tree in (LUA_TREE, TCL_TREE)]
     for name in (*folders, LUA_TREE, TCL_TREE, FOLDER, STATE, ""):

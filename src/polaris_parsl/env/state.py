@@ -79,18 +79,22 @@ def history(prefix: Path) -> Iterator[State]:
     Raises:
         VersionError: one is damaged, or of a later polaris-parsl.
     """
+    for path in generations(prefix):
+        yield _read(path, int(path.stem))
+
+
+def generations(prefix: Path) -> list[Path]:
+    """The files of all generations, the newest first."""
     try:
-        names = os.listdir(prefix / FOLDER)  # noqa: PTH208 - one call, and names are wanted
+        paths = list((prefix / FOLDER).iterdir())
     except FileNotFoundError:
-        return
+        return []
     except OSError as error:
         raise PrefixError(
             f"cannot read {prefix / FOLDER}: {error.strerror}",
             remedy="ask the owner of the prefix to run `polaris-parsl audit`",
         ) from error
-    numbers = [int(name[:_DIGITS]) for name in names if _is_generation(name)]
-    for number in sorted(numbers, reverse=True):
-        yield _read(_path(prefix, number), number)
+    return sorted((each for each in paths if _is_generation(each)), reverse=True)
 
 
 def commit(
@@ -151,9 +155,8 @@ def _path(prefix: Path, number: int) -> Path:
     return prefix / FOLDER / f"{number:0{_DIGITS}d}.json"
 
 
-def _is_generation(name: str) -> bool:
-    stem, dot, suffix = name.partition(".")
-    return len(stem) == _DIGITS and stem.isdecimal() and dot + suffix == ".json"
+def _is_generation(path: Path) -> bool:
+    return path.suffix == ".json" and len(path.stem) == _DIGITS and path.stem.isdecimal()
 
 
 def _as_json(state: State) -> dict[str, Any]:
