@@ -38,7 +38,7 @@ FOOT = """
 - **published ones build**: our calls for configurations that others have published for Polaris, and for both texts of
   the page (`tests/published/`), with deprecation warnings as errors.
 - **the example, twice**: `examples/sweep.py` on three nodes of the sandbox; its second run must take all 72 results
-  from the checkpoints of the first.
+  from the checkpoints of the first. Deprecation warnings are errors here, too.
 - **PBS state F**: whether this Parsl by itself knows the state of a finished job. One that does not (before 2026.4.13)
   takes it for unknown: a block that failed is never counted as failed, and while tasks wait another is
   submitted at every poll. polaris_parsl adds the state, so its users are not affected.
@@ -127,7 +127,8 @@ def example(python: Path, cwd: Path) -> str:
     for told in ("72 computed, 0 from checkpoints", "0 computed, 72 from checkpoints"):
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "polaris_parsl", "sandbox", "--", python),
+                *(sys.executable, "-m", "polaris_parsl", "sandbox", "--"),
+                *(python, "-W", "error::DeprecationWarning"),
                 *(ROOT / "examples" / "sweep.py", "--directory", "sweep"),
             ],
             env=environment(),
@@ -169,6 +170,13 @@ def rows(releases: list[str]) -> list[str]:
     return list(dict.fromkeys(made))
 
 
+def document(table: list[str]) -> str:
+    """The page around the rows."""
+    python = ".".join(map(str, sys.version_info[:2]))
+    foot = FOOT.format(oldest=polaris().parsl.oldest)
+    return HEAD.format(python=python) + "\n".join(table) + "\n" + foot
+
+
 def main() -> int:
     """Write the table, or check a row of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -178,11 +186,7 @@ def main() -> int:
         (made,) = rows([options.check])
         print(made)
         return 0 if made in TABLE.read_text().splitlines() else 1
-    table = "\n".join(rows([*polaris().parsl.tested, ""]))
-    python = ".".join(map(str, sys.version_info[:2]))
-    TABLE.write_text(
-        HEAD.format(python=python) + table + "\n" + FOOT.format(oldest=polaris().parsl.oldest)
-    )
+    TABLE.write_text(document(rows([*polaris().parsl.tested, ""])))
     return 0
 
 

@@ -27,6 +27,20 @@ def test_a_locked_release_does_what_the_table_says(release: str) -> None:
     assert "| all 7 | all 18 | works |" in done.stdout
 
 
+def test_the_table_has_a_row_for_every_tested_release_and_its_text_is_the_scripts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    from compatibility import document
+
+    text = (ROOT / "docs" / "compatibility.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| 20")]
+    assert [row.split()[1] for row in rows] == list(polaris().parsl.tested)
+    of_the_table = text.partition("CPython ")[2].partition(";")[0]
+    monkeypatch.setattr(sys, "version_info", tuple(map(int, of_the_table.split("."))))
+    assert document(rows) == text
+
+
 def test_the_locked_parsl_is_one_of_them() -> None:
     assert version("parsl") == polaris().parsl.locked[0]
     assert set(polaris().parsl.locked) <= set(polaris().parsl.tested)
