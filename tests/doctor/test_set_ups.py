@@ -282,6 +282,7 @@ def shown(told: str, bed: Bed) -> str:
         text = text.replace(str(place), name)
     for pattern, name in (
         (re.escape(VERSION), "VERSION"),
+        (r"'(/eagle/\S+)'", r"\1"),  # the real path needs quotes
         (r"its interfaces are [^;\n]*", "its interfaces are lo, hsn0, bond0"),
         (r"(is closed to you: \S+, of) \S+", r"\1 alice"),
         (r"(does not load:) .*gcc-native/14.2.*", r'\1 ... "gcc-native/14.2" ...'),
