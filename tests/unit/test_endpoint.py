@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,22 @@ def test_a_directory_that_cannot_be_written_is_refused(environment: Path, tmp_pa
     (tmp_path / "file").write_text("")
     done = command("--environment", environment, "--output", tmp_path / "file" / "below")
     assert isinstance(done.exception, PrefixError)
+
+
+def test_the_document_shows_what_the_command_prints_and_writes(
+    environment: Path, tmp_path: Path
+) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "endpoint.md").read_text()
+    shown, part = (
+        re.findall(rf"```{kind}\n(.*?)```", document, re.DOTALL)[0] for kind in ("console", "yaml")
+    )
+    shown = shown.replace("/eagle/PROJECT/compute", str(environment)).replace("\\\n", "")
+    lines = shown.splitlines()
+    (number,) = (at for at, line in enumerate(lines) if line.startswith("$ polaris-parsl"))
+    # the folder of the template is given from the working directory, which is tmp_path
+    words = lines[number].removeprefix("$ polaris-parsl endpoint ").split()
+    done = command(*words)
+    assert (done.stdout + done.stderr).splitlines() == lines[number + 1 :]
+    template = (tmp_path / "polaris" / "user_config_template.yaml.j2").read_text()
+    assert f"globus-compute-endpoint=={ENVIRONMENT.release}" in shown
+    assert [line for line in part.splitlines() if line not in template.splitlines()] == []

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,25 @@ def attempt(asked: dict[str, Any]) -> None:
 @given(st.fixed_dictionaries({}, optional=LIKELY))
 def test_likely_options_give_a_job_that_qsub_takes_or_a_refusal(asked: dict[str, Any]) -> None:
     attempt({"account": "datascience", **asked})
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.fixed_dictionaries({}, optional=LIKELY))
+def test_inside_a_job_likely_options_give_a_script_that_asks_pbs_nothing_or_a_refusal(
+    asked: dict[str, Any],
+) -> None:
+    with tempfile.NamedTemporaryFile("w") as nodefile, pytest.MonkeyPatch.context() as patch:
+        nodefile.write("n1.hsn\nn1.hsn\nn2.hsn\nn3.hsn\n")
+        nodefile.flush()
+        patch.setenv("PBS_JOBID", "1.pbs")
+        patch.setenv("PBS_NODEFILE", nodefile.name)
+        try:
+            scripts = job_scripts(**{"address": "10.0.0.1", **asked})
+        except PolarisParslError:
+            return
+    for script in scripts:
+        assert script.command == ""
+        assert MARK not in script.text
 
 
 @settings(max_examples=300, deadline=None)
