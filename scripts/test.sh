@@ -11,6 +11,8 @@ need zstd command -v zstd
 for shell in zsh tcsh fish; do
   need "$shell" command -v "$shell"
 done
+# tests with several users need a Python that all of them can read
+need "python3-venv python3-pip" /usr/bin/python3 -c "import ensurepip, pip, venv"
 install_missing
 
 tools=$(python3 scripts/bootstrap.py --only-print-python)

@@ -144,10 +144,43 @@ time_t time(time_t *result) {
 """
 
 
+_CORES = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CORES = 256 };
+
+int sched_getaffinity(pid_t process, size_t size, cpu_set_t *cores) {
+  (void)process;
+  memset(cores, 0, size);
+  for (size_t core = 0; core < CORES && core < 8 * size; core++)
+    CPU_SET_S(core, size, cores);
+  return 0;
+}
+
+long sysconf(int name) {
+  long (*real)(int) = dlsym(RTLD_NEXT, "sysconf");
+  return name == _SC_NPROCESSORS_ONLN || name == _SC_NPROCESSORS_CONF ? CORES : real(name);
+}
+"""
+
+
 def clock_of_tomorrow(folder: Path) -> dict[str, str]:
     """Environment variables under which a program reads a clock that is 1000 days ahead."""
-    source, library = folder / "clock.c", folder / "clock.so"
-    source.write_text(_CLOCK)
+    return _preload(folder / "clock.c", _CLOCK)
+
+
+def many_cores(folder: Path) -> dict[str, str]:
+    """Environment variables under which a program counts 256 cores, as a login node has."""
+    return _preload(folder / "cores.c", _CORES)
+
+
+def _preload(source: Path, text: str) -> dict[str, str]:
+    source.write_text(text)
+    library = source.with_suffix(".so")
     options = ["-shared", "-fPIC", "-o", library, source, "-ldl"]
     compiled = run("cc", *options, env={"PATH": "/usr/bin:/bin"})
     assert compiled.returncode == 0, compiled.stderr

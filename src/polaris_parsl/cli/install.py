@@ -11,6 +11,7 @@ import typer
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
+from polaris_parsl.env.audit import audit
 from polaris_parsl.env.install import Installed, build
 from polaris_parsl.env.locks import CURRENT
 from polaris_parsl.env.modulefile import LUA_TREE, TCL_TREE
@@ -116,6 +117,20 @@ def install(
             print(_base_line(plan), file=sys.stderr)
             installed = build(plan, folder, scratch=scratch, env=env, step=step)
     _print_installed(plan, installed)
+    if number is not None:
+        _warn_of_findings(request.prefix, number)
+
+
+def _warn_of_findings(prefix: Path, group: int) -> None:
+    """Say at once what would stop the others, a closed directory above for instance."""
+    findings = audit(prefix, group=group).findings
+    if findings:
+        first = findings[0]
+        print(
+            f"warning: {first.kind}: {first.path}: {first.text}\n  fix: {first.remedy}; "
+            f"`{NAME} audit` lists {len(findings)}",
+            file=sys.stderr,
+        )
 
 
 def _base_line(plan: Plan) -> str:

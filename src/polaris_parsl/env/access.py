@@ -79,9 +79,9 @@ class Access:
             if bits & wanted == wanted and number != group and not _is_private(number, owners):
                 yield f"the group {group_name(number)}", by
         for number, bits in self.users:
-            if bits & wanted == wanted and not _is_trusted(number, group, owners):
+            if bits & wanted == wanted and not _is_trusted(number, group, owners, nameless=False):
                 yield user_name(number), "acl"
-        if not _is_trusted(self.owner, group, owners):
+        if not _is_trusted(self.owner, group, owners, nameless=True):
             yield f"{user_name(self.owner)}, its owner,", "owner"
 
     def shown(self) -> str:
@@ -98,6 +98,9 @@ def read_access(path: Path) -> Access:
     """
     status = path.stat()
     plain = Access(status.st_uid, status.st_gid, status.st_mode)
+    # Linux does not look at an ACL whose mask is empty (fs/namei.c, acl_permission_check)
+    if not status.st_mode & stat.S_IRWXG:
+        return plain
     try:
         content = os.getxattr(path, _ATTRIBUTE)
     except OSError as error:
@@ -129,8 +132,8 @@ def hidden_acl(path: Path) -> str | None:
 
 
 @cache
-def _is_trusted(user: int, group: int | None, owners: frozenset[int]) -> bool:
-    """Whether a user is root, an owner or a member; of one who has no name, no group is known."""
+def _is_trusted(user: int, group: int | None, owners: frozenset[int], *, nameless: bool) -> bool:
+    """Whether a user is root, an owner or a member; of one without a name no group is known."""
     if user == 0 or user in owners:
         return True
     if group is None:
@@ -138,7 +141,7 @@ def _is_trusted(user: int, group: int | None, owners: frozenset[int]) -> bool:
     try:
         entry = pwd.getpwuid(user)
     except KeyError:
-        return True
+        return nameless
     return group in os.getgrouplist(entry.pw_name, entry.pw_gid)
 
 

@@ -169,20 +169,20 @@ class _Look:
         yield from self._writable(path, access, self._owners)
         if self._group is None or not stat.S_ISDIR(access.mode):
             return
-        needed = READ | WRITE | SEARCH
-        if access.members(self._group) & needed != needed or access.group != self._group:
+        is_shared = access.members(self._group) == READ | WRITE | SEARCH
+        if access.group != self._group or not (is_shared and access.mode & stat.S_ISGID):
             name = group_name(self._group)
             yield Finding(
                 path,
                 "closed",
-                f"a member of {name} cannot upgrade or change the default ({access.shown()})",
+                f"not shared with {name}, as mode 2775 of that group is ({access.shown()})",
                 f"chgrp {name} {_word(path)}; chmod g+rwxs {_word(path)}",
             )
 
     def _published(self, path: Path, access: Access) -> Iterator[Finding]:
         yield from self._unreadable(path, access)
         yield from self._writable(path, access, self._owners)
-        if access.mode & (stat.S_IWUSR | stat.S_IWGRP):
+        if access.mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
             yield Finding(
                 path,
                 "unsealed",
