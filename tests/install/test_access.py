@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from polaris_parsl.env.access import READ, SEARCH, WRITE, read_access
+from polaris_parsl.env.audit import audit
+from polaris_parsl.env.permissions import make_shared
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as several users")
 
@@ -21,6 +23,7 @@ PYTHON = f"/usr/bin/python3.{sys.version_info.minor}"
 GROUP, OTHER = 70000, 70009
 MEMBER, OUTSIDER, OF_OTHER = 70001, 70003, 70004
 BITS = range(8)
+ATTRIBUTE = "system.posix_acl_access"
 # tags of entries: owner, a user, owning group, a group, mask, others
 OWNER, USER, OWNING, NAMED, MASK, REST = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 
@@ -52,7 +55,7 @@ def files() -> Iterator[list[Path]]:
             entries.insert(1 if named == USER else 2, (named, given, number))
             made.append(_file(path, group, 0o600))
             try:
-                os.setxattr(path, "system.posix_acl_access", acl(*entries))
+                os.setxattr(path, ATTRIBUTE, acl(*entries))
             except OSError as error:
                 pytest.skip(f"this file system takes no ACLs: {error.strerror}")
         yield made
@@ -108,3 +111,21 @@ def test_no_outsider_writes_whom_audit_does_not_name(
     assert [
         path.name for path, may, is_ in zip(files, let, named, strict=True) if may and not is_
     ] == []
+
+
+def test_an_acl_that_lets_an_outsider_write_is_named_and_can_be_removed() -> None:
+    with tempfile.TemporaryDirectory(prefix="polaris-parsl-access-") as name:
+        Path(name).chmod(0o755)
+        prefix = Path(name, "prefix")
+        for place in (prefix, prefix / "versions"):
+            make_shared(place, group=GROUP)
+        assert audit(prefix, group=GROUP).findings == ()
+        entries = [(OWNER, 7, 0), (USER, 7, OUTSIDER), (OWNING, 7, 0), (MASK, 7, 0), (REST, 5, 0)]
+        try:
+            os.setxattr(prefix / "versions", ATTRIBUTE, acl(*entries))
+        except OSError as error:
+            pytest.skip(f"this file system takes no ACLs: {error.strerror}")
+        (finding,) = audit(prefix, group=GROUP).findings
+        assert (finding.kind, finding.path) == ("writable", prefix / "versions")
+        assert finding.text == f"{OUTSIDER} can write it (root {GROUP} drwxrwsr-x+)"
+        assert finding.remedy == f"setfacl --remove-all {prefix}/versions"

@@ -12,6 +12,7 @@ import pytest
 
 import builder
 from polaris_parsl.env.locks import read_requirements
+from polaris_parsl.env.permissions import seal
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
 
@@ -55,6 +56,27 @@ def test_a_version_is_readable_for_everybody_and_writable_for_nobody(install: An
     assert modes == {"40555", "100444", "100555"}
     rest = [path for path in install.prefix.rglob("*") if install.root not in (path, *path.parents)]
     assert {f"{path.stat().st_mode:o}" for path in rest} == {"40755", "100644"}
+
+
+def test_using_a_version_writes_nothing_into_it(install: Any) -> None:
+    """Root, who mostly runs this, is not stopped by a mode: what was not compiled would be written."""
+    before = builder.tree(install.root)
+    builder.unseal(install.root)
+    try:
+        unsealed = builder.tree(install.root)
+        code = "import parsl, polaris_parsl, parsl.executors.high_throughput.process_worker_pool"
+        overlay_python(install, f"{code}; parsl.Config, polaris_parsl.config")
+        for words in (
+            ["version"],
+            ["explain", "account=demo"],
+            ["audit", "--prefix", install.prefix],
+        ):
+            done = builder.run(install.root / "bin/polaris-parsl", *words, env=install.env)
+            assert done.stdout, done.stderr
+        assert builder.tree(install.root) == unsealed
+    finally:
+        seal(install.root, group=None)
+    assert builder.tree(install.root) == before
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])

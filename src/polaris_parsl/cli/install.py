@@ -16,7 +16,7 @@ from polaris_parsl.env.install import Installed, build
 from polaris_parsl.env.locks import CURRENT
 from polaris_parsl.env.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.network import chosen_proxies
-from polaris_parsl.env.permissions import choose_group
+from polaris_parsl.env.permissions import choose_group, group_name
 from polaris_parsl.env.plan import Plan, Request, make_plan
 from polaris_parsl.env.publish import staging
 from polaris_parsl.env.staging import STAGING
@@ -107,7 +107,7 @@ def install(
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)
         if dry_run:
-            _print_plan(make_plan(request, scratch=scratch, env=env, step=step))
+            _print_plan(make_plan(request, scratch=scratch, env=env, step=step), group=number)
             return
         _, left = sweep(request.prefix)
         for note in left:
@@ -116,9 +116,14 @@ def install(
             plan = make_plan(request, scratch=scratch, env=env, step=step)
             print(_base_line(plan), file=sys.stderr)
             installed = build(plan, folder, scratch=scratch, env=env, step=step)
-    _print_installed(plan, installed)
+    _print_installed(plan, installed, group=number)
     if number is not None:
         _warn_of_findings(request.prefix, number)
+
+
+def _print_group(group: int | None) -> None:
+    if group is not None:
+        print(f"any member of the group {group_name(group)} can change the prefix")
 
 
 def _warn_of_findings(prefix: Path, group: int) -> None:
@@ -150,7 +155,7 @@ def _parallel_line(plan: Plan) -> str:
     return "GNU Parallel: none"
 
 
-def _print_plan(plan: Plan) -> None:
+def _print_plan(plan: Plan, *, group: int | None) -> None:
     release = plan.request.release
     print(f"would install polaris-parsl {release} into {plan.target}")
     print(_base_line(plan))
@@ -174,6 +179,7 @@ def _print_plan(plan: Plan) -> None:
     print(f"  write its modulefiles in {prefix}/{LUA_TREE} and {prefix}/{TCL_TREE}")
     if plan.request.track == CURRENT:
         print("  make it the default where it is newer and no pre-release")
+    _print_group(group)
     print("next: the same command without --dry-run")
 
 
@@ -183,7 +189,7 @@ def _print_shadows(plan: Plan) -> None:
         print(f"  for your jobs: {each.remedy}", file=sys.stderr)
 
 
-def _print_installed(plan: Plan, installed: Installed) -> None:
+def _print_installed(plan: Plan, installed: Installed, *, group: int | None) -> None:
     _print_shadows(plan)
     for warning in installed.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -192,6 +198,7 @@ def _print_installed(plan: Plan, installed: Installed) -> None:
     print(_base_line(plan))
     print(f"added to it: {added or 'nothing'}; from it: {len(plan.delta.from_base)} packages")
     print(_parallel_line(plan))
+    _print_group(group)
     print("next:")
     print(f"  module use {shlex.quote(str(installed.module_tree))}")
     is_default = installed.default == plan.request.release
