@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,11 @@ for _ in range(25):
 """
 
 
-def start(program: str, prefix: Path, go: Path, *words: str) -> "subprocess.Popen[str]":
+def start(
+    program: str, prefix: Path, go: Path, *words: str, space: Sequence[str] = ()
+) -> "subprocess.Popen[str]":
     """A process that waits for the others."""
-    command = [sys.executable, "-c", _WAIT_THEN + program, str(prefix), str(go), *words]
+    command = [*space, sys.executable, "-c", _WAIT_THEN + program, str(prefix), str(go), *words]
     tests = str(Path(kills.__file__).parent)
     process = subprocess.Popen(
         command,
@@ -137,3 +140,25 @@ def test_what_another_host_builds_is_left_alone(
     kills.install(prefix, "2026.10.0")
     repair(prefix, dry_run=False)
     assert (theirs / "file").exists()
+
+
+def test_an_installer_in_another_process_namespace_is_left_alone(tmp_path: Path) -> None:
+    prefix, go = tmp_path / "prefix", tmp_path / "go"
+    kills.filled(prefix)
+    build = (
+        "from polaris_parsl.env.publish import staging\n"
+        "with staging(prefix, kills.NEW, group=None) as folder:\n"
+        "    print(folder, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    space = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*space, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this system forbids namespaces")
+    go.touch()
+    with start(build, prefix, go, space=space) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        # there its number is a small one, which here is another process's or nobody's
+        assert repair(prefix, dry_run=False).done == ()
+        assert folder.is_dir()
+        process.kill()

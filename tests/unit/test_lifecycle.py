@@ -156,6 +156,36 @@ def test_rollback_after_a_change_starts_from_that_change(prefix: Path) -> None:
     assert read_state(prefix).default == OLD
 
 
+def test_an_install_between_two_rollbacks_does_not_turn_them_round(prefix: Path) -> None:
+    set_default(prefix, CANDIDATE, dry_run=False)
+    roll_back(prefix, dry_run=False)
+    put(prefix, "2026.8.0")
+    removal.remove(prefix, MEP, **QUIET)
+    assert read_state(prefix).default == MIDDLE
+    roll_back(prefix, dry_run=False)
+    assert read_state(prefix).default == OLD
+
+
+def test_a_version_that_becomes_the_default_meanwhile_is_not_removed(
+    prefix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faster(*_: object, **__: object) -> usage.Usage:
+        set_default(prefix, OLD, dry_run=False)
+        return usage.Usage((), (), ())
+
+    monkeypatch.setattr(removal, "find_usage", faster)
+    with pytest.raises(VersionError, match=f"{OLD} is the default"):
+        removal.remove(prefix, OLD, **QUIET)
+    assert OLD in modules(prefix)
+
+
+def test_the_next_change_cleans_what_a_dead_install_left(prefix: Path) -> None:
+    dead = staging_name("2026.8.0").rpartition(".")[0] + ".1"
+    builder.small_release(prefix, "2026.8.0", folder=prefix / "versions" / dead)
+    assert f"deleted: versions/{dead}" in set_default(prefix, OLD, dry_run=False).done
+    assert not (prefix / "versions" / dead).exists()
+
+
 def test_rollback_does_not_bring_a_removed_version_back(prefix: Path) -> None:
     removal.remove(prefix, OLD, **QUIET)
     with pytest.raises(VersionError, match=f"has the default {OLD}, which was removed"):

@@ -199,11 +199,9 @@ def _print_installed(plan: Plan, installed: Installed, *, group: int | None) -> 
     print(f"added to it: {added or 'nothing'}; from it: {len(plan.delta.from_base)} packages")
     print(_parallel_line(plan))
     _print_group(group)
+    is_default = installed.default == plan.request.release
+    if not is_default:
+        print(f"the default stays as it was: {installed.default or 'none'}")
     print("next:")
     print(f"  module use {shlex.quote(str(installed.module_tree))}")
-    is_default = installed.default == plan.request.release
     print(f"  module load {NAME if is_default else installed.module}")
-    if not is_default:
-        print(
-            f"  the default stays {installed.default or 'none'}; to change it: {NAME} default VERSION"
-        )

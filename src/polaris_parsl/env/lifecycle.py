@@ -48,7 +48,7 @@ def publish(prefix: Path, folder: Path, name: str, *, check: Callable[[], None])
 
     def forget(state: State) -> State:
         kept = {key: each for key, each in state.deprecated.items() if key != name}
-        return replace(state, deprecated=kept, withdrawn=state.withdrawn - {name}, restores=None)
+        return replace(state, deprecated=kept, withdrawn=state.withdrawn - {name})
 
     def install(state: State) -> State:
         releases = {each.name: each for each in find_releases(prefix, state)}
@@ -56,7 +56,7 @@ def publish(prefix: Path, folder: Path, name: str, *, check: Callable[[], None])
         is_usual = new.track == CURRENT and not new.is_candidate
         is_newer = old is None or old.version < new.version
         default = name if is_usual and is_newer else state.default
-        return replace(state, default=default, restores=None)
+        return replace(state, default=default)
 
     commit(prefix, f"make room for {name}", forget)
     with renamed(folder, prefix / FOLDER / name):
@@ -82,7 +82,7 @@ def set_default(prefix: Path, name: str, *, dry_run: bool) -> Change:
                 f"{CURRENT}",
                 remedy=f"load it by its name: module load {NAME}/{name}",
             )
-        return replace(state, default=name, restores=None)
+        return replace(state, default=name)
 
     return _apply(prefix, f"default {name}", decide, dry_run=dry_run)
 
@@ -109,7 +109,7 @@ def deprecate(
             )
         others = {key: each for key, each in state.deprecated.items() if key != name}
         deprecated = {**others, name: notice} if notice else others
-        return replace(state, deprecated=deprecated, restores=None)
+        return replace(state, deprecated=deprecated)
 
     change = _apply(
         prefix,
@@ -152,8 +152,7 @@ def _earlier(prefix: Path, state: State) -> State:
     """The latest generation before the last change that meant something else."""
     last = state.restores or state.generation
     for each in history(prefix):
-        is_other = (each.default, each.deprecated) != (state.default, state.deprecated)
-        if each.generation < last and is_other:
+        if each.generation < last and not each.chooses_as(state):
             return each
     raise VersionError(
         f"{prefix} has no earlier decision than that of generation {last}",

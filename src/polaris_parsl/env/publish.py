@@ -146,7 +146,8 @@ def delete(leftover: Path) -> str | None:
     if leftover.is_dir() and not leftover.is_symlink():
         remove_tree(leftover)
     else:
-        leftover.unlink(missing_ok=True)
+        with suppress(OSError):
+            leftover.unlink()
     if not os.path.lexists(leftover):
         return None
     owner = user_name(leftover.lstat().st_uid)

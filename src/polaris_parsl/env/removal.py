@@ -1,7 +1,7 @@
 """Removing versions: users first lose sight of them, then they vanish by one rename, then they go."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -38,11 +38,17 @@ def remove(
     """
     state = read_state(prefix)
     if name in state.withdrawn:
-        return _remove(prefix, [], notes=[], dry_run=dry_run)
+        return _remove(prefix, set(), lambda state: state, notes=[], dry_run=dry_run)
     release = find_release(prefix, state, name)
     _refuse_default(prefix, state, name)
     notes = _refuse_used([release], state, force=force, env=env)
-    return _remove(prefix, [release], notes=notes, dry_run=dry_run)
+
+    def decide(state: State) -> State:
+        # again, for somebody may have made it the default meanwhile
+        _refuse_default(prefix, state, name)
+        return _without(state, {name})
+
+    return _remove(prefix, {name}, decide, notes=notes, dry_run=dry_run)
 
 
 def remove_all(prefix: Path, *, force: bool, dry_run: bool, env: Mapping[str, str]) -> Change:
@@ -57,7 +63,10 @@ def remove_all(prefix: Path, *, force: bool, dry_run: bool, env: Mapping[str, st
     if not state.generation and not releases:
         return Change((), (), (f"{prefix} holds no version",))
     notes = _refuse_used(releases, state, force=force, env=env)
-    change = _remove(prefix, releases, notes=notes, dry_run=dry_run)
+    names = {each.name for each in releases}
+    change = _remove(
+        prefix, names, lambda state: _without(state, names), notes=notes, dry_run=dry_run
+    )
     if dry_run:
         return replace(change, done=(*change.done, "state and empty directories: deleted"))
     _clear(prefix)
@@ -67,21 +76,23 @@ def remove_all(prefix: Path, *, force: bool, dry_run: bool, env: Mapping[str, st
     return replace(change, next=())
 
 
+def _without(state: State, names: set[str]) -> State:
+    return replace(
+        state,
+        default=None if state.default in names else state.default,
+        deprecated={name: each for name, each in state.deprecated.items() if name not in names},
+        withdrawn=state.withdrawn | names,
+    )
+
+
 def _remove(
-    prefix: Path, releases: Iterable[Release], *, notes: list[str], dry_run: bool
+    prefix: Path,
+    names: set[str],
+    decide: Callable[[State], State],
+    *,
+    notes: list[str],
+    dry_run: bool,
 ) -> Change:
-    names = {each.name for each in releases}
-
-    def decide(state: State) -> State:
-        kept = {name: each for name, each in state.deprecated.items() if name not in names}
-        return replace(
-            state,
-            default=None if state.default in names else state.default,
-            deprecated=kept,
-            withdrawn=state.withdrawn | names,
-            restores=None,
-        )
-
     if dry_run:
         before = read_state(prefix)
         done = differences(before, decide(before))

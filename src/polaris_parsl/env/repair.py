@@ -40,7 +40,7 @@ def _with_default(prefix: Path, state: State) -> State:
     releases = find_releases(prefix, state)
     if state.default in {each.name for each in releases}:
         return state
-    return replace(state, default=choose_default(releases), restores=None)
+    return replace(state, default=choose_default(releases))
 
 
 def _beyond_repair(prefix: Path) -> Iterator[str]:

@@ -55,13 +55,13 @@ class State:
     at: str = ""
     restores: int | None = None
 
+    def chooses_as(self, other: "State") -> bool:
+        """Whether both have the same default and deprecations: what a rollback takes back."""
+        return (self.default, self.deprecated) == (other.default, other.deprecated)
+
     def decides_as(self, other: "State") -> bool:
         """Whether both mean the same for users."""
-        return (self.default, self.deprecated, self.withdrawn) == (
-            other.default,
-            other.deprecated,
-            other.withdrawn,
-        )
+        return self.chooses_as(other) and self.withdrawn == other.withdrawn
 
 
 def read_state(prefix: Path) -> State:
@@ -121,8 +121,11 @@ def commit(
         decided = decide(before)
         if decided.decides_as(before) and not always:
             return before, before
+        # from a new choice, steps back begin anew; an install or a removal is none
+        is_new = decided.restores == before.restores and not decided.chooses_as(before)
         made = replace(
             decided,
+            restores=None if is_new else decided.restores,
             generation=before.generation + 1,
             change=change,
             by=f"{user_name(os.geteuid())}@{os.uname().nodename}",
