@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.cli.roots import own_root
+from polaris_parsl.cli.roots import own_prefix, own_root
 from polaris_parsl.errors import PrefixError
 
 
@@ -42,3 +42,20 @@ def test_without_an_install_the_option_is_named(
     monkeypatch.setattr(sys, "prefix", str(root / "venv"))
     with pytest.raises(PrefixError, match="name an install: --root"):
         own_root(None)
+
+
+def test_the_prefix_is_that_of_the_own_install_and_else_the_option_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install = root / "prefix" / "versions" / "2026.11.0"
+    install.mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(root / "venv"))
+    monkeypatch.setenv("POLARIS_PARSL_ROOT", str(install))
+    assert own_prefix(None) == root / "prefix"
+    assert own_prefix(root / "prefix" / ".." / "venv" / "..") == root
+    for loaded, told in ((root, "is a copy"), (None, "belongs to no install")):
+        monkeypatch.setenv("POLARIS_PARSL_ROOT", str(loaded or ""))
+        with pytest.raises(PrefixError, match=f"{told}.*\n.*--prefix PREFIX"):
+            own_prefix(None)
+    with pytest.raises(PrefixError, match="gone is no directory"):
+        own_prefix(root / "gone")

@@ -63,14 +63,14 @@ def own_prefix(given: Path | None) -> Path:
     Raises:
         PrefixError: it is none of these, or no directory.
     """
-    root = given or own_root(None)
-    place = absolute(root)
+    remedy = "name the prefix: --prefix PREFIX"
+    try:
+        place = absolute(given or own_root(None))
+    except PrefixError as error:
+        raise PrefixError(error.problem, remedy=remedy) from None
     if given is None and place.parent.name != FOLDER:
-        raise PrefixError(
-            f"{place} is a copy: it lies in no PREFIX/{FOLDER}",
-            remedy="name the prefix: --prefix PREFIX",
-        )
+        raise PrefixError(f"{place} is a copy: it lies in no PREFIX/{FOLDER}", remedy=remedy)
     prefix = place if given else place.parents[1]
     if not prefix.is_dir():
-        raise PrefixError(f"{prefix} is no directory", remedy="name another: --prefix PREFIX")
+        raise PrefixError(f"{prefix} is no directory", remedy=remedy)
     return prefix

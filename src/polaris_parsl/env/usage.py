@@ -50,7 +50,7 @@ def find_usage(release: Release, *, is_default: bool, env: Mapping[str, str]) ->
     """
     roots = _spellings(release)
     certain, hidden = _processes(roots)
-    unseen = [f"open files of {hidden} processes of other users"] if hidden else []
+    unseen = [f"open files of other users' processes, {hidden} of them"] if hidden else []
     doubtful: list[str] = []
     if not shutil.which(_QSTAT[0], path=env.get("PATH")):
         unseen.append("jobs: there is no qstat here")
