@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import builder
+import kills
 from polaris_parsl.env import removal, usage
 from polaris_parsl.env.lifecycle import deprecate, publish, roll_back, set_default
 from polaris_parsl.env.releases import find_releases
@@ -23,20 +24,12 @@ NOTICE = Deprecation(date(2027, 3, 31), "a newer Parsl")
 QUIET: dict[str, Any] = {"force": False, "dry_run": False, "env": {"PATH": "/nowhere"}}
 
 
-def put(prefix: Path, name: str) -> None:
-    """Publish a small version."""
-    (prefix / "versions").mkdir(parents=True, exist_ok=True)
-    folder = prefix / "versions" / staging_name(name)
-    builder.small_release(prefix, name, folder=folder)
-    publish(prefix, folder, name, check=lambda: None)
-
-
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
     """A prefix with two usual versions, a pre-release and one of another track."""
     place = tmp_path / "my prefix"
     for name in (OLD, MIDDLE, CANDIDATE, MEP):
-        put(place, name)
+        kills.install(place, name)
     return place
 
 
@@ -71,7 +64,7 @@ def test_the_newest_usual_version_becomes_the_default_by_itself(prefix: Path) ->
 
 
 def test_an_older_version_does_not_take_the_default(prefix: Path) -> None:
-    put(prefix, "2026.8.0")
+    kills.install(prefix, "2026.8.0")
     assert read_state(prefix).default == MIDDLE
 
 
@@ -159,7 +152,7 @@ def test_rollback_after_a_change_starts_from_that_change(prefix: Path) -> None:
 def test_an_install_between_two_rollbacks_does_not_turn_them_round(prefix: Path) -> None:
     set_default(prefix, CANDIDATE, dry_run=False)
     roll_back(prefix, dry_run=False)
-    put(prefix, "2026.8.0")
+    kills.install(prefix, "2026.8.0")
     removal.remove(prefix, MEP, **QUIET)
     assert read_state(prefix).default == MIDDLE
     roll_back(prefix, dry_run=False)
@@ -219,7 +212,7 @@ def test_a_notice_that_users_could_not_follow_is_refused(
 
 def test_the_modulefile_of_a_later_version_is_left_to_its_own_command(prefix: Path) -> None:
     later = "2999.1.0"
-    put(prefix, later)
+    kills.install(prefix, later)
     assert later not in modules(prefix)
     path = prefix / f"modulefiles/polaris-parsl/{later}.lua"
     path.write_text(f"-- made by polaris-parsl {later}\n")
@@ -242,17 +235,17 @@ def test_a_removed_version_leaves_nothing_and_can_be_installed_again(prefix: Pat
     removal.remove(prefix, OLD, **QUIET)
     assert OLD not in modules(prefix)
     assert {path.name for path in (prefix / "versions").iterdir()} == {MIDDLE, CANDIDATE, MEP}
-    put(prefix, OLD)
+    kills.install(prefix, OLD)
     assert OLD in modules(prefix)
     assert builder.tree(prefix / "versions") == before
 
 
 def test_the_last_version_can_be_removed(tmp_path: Path) -> None:
-    put(tmp_path, OLD)
+    kills.install(tmp_path, OLD)
     removal.remove(tmp_path, OLD, **QUIET)
     assert modules(tmp_path) == set()
     assert read_state(tmp_path).default is None
-    put(tmp_path, OLD)
+    kills.install(tmp_path, OLD)
     assert default_of(tmp_path) == [OLD, OLD]
 
 
@@ -275,14 +268,14 @@ def test_removing_all_of_a_prefix_of_ours_removes_the_prefix(prefix: Path) -> No
 
 def test_a_version_that_is_taken_is_not_published_over(prefix: Path) -> None:
     before = builder.tree(prefix / "versions" / OLD)
+    folder = builder.small_release(prefix, OLD, folder=prefix / "versions" / staging_name(OLD))
     with pytest.raises(PrefixError, match="made by somebody else meanwhile"):
-        put(prefix, OLD)
+        publish(prefix, folder, OLD, check=lambda: None)
     assert builder.tree(prefix / "versions" / OLD) == before
 
 
 def test_a_check_that_fails_takes_the_version_away(tmp_path: Path) -> None:
     folder = tmp_path / "versions" / staging_name(OLD)
-    folder.parent.mkdir()
     builder.small_release(tmp_path, OLD, folder=folder)
 
     def fail() -> None:
