@@ -2,6 +2,7 @@
 
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +38,28 @@ def run_dir(name: str, value: Any) -> Path:
 
 def _refuse_below_a_file(name: str, folder: Path) -> None:
     """Refuse a path that is taken by a file, or too long for files in it."""
+    longest = Path(folder, "n" * polaris().pbs_name_length_max)
     try:
-        Path(folder, "n" * polaris().pbs_name_length_max).exists()
-        nearest = next(place for place in (folder, *folder.parents) if place.exists())
-        is_folder = stat.S_ISDIR(nearest.stat().st_mode)
+        nearest, mode = next(_existing(longest))
     except OSError as error:
         raise OptionError(
             f"{name} is {start_of(str(folder))}, where no files can be made: {error.strerror}",
             remedy="give a shorter path, of a directory that you can enter",
         ) from error
-    if not is_folder:
+    if not stat.S_ISDIR(mode):
         raise OptionError(
             f"{name} is {str(folder)!r}, but {nearest} is a file",
             remedy="give a directory, or the path of one that is to be made",
         )
+
+
+def _existing(path: Path) -> Iterator[tuple[Path, int]]:
+    """Of a path and those above it, what is there, with its mode; the nearest first."""
+    for place in (path, *path.parents):
+        try:
+            yield place, place.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
 
 
 def interpreter(value: Path) -> Path:

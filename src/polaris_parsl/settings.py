@@ -142,7 +142,8 @@ def _common(options: Options, driver: Driver) -> dict[str, Setting]:
         "interchange_launch_cmd": Setting(
             [str(driver.python), "-P", "-m", f"{HTEX}.interchange"],
             (),
-            "the driver's interpreter by its path, not a look-up on PATH",
+            "the driver's interpreter by its path, not a look-up on PATH; started so that it ends "
+            "with the driver",
             _PARSL,
         ),
     }

@@ -226,7 +226,7 @@ def test_the_document_shows_what_the_command_prints_and_writes(
     (number,) = (at for at, line in enumerate(lines) if line.startswith("$ polaris-parsl"))
     # the folder of the template is given from the working directory, which is tmp_path
     words = lines[number].removeprefix("$ polaris-parsl endpoint ").split()
-    done = command(*words)
+    done = CliRunner().invoke(app, ["endpoint", *words])
     assert (done.stdout + done.stderr).splitlines() == lines[number + 1 :]
     template = (tmp_path / "polaris" / "user_config_template.yaml.j2").read_text()
     assert f"globus-compute-endpoint=={ENVIRONMENT.release}" in shown

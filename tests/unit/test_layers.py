@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import BadParameter
 
 from polaris_parsl import PolarisParslWarning
+from polaris_parsl.cli.user_opts import read_words
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
 from polaris_parsl.layers import parse
@@ -127,3 +129,12 @@ def test_a_misspelt_variable_gets_a_warning_and_those_of_other_use_do_not(tmp_pa
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ask(tmp_path, others, account="datascience")
+
+
+@pytest.mark.parametrize("words", [["retries"], ["retries=1", "retries=2"]])
+def test_a_word_of_the_command_line_that_is_no_option_or_a_second_one_is_refused(
+    words: list[str],
+) -> None:
+    with pytest.raises(BadParameter, match=r"NAME=VALUE|retries is given twice"):
+        read_words(words)
+    assert read_words(["retries=1", "queue=debug"]) == {"retries": 1, "queue": "debug"}

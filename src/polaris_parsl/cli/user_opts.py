@@ -18,10 +18,12 @@ UserOpts = Annotated[
 
 def read_words(words: list[str] | None) -> dict[str, Any]:
     """The options that words of the form NAME=VALUE stand for."""
-    options = {}
+    options: dict[str, Any] = {}
     for word in words or []:
         name, equals, text = word.partition("=")
         if not equals:
             raise typer.BadParameter(f"{word!r} is not of the form NAME=VALUE")
+        if name in options:
+            raise typer.BadParameter(f"{name} is given twice")
         options[name] = parse(name, text)
     return options
