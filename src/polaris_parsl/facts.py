@@ -204,7 +204,7 @@ def polaris() -> Facts:
         pbs_server=data["pbs"]["server"],
         pbs_version=data["pbs"]["printed"]["version"],
         pbs_history_days=data["pbs"]["history_days"],
-        pbs_name_length_max=data["pbs"]["name_length_max"],
+        pbs_name_length_max=data["pbs"]["name"]["length_max"],
         mig_queues=tuple(data["pbs"]["mig"]["queues"]),
         login=_login(data["login"]),
         default_queue=data["pbs"]["default_queue"],
