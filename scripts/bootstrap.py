@@ -38,7 +38,7 @@ ASK = (
 )
 
 
-# As in env/wheels.py: the same wheels whatever the glibc of this machine.
+# As in env/build/wheels.py: the same wheels whatever the glibc of this machine.
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
 PLATFORMS += ["manylinux2014_x86_64", "linux_x86_64"]
 
@@ -78,7 +78,7 @@ def tools_python(arguments):
     key = hashlib.sha256(lock + f"{interpreter}\n{version}".encode()).hexdigest()[:16]
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     target = Path(home, "polaris-parsl", f"tools-{key}")
-    # `polaris-parsl install` looks for them under the same name (env/wheels.py), and checks them
+    # `polaris-parsl install` looks for them under the same name (env/build/wheels.py), and checks them
     wheels = Path(home, "polaris-parsl", "wheels", f"{tag}-{hashlib.sha256(lock).hexdigest()[:16]}")
     house = value_of("--wheelhouse", arguments)
     if not (target / "complete").exists():
@@ -184,7 +184,7 @@ def fetch(interpreter, folder, house):
         wheels = str(Path(house, "wheels").resolve())
         step("fetch", [*pip, "--no-index", "--find-links", wheels], is_offline=True)
         return
-    # as env/wheels.py does: what has arrived whole is kept, and the site's proxy only where needed
+    # as env/build/wheels.py does: what has arrived whole is kept, and the site's proxy only where needed
     pip += ["--cache-dir", str(folder.parent.parent / "pip")]
     os.environ.update(network("sparing_loopback", interpreter))
     try:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.permissions import seal
-from polaris_parsl.env.receipt import scan, write_receipt
+from polaris_parsl.env.prefix.permissions import seal
+from polaris_parsl.env.prefix.receipt import scan, write_receipt
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = (

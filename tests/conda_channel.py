@@ -24,9 +24,9 @@ from typing import Any
 
 from backports import zstd
 
-from polaris_parsl.env.lock_conda import lock_conda
-from polaris_parsl.env.locks import CONDA_LOCK
-from polaris_parsl.env.solvers import conda_command
+from polaris_parsl.env.locks.conda import lock_conda
+from polaris_parsl.env.locks.files import CONDA_LOCK
+from polaris_parsl.env.locks.solvers import conda_command
 
 PLACEHOLDER = "/opt/placeholder_" + "placehold_" * 20
 

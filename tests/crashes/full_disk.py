@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 import kills
-from polaris_parsl.env import usage
-from polaris_parsl.env.lifecycle import publish
-from polaris_parsl.env.staging import staging_name
+from polaris_parsl.env.prefix import usage
+from polaris_parsl.env.prefix.lifecycle import publish
+from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.errors import PolarisParslError
 
 _PAGE = 4096

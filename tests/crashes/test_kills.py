@@ -14,13 +14,13 @@ import pytest
 
 import builder
 import kills
-from polaris_parsl.env import usage
-from polaris_parsl.env.announce import announce
-from polaris_parsl.env.lifecycle import set_default
-from polaris_parsl.env.releases import find_releases
-from polaris_parsl.env.repair import repair
-from polaris_parsl.env.state import read_state
-from polaris_parsl.env.sweep import litter
+from polaris_parsl.env.prefix import usage
+from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.lifecycle import set_default
+from polaris_parsl.env.prefix.releases import find_releases
+from polaris_parsl.env.prefix.repair import repair
+from polaris_parsl.env.prefix.state import read_state
+from polaris_parsl.env.prefix.sweep import litter
 from polaris_parsl.errors import PrefixError, VersionError
 
 DOCUMENT = builder.REPOSITORY / "docs/crashes.md"

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 import kills
-from polaris_parsl.env.announce import announce
-from polaris_parsl.env.releases import find_releases
-from polaris_parsl.env.repair import repair
-from polaris_parsl.env.state import history, read_state
-from polaris_parsl.env.sweep import litter
+from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.releases import find_releases
+from polaris_parsl.env.prefix.repair import repair
+from polaris_parsl.env.prefix.state import history, read_state
+from polaris_parsl.env.prefix.sweep import litter
 
 _WAIT_THEN = """
 import sys, time
 from pathlib import Path
 import kills
-from polaris_parsl.env import removal, usage
-from polaris_parsl.env.lifecycle import deprecate, roll_back, set_default
+from polaris_parsl.env.prefix import removal, usage
+from polaris_parsl.env.prefix.lifecycle import deprecate, roll_back, set_default
 from polaris_parsl.errors import PolarisParslError
 usage._processes = lambda _: ([], 0)
 prefix, go = Path(sys.argv[1]), Path(sys.argv[2])
@@ -146,7 +146,7 @@ def test_an_installer_in_another_process_namespace_is_left_alone(tmp_path: Path)
     prefix, go = tmp_path / "prefix", tmp_path / "go"
     kills.filled(prefix)
     build = (
-        "from polaris_parsl.env.publish import staging\n"
+        "from polaris_parsl.env.prefix.publish import staging\n"
         "with staging(prefix, kills.NEW, group=None) as folder:\n"
         "    print(folder, flush=True)\n"
         "    time.sleep(600)\n"

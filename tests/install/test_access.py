@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.env.access import READ, SEARCH, WRITE, read_access
-from polaris_parsl.env.audit import audit
-from polaris_parsl.env.permissions import make_shared
+from polaris_parsl.env.prefix.access import READ, SEARCH, WRITE, read_access
+from polaris_parsl.env.prefix.audit import audit
+from polaris_parsl.env.prefix.permissions import make_shared
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as several users")
 

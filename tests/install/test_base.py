@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.locks import digest
+from polaris_parsl.env.locks.files import digest
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import builder
-from polaris_parsl.env.base import Base, probe
-from polaris_parsl.env.delta import Delta, compute_delta, refuse_unprotected
-from polaris_parsl.env.environments import create, fill
-from polaris_parsl.env.locks import CURRENT, digest, read_requirements, track_requirements
+from polaris_parsl.env.base.choice import Base, probe
+from polaris_parsl.env.build.delta import Delta, compute_delta, refuse_unprotected
+from polaris_parsl.env.build.environments import create, fill
+from polaris_parsl.env.build.wheels import Wheel, fetch
+from polaris_parsl.env.locks.files import CURRENT, digest, read_requirements, track_requirements
 from polaris_parsl.env.variables import for_offline_pip
-from polaris_parsl.env.wheels import Wheel, fetch
 from polaris_parsl.errors import LockError, OptionError
 from polaris_parsl.facts import polaris
 from polaris_parsl.files import shipped

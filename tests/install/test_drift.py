@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.drift import Verdict
+from polaris_parsl.env.base.drift import Verdict
 
 DOCUMENT = builder.REPOSITORY / "docs" / "drift.md"
 

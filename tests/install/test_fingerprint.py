@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env import fingerprint as module
-from polaris_parsl.env.fingerprint import ask, fingerprint, leaned_on
-from polaris_parsl.env.modules import describe
+from polaris_parsl.env.base import fingerprint as module
+from polaris_parsl.env.base.fingerprint import ask, fingerprint, leaned_on
+from polaris_parsl.env.prefix.modules import describe
 from polaris_parsl.errors import BaseEnvironmentError
 
 PROBE = Path(module.__file__).with_name("base_probe.py")

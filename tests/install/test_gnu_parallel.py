@@ -10,9 +10,9 @@ import pytest
 
 import builder
 import conda_channel
-from polaris_parsl.env.gnu_parallel import choose_parallel, fetch_archives, install_archives
-from polaris_parsl.env.lock_conda import reach_channels
-from polaris_parsl.env.locks import CondaPackage, read_conda
+from polaris_parsl.env.build.gnu_parallel import choose_parallel, fetch_archives, install_archives
+from polaris_parsl.env.locks.conda import reach_channels
+from polaris_parsl.env.locks.files import CondaPackage, read_conda
 from polaris_parsl.errors import LockError
 
 VERSION = str(conda_channel.gnu_parallel().index["version"])

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.locks import read_requirements
-from polaris_parsl.env.permissions import seal
+from polaris_parsl.env.locks.files import read_requirements
+from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env import lock
-from polaris_parsl.env.lock_check import check_locks
-from polaris_parsl.env.lock_conda import lock_conda
-from polaris_parsl.env.locks import (
+from polaris_parsl.env.locks import solve as lock
+from polaris_parsl.env.locks.check import check_locks
+from polaris_parsl.env.locks.conda import lock_conda
+from polaris_parsl.env.locks.files import (
     digest,
     lock_names,
     overlay_lock,
@@ -21,7 +21,7 @@ from polaris_parsl.env.locks import (
     read_requirements,
     read_tracks,
 )
-from polaris_parsl.env.solvers import conda_command, write_program
+from polaris_parsl.env.locks.solvers import conda_command, write_program
 from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.files import shipped
 
@@ -93,7 +93,7 @@ def test_an_unsolvable_overlay_leaves_the_locks_alone(tree: Path, env: dict[str,
 def test_a_missing_solver_is_named_before_anything_is_solved(
     tree: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polaris_parsl.env.solvers.find_spec", lambda _: None)
+    monkeypatch.setattr("polaris_parsl.env.locks.solvers.find_spec", lambda _: None)
     monkeypatch.setattr(lock, "lock_conda", pytest.fail)
     with pytest.raises(MissingToolError, match="conda-lock is not installed beside"):
         lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)

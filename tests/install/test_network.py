@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 
 import builder
-from polaris_parsl.env import network, wheels
-from polaris_parsl.env.gnu_parallel import fetch_archives
-from polaris_parsl.env.locks import CondaPackage
+from polaris_parsl.env import network
+from polaris_parsl.env.build import wheels
+from polaris_parsl.env.build.gnu_parallel import fetch_archives
+from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.errors import LockError
 from polaris_parsl.facts import Proxy, polaris
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.locks import read_requirements
+from polaris_parsl.env.locks.files import read_requirements
 from polaris_parsl.pins.packed import opened
 from polaris_parsl.version import VERSION
 

@@ -15,7 +15,7 @@ import pytest
 from backports import zstd
 
 import builder
-from polaris_parsl.env.permissions import seal
+from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.version import VERSION
 
 RECEIPT = f"versions/{VERSION}/receipt.json"

@@ -5,7 +5,9 @@ import tomllib
 from types import ModuleType
 
 import builder
-from polaris_parsl.env import base, lock_python, wheels
+from polaris_parsl.env.base import choice as base
+from polaris_parsl.env.build import wheels
+from polaris_parsl.env.locks import python as lock_python
 
 
 def load_bootstrap() -> ModuleType:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import builder
-from polaris_parsl.env.locks import track_requirements
+from polaris_parsl.env.locks.files import track_requirements
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
 

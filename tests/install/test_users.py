@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.permissions import remove_tree
+from polaris_parsl.env.prefix.permissions import remove_tree
 from polaris_parsl.facts import polaris
 from polaris_parsl.version import VERSION
 

@@ -3,7 +3,7 @@
 import pytest
 
 import builder
-from polaris_parsl.env import removal, usage
+from polaris_parsl.env.prefix import removal, usage
 from polaris_parsl.errors import VersionError
 
 USED, WAITING, NAMED, FREE = "2026.7.0", "2026.8.0", "2026.9.0", "2026.10.0"

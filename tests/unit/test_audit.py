@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from polaris_parsl.cli.main import app
-from polaris_parsl.env.audit import Report, audit
-from polaris_parsl.env.permissions import make_shared, remove_tree, seal
+from polaris_parsl.env.prefix.audit import Report, audit
+from polaris_parsl.env.prefix.permissions import make_shared, remove_tree, seal
 from polaris_parsl.errors import PrefixError
 
 MINE = os.getegid()

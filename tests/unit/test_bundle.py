@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.receipt import FORMAT
+from polaris_parsl.env.prefix.receipt import FORMAT
 from polaris_parsl.errors import BundleError
 from polaris_parsl.pins.bundle import open_bundle, write_sums
 

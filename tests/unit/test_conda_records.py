@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.env.locks import CondaPackage, read_conda
+from polaris_parsl.env.locks.files import CondaPackage, read_conda
 from polaris_parsl.files import shipped
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.env.drift import Finding, Verdict, compare
-from polaris_parsl.env.inspection import inspect_base
+from polaris_parsl.env.base.drift import Finding, Verdict, compare
+from polaris_parsl.env.prefix.inspection import inspect_base
 
 WAS: dict[str, Any] = {
     "executable": "/soft/conda/bin/python3.12",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.launcher import render_launcher
+from polaris_parsl.env.build.launcher import render_launcher
 
 OURS = f"3.{sys.version_info.minor}"
 

@@ -9,12 +9,12 @@ import pytest
 
 import builder
 import kills
-from polaris_parsl.env import removal, usage
-from polaris_parsl.env.lifecycle import deprecate, publish, roll_back, set_default
-from polaris_parsl.env.releases import find_releases
-from polaris_parsl.env.repair import repair
-from polaris_parsl.env.staging import staging_name
-from polaris_parsl.env.state import Deprecation, history, read_state
+from polaris_parsl.env.prefix import removal, usage
+from polaris_parsl.env.prefix.lifecycle import deprecate, publish, roll_back, set_default
+from polaris_parsl.env.prefix.releases import find_releases
+from polaris_parsl.env.prefix.repair import repair
+from polaris_parsl.env.prefix.staging import staging_name
+from polaris_parsl.env.prefix.state import Deprecation, history, read_state
 from polaris_parsl.errors import PrefixError, VersionError
 from polaris_parsl.version import VERSION
 

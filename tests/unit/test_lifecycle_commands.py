@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import builder
 import kills
 from polaris_parsl.cli.main import app
-from polaris_parsl.env import usage
+from polaris_parsl.env.prefix import usage
 from polaris_parsl.errors import PolarisParslError, VersionError
 
 Call = Callable[..., Result]

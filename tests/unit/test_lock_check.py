@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env import lock_check
-from polaris_parsl.env.lock_check import check_locks
-from polaris_parsl.env.locks import lock_names
+from polaris_parsl.env.locks import check as lock_check
+from polaris_parsl.env.locks.check import check_locks
+from polaris_parsl.env.locks.files import lock_names
 from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.files import shipped
 
@@ -130,6 +130,6 @@ def test_a_missing_lock_is_named(tree: Path) -> None:
 
 
 def test_a_missing_solver_is_named(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polaris_parsl.env.solvers.find_spec", lambda _: None)
+    monkeypatch.setattr("polaris_parsl.env.locks.solvers.find_spec", lambda _: None)
     with pytest.raises(MissingToolError, match="conda-lock is not installed"):
         check_locks(tree, env=os.environ)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.lock_diff import compare_locks
+from polaris_parsl.env.locks.diff import compare_locks
 from polaris_parsl.errors import LockError
 from polaris_parsl.files import shipped
 

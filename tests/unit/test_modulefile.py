@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.env.modulefile import render_defaults, render_modulefiles, values_of
-from polaris_parsl.env.receipt import Receipt
+from polaris_parsl.env.prefix.modulefile import render_defaults, render_modulefiles, values_of
+from polaris_parsl.env.prefix.receipt import Receipt
 from polaris_parsl.facts import polaris
 from polaris_parsl.version import VERSION
 

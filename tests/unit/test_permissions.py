@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env import permissions
-from polaris_parsl.env.permissions import choose_group, group_of, make_shared, remove_tree, seal
+from polaris_parsl.env.prefix import permissions
+from polaris_parsl.env.prefix.permissions import (
+    choose_group,
+    group_of,
+    make_shared,
+    remove_tree,
+    seal,
+)
 from polaris_parsl.errors import PrefixError
 
 MINE = os.getegid()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env import staging
-from polaris_parsl.env.staging import (
+from polaris_parsl.env.prefix import staging
+from polaris_parsl.env.prefix.staging import (
     is_alive,
     leftovers,
     staged_file,
@@ -21,7 +21,7 @@ from polaris_parsl.env.staging import (
 def dead_name(name: str, kind: str = ".staging-") -> str:
     """What a process leaves that has ended."""
     program = (
-        "import sys; from polaris_parsl.env.staging import staging_name; "
+        "import sys; from polaris_parsl.env.prefix.staging import staging_name; "
         "print(staging_name(sys.argv[1], kind=sys.argv[2]))"
     )
     done = subprocess.run(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.state import Deprecation, State, commit, history, read_state
+from polaris_parsl.env.prefix.state import Deprecation, State, commit, history, read_state
 from polaris_parsl.errors import VersionError
 
 NOTICE = Deprecation(date(2027, 3, 31), "a newer Parsl")
@@ -67,7 +67,7 @@ def test_many_writers_lose_nothing(tmp_path: Path) -> None:
         "import sys\n"
         "from dataclasses import replace\n"
         "from pathlib import Path\n"
-        "from polaris_parsl.env.state import commit\n"
+        "from polaris_parsl.env.prefix.state import commit\n"
         "prefix, me = Path(sys.argv[1]), sys.argv[2]\n"
         "for number in range(20):\n"
         "    commit(prefix, 'count', lambda s: replace(s, withdrawn=s.withdrawn | {f'{me}.{number}'}))\n"

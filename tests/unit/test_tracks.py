@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.locks import (
+from polaris_parsl.env.build.plan import Request
+from polaris_parsl.env.locks.files import (
     lock_names,
     overlay_lock,
     read_requirements,
     read_tracks,
     track_requirements,
 )
-from polaris_parsl.env.plan import Request
 from polaris_parsl.errors import LockError
 from polaris_parsl.facts import polaris
 from polaris_parsl.files import shipped

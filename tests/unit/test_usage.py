@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.releases import Release
-from polaris_parsl.env.usage import Usage, find_usage
+from polaris_parsl.env.prefix.releases import Release
+from polaris_parsl.env.prefix.usage import Usage, find_usage
 
 NAME = "2026.10.0"
 
@@ -84,8 +84,8 @@ def test_a_process_that_has_something_of_it_is_named(
 
 def test_the_shell_that_started_us_is_no_user(release: Release) -> None:
     program = (
-        "import sys; from pathlib import Path; from polaris_parsl.env.releases import Release; "
-        "from polaris_parsl.env.usage import find_usage; root = Path(sys.argv[1]); "
+        "import sys; from pathlib import Path; from polaris_parsl.env.prefix.releases import Release; "
+        "from polaris_parsl.env.prefix.usage import find_usage; root = Path(sys.argv[1]); "
         "print(find_usage(Release(root.name, root), is_default=False, env={}).certain)"
     )
     # the shell has the path among its own words, and waits for its child

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import builder
-from polaris_parsl.env.venv import VenvPlan, make_venv, plan_venv
+from polaris_parsl.env.user.venv import VenvPlan, make_venv, plan_venv
 
 
 @pytest.fixture(scope="session")

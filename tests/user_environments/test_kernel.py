@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.jupyter import kernel_folder, kernels_folder
-from polaris_parsl.env.venv import make_venv, plan_venv
+from polaris_parsl.env.user.jupyter import kernel_folder, kernels_folder
+from polaris_parsl.env.user.venv import make_venv, plan_venv
 from polaris_parsl.errors import MissingToolError, OptionError, PrefixError
 
 NOTEBOOK = Path(__file__).with_name("notebook.py")

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.drift import Verdict
-from polaris_parsl.env.state import Deprecation, commit
-from polaris_parsl.env.venv import (
+from polaris_parsl.env.base.drift import Verdict
+from polaris_parsl.env.prefix.state import Deprecation, commit
+from polaris_parsl.env.user.venv import (
     PROVIDED,
     VenvPlan,
     make_venv,
     plan_venv,
 )
-from polaris_parsl.env.venv_inspection import inspect_venv
+from polaris_parsl.env.user.venv_inspection import inspect_venv
 from polaris_parsl.errors import (
     BaseEnvironmentError,
     OptionError,
@@ -202,7 +202,7 @@ def test_verify_names_a_deprecated_install(
     told = {release: Deprecation(date(2027, 3, 1), "its base goes")}
     commit(tmp_path, "a test", lambda state: replace(state, deprecated=told, default="2027.1.0"))
     receipt = replace(venv.receipt, prefix=tmp_path)
-    monkeypatch.setattr("polaris_parsl.env.venv_inspection.read_receipt", lambda _: receipt)
+    monkeypatch.setattr("polaris_parsl.env.user.venv_inspection.read_receipt", lambda _: receipt)
     report = inspect_venv(venv.folder, every_file=False, env=user)
     assert report.verdict is Verdict.RELEVANT
     notice = (

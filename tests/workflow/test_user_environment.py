@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.venv import make_venv, plan_venv
+from polaris_parsl.env.user.venv import make_venv, plan_venv
 
 WORKFLOW = """
 import sys

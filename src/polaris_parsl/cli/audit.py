@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.roots import Prefix, own_prefix
-from polaris_parsl.env.audit import audit as look_at
-from polaris_parsl.env.permissions import find_group, group_name, group_of
+from polaris_parsl.env.prefix.audit import audit as look_at
+from polaris_parsl.env.prefix.permissions import find_group, group_name, group_of
 
 FOUND = 16
 _SHOWN = 5

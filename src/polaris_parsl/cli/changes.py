@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.env.lifecycle import Change
+from polaris_parsl.env.prefix.lifecycle import Change
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be changed.", show_default=False)

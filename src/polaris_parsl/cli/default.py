@@ -6,7 +6,7 @@ import typer
 
 from polaris_parsl.cli.changes import DryRun, print_change
 from polaris_parsl.cli.roots import Prefix, own_prefix
-from polaris_parsl.env.lifecycle import set_default
+from polaris_parsl.env.prefix.lifecycle import set_default
 
 
 def default(

@@ -7,8 +7,8 @@ import typer
 
 from polaris_parsl.cli.changes import DryRun, print_change
 from polaris_parsl.cli.roots import Prefix, own_prefix
-from polaris_parsl.env.lifecycle import deprecate as deprecate_version
-from polaris_parsl.env.state import Deprecation
+from polaris_parsl.env.prefix.lifecycle import deprecate as deprecate_version
+from polaris_parsl.env.prefix.state import Deprecation
 
 
 def deprecate(

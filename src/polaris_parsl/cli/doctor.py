@@ -12,7 +12,7 @@ import typer
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, own_root
 from polaris_parsl.cli.user_opts import UserOpts, read_words
-from polaris_parsl.env.drift import PROBLEMS
+from polaris_parsl.env.base.drift import PROBLEMS
 from polaris_parsl.env.variables import of_user
 from polaris_parsl.errors import PolarisParslError, PrefixError
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.user_opts import UserOpts, read_words
-from polaris_parsl.env.staging import write_atomically
+from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.errors import MissingToolError, PrefixError
 
 

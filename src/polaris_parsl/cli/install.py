@@ -11,16 +11,16 @@ import typer
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
-from polaris_parsl.env.audit import audit
-from polaris_parsl.env.install import Installed, build
-from polaris_parsl.env.locks import CURRENT
-from polaris_parsl.env.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.build.install import Installed, build
+from polaris_parsl.env.build.plan import Plan, Request, make_plan
+from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.network import chosen_proxies
-from polaris_parsl.env.permissions import choose_group, group_name
-from polaris_parsl.env.plan import Plan, Request, make_plan
-from polaris_parsl.env.publish import staging
-from polaris_parsl.env.staging import STAGING
-from polaris_parsl.env.sweep import sweep
+from polaris_parsl.env.prefix.audit import audit
+from polaris_parsl.env.prefix.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.prefix.permissions import choose_group, group_name
+from polaris_parsl.env.prefix.publish import staging
+from polaris_parsl.env.prefix.staging import STAGING
+from polaris_parsl.env.prefix.sweep import sweep
 from polaris_parsl.version import NAME
 
 

@@ -41,8 +41,8 @@ def kernel(
     ] = False,
 ) -> None:
     """Install a Jupyter kernel that starts through the module of an install."""
-    from polaris_parsl.env import jupyter  # noqa: PLC0415 - other verbs need none of it
-    from polaris_parsl.env.venv import read_venv  # noqa: PLC0415
+    from polaris_parsl.env.user import jupyter  # noqa: PLC0415 - other verbs need none of it
+    from polaris_parsl.env.user.venv import read_venv  # noqa: PLC0415
 
     if user and prefix:
         raise typer.BadParameter("give --user or --prefix, not both")

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.progress import step
-from polaris_parsl.env.lock import relock
-from polaris_parsl.env.lock_check import check_locks
-from polaris_parsl.env.lock_diff import compare_locks
-from polaris_parsl.env.locks import lock_names
+from polaris_parsl.env.locks.check import check_locks
+from polaris_parsl.env.locks.diff import compare_locks
+from polaris_parsl.env.locks.files import lock_names
+from polaris_parsl.env.locks.solve import relock
 from polaris_parsl.errors import LockError
 from polaris_parsl.files import checkout
 

@@ -9,8 +9,8 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
-from polaris_parsl.env.drift import Verdict
-from polaris_parsl.env.module_system import how_to_load
+from polaris_parsl.env.base.drift import Verdict
+from polaris_parsl.env.prefix.module_system import how_to_load
 
 _SHOWN = 20
 

@@ -7,7 +7,7 @@ import typer
 
 from polaris_parsl.cli.changes import DryRun, print_change
 from polaris_parsl.cli.roots import Prefix, own_prefix
-from polaris_parsl.env import removal
+from polaris_parsl.env.prefix import removal
 
 
 def remove(

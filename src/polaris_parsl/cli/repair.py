@@ -2,7 +2,7 @@
 
 from polaris_parsl.cli.changes import DryRun, print_change
 from polaris_parsl.cli.roots import Prefix, own_prefix
-from polaris_parsl.env import repair as repairing
+from polaris_parsl.env.prefix import repair as repairing
 
 
 def repair(prefix: Prefix = None, dry_run: DryRun = False) -> None:

@@ -2,7 +2,7 @@
 
 from polaris_parsl.cli.changes import DryRun, print_change
 from polaris_parsl.cli.roots import Prefix, own_prefix
-from polaris_parsl.env.lifecycle import roll_back
+from polaris_parsl.env.prefix.lifecycle import roll_back
 
 
 def rollback(prefix: Prefix = None, dry_run: DryRun = False) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.env.releases import FOLDER
+from polaris_parsl.env.prefix.releases import FOLDER
 from polaris_parsl.errors import PrefixError
 from polaris_parsl.version import NAME
 

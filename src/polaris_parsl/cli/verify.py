@@ -11,7 +11,7 @@ import typer
 from polaris_parsl.cli.roots import Root, absolute, own_root
 
 if TYPE_CHECKING:
-    from polaris_parsl.env.inspection import Report
+    from polaris_parsl.env.prefix.inspection import Report
 
 
 def verify(
@@ -37,7 +37,7 @@ def verify(
     11 relevant (something that it uses has changed), 12 broken (it cannot work, or is not
     what was installed), 14 the bundle is damaged.
     """
-    from polaris_parsl.env.inspection import inspect_install  # noqa: PLC0415 - other verbs need none of it
+    from polaris_parsl.env.prefix.inspection import inspect_install  # noqa: PLC0415 - other verbs need none of it
 
     if directory is None:
         report = inspect_install(own_root(root), every_file=files, env=os.environ)
@@ -62,7 +62,7 @@ def verify(
 
 
 def _inspect_venv(folder: Path, *, every_file: bool) -> "Report":
-    from polaris_parsl.env.venv_inspection import inspect_venv  # noqa: PLC0415
+    from polaris_parsl.env.user.venv_inspection import inspect_venv  # noqa: PLC0415
 
     place = absolute(folder)
     return inspect_venv(place, every_file=every_file, env=os.environ)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.driver import Driver
-from polaris_parsl.env.receipt import Receipt, read_receipt
+from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
 from polaris_parsl.errors import OptionError, ReceiptError
 from polaris_parsl.plan import plan
 from polaris_parsl.process import run

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
-from polaris_parsl.env import drift
-from polaris_parsl.env.drift import Verdict
-from polaris_parsl.env.inspection import (
+from polaris_parsl.env.base import drift
+from polaris_parsl.env.base.drift import Verdict
+from polaris_parsl.env.prefix.inspection import (
     inspect_base,
     inspect_files,
     inspect_module,
     inspect_overlay,
     is_published,
 )
-from polaris_parsl.env.permissions import user_name
-from polaris_parsl.env.receipt import read_receipt
-from polaris_parsl.env.state import read_state
+from polaris_parsl.env.prefix.permissions import user_name
+from polaris_parsl.env.prefix.receipt import read_receipt
+from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.version import NAME
 
 _AGAIN = f"load another version (`module avail {NAME}`), or install again"

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from polaris_parsl.env.base import is_there
-from polaris_parsl.env.drift import Finding, Verdict
-from polaris_parsl.env.inspection import Report, inspect_base
-from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.base.choice import is_there
+from polaris_parsl.env.base.drift import Finding, Verdict
+from polaris_parsl.env.prefix.inspection import Report, inspect_base
+from polaris_parsl.env.prefix.receipt import read_receipt
 from polaris_parsl.pins.bundle import Bundle
 
 

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from backports import zstd
 
-from polaris_parsl.env.archive import pack
-from polaris_parsl.env.publish import new_directory
+from polaris_parsl.env.build.archive import pack
+from polaris_parsl.env.prefix.publish import new_directory
 from polaris_parsl.errors import BundleError, PrefixError
 from polaris_parsl.pins.bundle import Bundle, open_bundle
 

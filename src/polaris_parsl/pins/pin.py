@@ -8,9 +8,9 @@ from typing import Any
 
 from packaging.version import Version
 
-from polaris_parsl.env.drift import Verdict
-from polaris_parsl.env.inspection import inspect_base, inspect_install
-from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.base.drift import Verdict
+from polaris_parsl.env.prefix.inspection import inspect_base, inspect_install
+from polaris_parsl.env.prefix.receipt import read_receipt
 from polaris_parsl.errors import BundleError
 from polaris_parsl.pins.bundle import (
     BASE,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.locks import digest
+from polaris_parsl.env.locks.files import digest
 from polaris_parsl.errors import BundleError
 from polaris_parsl.venvs import PACKAGES
 

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from polaris_parsl.env.locks import digest
+from polaris_parsl.env.locks.files import digest
 from polaris_parsl.errors import ReceiptError
 
 _PACKAGE = "polaris_parsl"

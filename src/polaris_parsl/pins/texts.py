@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from polaris_parsl.env.locks import read_requirements
+from polaris_parsl.env.locks.files import read_requirements
 
 _TEMPLATES = Path(__file__).with_name("templates")
 

@@ -1,0 +1,138 @@
+"""The base: the Python that an install stands on, and what it says of itself."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from polaris_parsl.env.base.fingerprint import ask
+from polaris_parsl.errors import BaseEnvironmentError
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+_SUPPORTED = "CPython 3.11-3.13 on linux x86-64"
+_CHOOSE = f"choose another base with --base: a conda prefix or an interpreter, {_SUPPORTED}"
+
+
+@dataclass(frozen=True)
+class Base:
+    """An interpreter that can be a base; `answer` is all that it says of itself (base_probe.py)."""
+
+    executable: Path
+    answer: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def prefix(self) -> Path:
+        """The prefix that holds it."""
+        return Path(self.answer["prefix"])
+
+    @property
+    def version(self) -> str:
+        """Version of Python."""
+        return str(self.answer["interpreter"]["version"])
+
+    @property
+    def minor(self) -> str:
+        """Version of Python without its last part."""
+        return str(self.markers["python_version"])
+
+    @property
+    def cache_tag(self) -> str:
+        """How byte code and wheels for it are named."""
+        return str(self.answer["interpreter"]["cache_tag"])
+
+    @property
+    def is_conda(self) -> bool:
+        """Whether its prefix is one of conda."""
+        return self.answer["conda"] is not None
+
+    @property
+    def markers(self) -> Mapping[str, str]:
+        """Its environment markers."""
+        return cast("Mapping[str, str]", self.answer["markers"])
+
+    @property
+    def distributions(self) -> Mapping[str, Mapping[str, Any]]:
+        """What is installed in it, by normalised name."""
+        return cast("Mapping[str, Mapping[str, Any]]", self.answer["distributions"])
+
+
+def choose_base(given: Path | None, env: Mapping[str, str]) -> tuple[Path, str]:
+    """The interpreter to build on, and in words where it was found.
+
+    Args:
+        given: a conda prefix, any prefix with bin/python, or an interpreter; None
+            takes the active conda prefix, else the python3 on PATH.
+        env: environment variables.
+
+    Raises:
+        BaseEnvironmentError: there is none, or it may not be read.
+    """
+    try:
+        if given is not None:
+            return _interpreter(given.absolute()), "--base"
+        if env.get("CONDA_PREFIX"):
+            return _interpreter(Path(env["CONDA_PREFIX"])), "CONDA_PREFIX, the active conda prefix"
+    except PermissionError as error:
+        raise BaseEnvironmentError(
+            f"the base cannot be read: {error.strerror}: {error.filename}", remedy=_CHOOSE
+        ) from error
+    found = shutil.which("python3", path=env.get("PATH"))
+    if found is None:
+        raise BaseEnvironmentError("there is no python3 on PATH", remedy=_CHOOSE)
+    return Path(found), "the first python3 on PATH"
+
+
+def probe(python: Path, *, names: Sequence[str], env: Mapping[str, str]) -> Base:
+    """Ask an interpreter what it is, and refuse one that cannot be a base.
+
+    Args:
+        python: the interpreter.
+        names: distributions to look at closely, with what they require.
+        env: environment variables.
+
+    Raises:
+        BaseEnvironmentError: it is no Python, not a supported one, without pip, or a venv.
+    """
+    answer = ask(python, names=names, quick=False, env=env)
+    _refuse_unsupported(python, answer)
+    # one name for the same interpreter, however it was called
+    named = Path(answer["prefix"], "bin", f"python{answer['markers']['python_version']}")
+    return Base(named if named.exists() else Path(answer["executable"]), answer)
+
+
+def is_there(path: Path) -> bool:
+    """Whether something is there that this user may look at."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
+def _interpreter(place: Path) -> Path:
+    if place.is_dir():
+        for name in ("python", "python3"):
+            if (place / "bin" / name).exists():
+                return place / "bin" / name
+        raise BaseEnvironmentError(f"{place} holds no bin/python", remedy=_CHOOSE)
+    if not place.exists():
+        raise BaseEnvironmentError(f"the base {place} does not exist", remedy=_CHOOSE)
+    return place
+
+
+def _refuse_unsupported(python: Path, answer: Mapping[str, Any]) -> None:
+    told = answer["interpreter"]
+    name = f"{python} is {told['implementation']} {told['version']} on {told['platform']}"
+    version = tuple(int(part) for part in answer["markers"]["python_version"].split("."))
+    if told["implementation"] != "cpython" or not OLDEST <= version <= NEWEST:
+        raise BaseEnvironmentError(f"{name}; the locks are for {_SUPPORTED}", remedy=_CHOOSE)
+    if told["platform"] != "linux-x86_64":
+        raise BaseEnvironmentError(f"{name}; the locks are for {_SUPPORTED}", remedy=_CHOOSE)
+    if answer["prefix"] != answer["base_prefix"]:
+        raise BaseEnvironmentError(
+            f"{python} belongs to a virtual environment, {answer['prefix']}",
+            remedy=f"deactivate it, or build on its base: --base {answer['base_prefix']}",
+        )
+    if "pip" not in answer["distributions"]:
+        raise BaseEnvironmentError(f"{name}, without pip", remedy=_CHOOSE)

@@ -1,0 +1,1 @@
+"""Building one install, from the locks and on a base."""

@@ -1,0 +1,1 @@
+"""The locks: read, solved from what a human chose, checked, compared."""

@@ -1,0 +1,96 @@
+"""Whether the locks of a source tree match what they are solved from; asks no network."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from polaris_parsl.env.locks.conda import is_solved_from
+from polaris_parsl.env.locks.files import CONDA_LOCK, Pin, lock_names, read_conda, read_requirements
+from polaris_parsl.env.locks.python import Origin, python_origins, read_origin
+from polaris_parsl.env.locks.solvers import need_solvers
+from polaris_parsl.errors import LockError
+
+# a name, and the version where it is pinned: `parallel=20241122`, `conda-forge::perl >=5`
+_SPEC = re.compile(r"(?:[^:]*::)?([\w.-]+)(?:\s*={1,2}\s*([\w.]+)$)?")
+
+
+def check_locks(root: Path, *, env: Mapping[str, str]) -> list[str]:
+    """Compare each lock with its input.
+
+    Args:
+        root: top of the source tree.
+        env: environment variables.
+
+    Returns:
+        The names of the locks, all of which match.
+
+    Raises:
+        LockError: some do not match; it names each file and what differs.
+        MissingToolError: conda-lock or uv is missing.
+    """
+    need_solvers()
+    names = lock_names(root / "environment.yml")
+    found = list(_conda_differences(root, env=env))
+    for name, origin in python_origins(root).items():
+        found += [f"{name}: {text}" for text in _python_differences(root / name, origin)]
+    for path in sorted(root.glob("overlay*.lock")):
+        if path.name not in names:
+            found.append(f"{path.name}: environment.yml has no such track")
+    if found:
+        raise LockError(
+            "locks do not match their input:\n    " + "\n    ".join(found),
+            remedy="lock again with `polaris-parsl lock`, and remove locks that belong to no track",
+        )
+    return names
+
+
+def _conda_differences(root: Path, *, env: Mapping[str, str]) -> Iterator[str]:
+    lock = root / CONDA_LOCK
+    locked = {package.name: package for package in read_conda(lock)}
+    environment = root / "environment.yml"
+    chosen = yaml.safe_load(environment.read_text(encoding="utf-8")).get("dependencies") or []
+    for text in map(str, chosen):
+        spec = _SPEC.match(text.strip())
+        name, version = spec.groups() if spec else (text, None)
+        if name not in locked:
+            yield f"{CONDA_LOCK}: environment.yml wants {text}, which it does not lock"
+        elif version and not f"{locked[name].version}.".startswith(f"{version}."):
+            yield f"{CONDA_LOCK}: environment.yml wants {text}, it locks {locked[name].version}"
+    for package in locked.values():
+        lacking = [need for need in package.needs if need not in locked and need[:2] != "__"]
+        for need in lacking:
+            yield f"{CONDA_LOCK}: {package.name} needs {need}, which it does not lock"
+    if not is_solved_from(environment, lock, env=env):
+        yield f"{CONDA_LOCK}: solved from another conda part of environment.yml"
+
+
+def _python_differences(lock: Path, wanted: Origin) -> Iterator[str]:
+    pins = read_requirements(lock)
+    given = read_origin(lock)
+    kinds = (
+        ("requirement", wanted.requirements, given.requirements),
+        ("constraint", wanted.constraints, given.constraints),
+    )
+    for kind, now, then in kinds:
+        for text in sorted(set(now) - set(then)):
+            yield f"solved without the {kind} {text}"
+        for text in sorted(set(then) - set(now)):
+            yield f"solved with the {kind} {text}, which is no longer wanted"
+    for text in wanted.requirements:
+        yield from _unmet(text, pins, is_needed=True)
+    for text in wanted.constraints:
+        yield from _unmet(text, pins, is_needed=False)
+
+
+def _unmet(text: str, pins: Mapping[str, Pin], *, is_needed: bool) -> Iterator[str]:
+    requirement = Requirement(text)
+    pin = pins.get(canonicalize_name(requirement.name))
+    if pin is None:
+        if is_needed:
+            yield f"{text} is wanted, it is not locked"
+    elif not requirement.specifier.contains(pin.version, prereleases=True):
+        yield f"{text} is wanted, {pin.version} is locked"

@@ -1,0 +1,1 @@
+"""A prefix and the versions in it: published, announced, looked at, removed."""

@@ -1,0 +1,240 @@
+"""What a member of the group could not read or change in a prefix, and what an outsider could write.
+
+A member is somebody who is in the group and owns nothing here; outsiders are all
+others but root. Of a prefix that is a person's, everybody else is an outsider.
+"""
+
+import os
+import shlex
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.env.prefix.access import READ, SEARCH, WRITE, Access, hidden_acl, read_access
+from polaris_parsl.env.prefix.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.prefix.permissions import group_name
+from polaris_parsl.env.prefix.releases import FOLDER as VERSIONS
+from polaris_parsl.env.prefix.state import FOLDER as STATE
+from polaris_parsl.errors import PrefixError
+from polaris_parsl.layers import INSTALL_FILE
+
+# what installs make in a prefix (docs/on-disk.md); what else lies there is not ours to judge
+_OURS = (VERSIONS, LUA_TREE, TCL_TREE, STATE, INSTALL_FILE)
+
+# how an outsider may write, and what ends it
+_REMEDIES = {
+    "others": "chmod o-w",
+    "group": "chmod g-w",
+    "acl": "setfacl --remove-all",
+    "owner": "let root give it to a member: chown",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A file or directory that somebody may use otherwise than is meant.
+
+    Attributes:
+        path: which.
+        kind: "unreadable" to a member, "closed" to a member who upgrades, "writable" by an
+            outsider, or "unsealed": published, and not read-only.
+        text: who can or cannot, and the permissions that say so.
+        remedy: what its owner is to do.
+    """
+
+    path: Path
+    kind: str
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Result of an audit; `unchecked` says what could not be looked at."""
+
+    prefix: Path
+    group: int | None
+    findings: tuple[Finding, ...]
+    unchecked: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "prefix": str(self.prefix),
+            "group": None if self.group is None else group_name(self.group),
+            "findings": [
+                {"path": str(each.path), "kind": each.kind, "text": each.text, "fix": each.remedy}
+                for each in self.findings
+            ],
+            "unchecked": list(self.unchecked),
+        }
+
+
+def audit(prefix: Path, *, group: int | None) -> Report:
+    """Look at each file of the installs in a prefix, the targets of its links, and what is above.
+
+    Args:
+        prefix: the prefix, by an absolute path.
+        group: number of the group whose members use it; None judges writing only, because
+            nobody has said who is to read.
+
+    Raises:
+        PrefixError: there is no such directory.
+    """
+    if not prefix.is_dir():
+        raise PrefixError(
+            f"there is no prefix {prefix}", remedy="name one: --prefix, as given to install"
+        )
+    look = _Look(prefix.resolve(), group)
+    findings = tuple(look.findings())
+    return Report(prefix, group, findings, tuple(look.unchecked))
+
+
+class _Look:
+    """One audit: who the parties are, what was passed on the way, and what could not be asked."""
+
+    def __init__(self, prefix: Path, group: int | None) -> None:
+        self._prefix = prefix
+        self._group = group
+        # what lies in a group's prefix may have any member for an owner
+        self._owners = frozenset({prefix.stat().st_uid} if group is None else ())
+        self._is_open = True
+        self._passed: set[Path] = set()
+        self.unchecked: list[str] = []
+
+    def findings(self) -> Iterator[Finding]:
+        if self._group is None:
+            self.unchecked.append("who can read: the prefix is no group's; --group names one")
+        if hidden := hidden_acl(self._prefix):
+            self.unchecked.append(f"ACLs: {hidden}")
+        for place in reversed(self._prefix.parents):
+            yield from self._asked(place, self._above)
+        yield from self._asked(self._prefix, self._top)
+        for path in self._walk():
+            if path.is_symlink():
+                yield from self._target(path)
+            elif self._prefix / VERSIONS in path.parents:
+                yield from self._asked(path, self._published)
+            else:
+                yield from self._asked(path, self._shared)
+
+    def _walk(self) -> Iterator[Path]:
+        def note(error: OSError) -> None:
+            self.unchecked.append(f"{error.filename}: {error.strerror}")
+
+        for top in (self._prefix / name for name in _OURS):
+            if os.path.lexists(top):
+                yield top
+            if not top.is_dir():
+                continue
+            for place, folders, files in os.walk(top, onerror=note):
+                if place == str(self._prefix / VERSIONS):
+                    # of an install that is being made or removed
+                    folders[:] = [name for name in folders if not name.startswith(".")]
+                yield from (Path(place, name) for name in sorted((*folders, *files)))
+
+    def _asked(
+        self, path: Path, judge: Callable[[Path, Access], Iterator[Finding]]
+    ) -> Iterator[Finding]:
+        try:
+            access = read_access(path)
+        except OSError as error:
+            self.unchecked.append(f"{path}: {error.strerror}")
+        else:
+            yield from judge(path, access)
+
+    def _above(self, place: Path, access: Access) -> Iterator[Finding]:
+        """A member must get through; an outsider must not rename what is in it."""
+        yield from self._way(place, access)
+        # who owns a directory above is trusted: root, or the head of the project
+        trusted = self._owners | {access.owner}
+        if not access.mode & stat.S_ISVTX:
+            yield from self._writable(place, access, trusted)
+        self._note_closed(place, access, trusted)
+
+    def _top(self, prefix: Path, access: Access) -> Iterator[Finding]:
+        yield from self._shared(prefix, access)
+        self._note_closed(prefix, access, self._owners)
+
+    def _note_closed(self, place: Path, access: Access, trusted: frozenset[int]) -> None:
+        if self._is_open and not any(access.outsiders(SEARCH, group=self._group, owners=trusted)):
+            self._is_open = False
+            self.unchecked.append(f"what outsiders can write: none gets through {place}")
+
+    def _shared(self, path: Path, access: Access) -> Iterator[Finding]:
+        """Members must read it and, if it is a directory, change what is in it."""
+        yield from self._unreadable(path, access)
+        yield from self._writable(path, access, self._owners)
+        if self._group is None or not stat.S_ISDIR(access.mode):
+            return
+        is_shared = access.members(self._group) == READ | WRITE | SEARCH
+        if access.group != self._group or not (is_shared and access.mode & stat.S_ISGID):
+            name = group_name(self._group)
+            yield Finding(
+                path,
+                "closed",
+                f"not shared with {name}, as mode 2775 of that group is ({access.shown()})",
+                f"chgrp {name} {_word(path)}; chmod g+rwxs {_word(path)}",
+            )
+
+    def _published(self, path: Path, access: Access) -> Iterator[Finding]:
+        yield from self._unreadable(path, access)
+        yield from self._writable(path, access, self._owners)
+        if access.mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+            yield Finding(
+                path,
+                "unsealed",
+                f"published, but not read-only ({access.shown()})",
+                f"chmod a-w {_word(path)}",
+            )
+
+    def _target(self, link: Path) -> Iterator[Finding]:
+        """What a link leads to outside of the prefix: mostly the Python of the base."""
+        target = Path(os.path.realpath(link))
+        if self._prefix in target.parents or not target.exists():
+            return
+        for place in (*reversed(target.parents), target):
+            judge = self._unreadable if place == target else self._way
+            yield from self._asked(place, judge)
+
+    def _way(self, place: Path, access: Access) -> Iterator[Finding]:
+        yield from self._denied(place, access, SEARCH, "get through", "x")
+
+    def _unreadable(self, path: Path, access: Access) -> Iterator[Finding]:
+        runs = stat.S_ISDIR(access.mode) or access.mode & stat.S_IXUSR
+        needed, words = (READ | SEARCH, "rx") if runs else (READ, "r")
+        yield from self._denied(path, access, needed, "read", words)
+
+    def _denied(
+        self, path: Path, access: Access, needed: int, verb: str, letters: str
+    ) -> Iterator[Finding]:
+        if self._group is None or path in self._passed:
+            return
+        self._passed.add(path)
+        if access.members(self._group) & needed != needed:
+            name = group_name(self._group)
+            party = "g" if access.group == self._group else "o"
+            yield Finding(
+                path,
+                "unreadable",
+                f"a member of {name} cannot {verb} it ({access.shown()})",
+                f"chmod {party}+{letters} {_word(path)}",
+            )
+
+    def _writable(self, path: Path, access: Access, trusted: frozenset[int]) -> Iterator[Finding]:
+        needed = WRITE | SEARCH if stat.S_ISDIR(access.mode) else WRITE
+        if not self._is_open:
+            return
+        for who, how in access.outsiders(needed, group=self._group, owners=trusted):
+            yield Finding(
+                path,
+                "writable",
+                f"{who} can write it ({access.shown()})",
+                f"{_REMEDIES[how]} {_word(path)}",
+            )
+
+
+def _word(path: Path) -> str:
+    return shlex.quote(str(path))

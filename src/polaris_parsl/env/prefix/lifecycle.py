@@ -1,0 +1,199 @@
+"""Changes of what users get: another default, a step back, a deprecation. No version is touched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl.env.prefix.announce import announce, is_ours
+from polaris_parsl.env.prefix.publish import renamed
+from polaris_parsl.env.prefix.releases import FOLDER, find_release, find_releases
+from polaris_parsl.env.prefix.state import Deprecation, State, commit, history, read_state
+from polaris_parsl.env.prefix.sweep import sweep
+from polaris_parsl.errors import VersionError
+from polaris_parsl.version import NAME
+
+_LIST = f"{NAME} list"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a verb changed, or would change: lines for a person, and the next commands."""
+
+    done: tuple[str, ...]
+    next: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def publish(prefix: Path, folder: Path, name: str, *, check: Callable[[], None]) -> State:
+    """Give a finished tree its name, and let users see it.
+
+    It becomes the default where it is newer than the default, of the track current and no
+    pre-release.
+
+    Args:
+        prefix: of the install.
+        folder: the tree, complete, under its staging name.
+        name: the version that it is.
+        check: called when it lies in its place and users do not see it; what it raises takes
+            the tree away.
+
+    Returns:
+        The state that holds now.
+
+    Raises:
+        PrefixError: somebody else was faster, or the prefix cannot be written.
+    """
+
+    def forget(state: State) -> State:
+        kept = {key: each for key, each in state.deprecated.items() if key != name}
+        return replace(state, deprecated=kept, withdrawn=state.withdrawn - {name})
+
+    def install(state: State) -> State:
+        releases = {each.name: each for each in find_releases(prefix, state)}
+        new, old = releases[name], releases.get(state.default or "")
+        is_usual = new.track == CURRENT and not new.is_candidate
+        is_newer = old is None or old.version < new.version
+        default = name if is_usual and is_newer else state.default
+        return replace(state, default=default)
+
+    commit(prefix, f"make room for {name}", forget)
+    with renamed(folder, prefix / FOLDER / name):
+        check()
+        _, state = commit(prefix, f"install {name}", install, always=True)
+    announce(prefix)
+    return state
+
+
+def set_default(prefix: Path, name: str, *, dry_run: bool) -> Change:
+    """Make a version the one that is loaded where none is named.
+
+    Raises:
+        VersionError: there is no such version, or it is of another track than current.
+        PrefixError: the prefix cannot be written.
+    """
+
+    def decide(state: State) -> State:
+        release = find_release(prefix, state, name)
+        if release.track != CURRENT:
+            raise VersionError(
+                f"{name} is of the track {release.track}; who names no version wants the track "
+                f"{CURRENT}",
+                remedy=f"load it by its name: module load {NAME}/{name}",
+            )
+        return replace(state, default=name)
+
+    return _apply(prefix, f"default {name}", decide, dry_run=dry_run)
+
+
+def deprecate(
+    prefix: Path, name: str, notice: Deprecation | None, *, today: date, dry_run: bool
+) -> Change:
+    """Tell whoever loads a version that it will go, when and why; None takes that back.
+
+    Raises:
+        VersionError: there is no such version, the notice cannot be shown, or this
+            polaris-parsl is older than the version.
+        PrefixError: the prefix cannot be written.
+    """
+    if notice:
+        _check_notice(notice, today)
+
+    def decide(state: State) -> State:
+        release = find_release(prefix, state, name)
+        if not is_ours(release):
+            raise VersionError(
+                f"{name} is newer than this polaris-parsl, which does not know its modulefile",
+                remedy=f"use the command of that version: {release.root}/bin/{NAME}",
+            )
+        others = {key: each for key, each in state.deprecated.items() if key != name}
+        deprecated = {**others, name: notice} if notice else others
+        return replace(state, deprecated=deprecated)
+
+    change = _apply(
+        prefix,
+        f"{'deprecate' if notice else 'no longer deprecate'} {name}",
+        decide,
+        dry_run=dry_run,
+    )
+    if notice and read_state(prefix).default == name:
+        note = f"{name} is still the default: users who name no version get it"
+        return replace(change, notes=(note,), next=(f"{NAME} default VERSION",))
+    return change
+
+
+def roll_back(prefix: Path, *, dry_run: bool) -> Change:
+    """Take default and deprecations from the generation before the last change; again, one more.
+
+    Versions that were removed meanwhile do not come back.
+
+    Raises:
+        VersionError: there is no earlier generation, or its default was removed.
+        PrefixError: the prefix cannot be written.
+    """
+
+    def decide(state: State) -> State:
+        before = _earlier(prefix, state)
+        present = {each.name for each in find_releases(prefix, state)}
+        if before.default is not None and before.default not in present:
+            raise VersionError(
+                f"generation {before.generation} has the default {before.default}, which was "
+                "removed since",
+                remedy=f"choose one that is there: {NAME} default VERSION; `{_LIST}` shows them",
+            )
+        kept = {name: each for name, each in before.deprecated.items() if name in present}
+        return replace(state, default=before.default, deprecated=kept, restores=before.generation)
+
+    return _apply(prefix, "rollback", decide, dry_run=dry_run)
+
+
+def _earlier(prefix: Path, state: State) -> State:
+    """The latest generation before the last change that meant something else."""
+    last = state.restores or state.generation
+    for each in history(prefix):
+        if each.generation < last and not each.chooses_as(state):
+            return each
+    raise VersionError(
+        f"{prefix} has no earlier decision than that of generation {last}",
+        remedy=f"choose a default: {NAME} default VERSION; `{_LIST}` shows the versions",
+    )
+
+
+def _check_notice(notice: Deprecation, today: date) -> None:
+    remedy = (
+        "give a date to come, as --until 2027-03-31, and a reason, as --because 'a newer Parsl'"
+    )
+    if notice.until < today:
+        raise VersionError(f"--until {notice.until} is past: today is {today}", remedy=remedy)
+    if not notice.because.strip() or not notice.because.isprintable():
+        raise VersionError(
+            f"--because {notice.because!r} is no line of text that users could read", remedy=remedy
+        )
+
+
+def _apply(prefix: Path, change: str, decide: Callable[[State], State], *, dry_run: bool) -> Change:
+    if dry_run:
+        before = read_state(prefix)
+        return Change(tuple(differences(before, decide(before))), (_LIST,))
+    swept, left = sweep(prefix)
+    before, after = commit(prefix, change, decide)
+    done = [*swept, *differences(before, after), *announce(prefix)]
+    return Change(tuple(done), (_LIST,), tuple(left))
+
+
+def differences(before: State, after: State) -> list[str]:
+    """What differs between two states, a line each."""
+    lines = []
+    if before.default != after.default:
+        lines.append(f"default: {before.default or 'none'} -> {after.default or 'none'}")
+    for name in sorted(before.deprecated.keys() | after.deprecated.keys()):
+        told = after.deprecated.get(name)
+        if told != before.deprecated.get(name):
+            lines.append(
+                f"{name}: deprecated until {told.until}: {told.because}"
+                if told
+                else f"{name}: no longer deprecated"
+            )
+    removed = sorted(after.withdrawn - before.withdrawn)
+    return [*lines, *(f"{name}: removed for users" for name in removed)]

@@ -1,0 +1,154 @@
+"""How an install appears and goes: by one rename, complete, whatever happens before and after."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from polaris_parsl.env.prefix.permissions import make_shared, remove_tree, user_name
+from polaris_parsl.env.prefix.releases import FOLDER
+from polaris_parsl.env.prefix.staging import REMOVED, staging_name
+from polaris_parsl.errors import PrefixError
+from polaris_parsl.version import NAME
+
+# readable for everybody, writable for the owner, whatever the umask of the caller
+_UMASK = 0o022
+_CHOOSE = "choose another directory with --prefix"
+
+
+def refuse_unusable(prefix: Path, version: str) -> None:
+    """Refuse a prefix that cannot be written or has this version, before anything is built.
+
+    Raises:
+        PrefixError: it is one of these.
+    """
+    target = prefix / FOLDER / version
+    if target.exists():
+        raise PrefixError(
+            f"{target} exists already; an install is never changed in place",
+            remedy=f"`{NAME} repair` finishes an install that was killed, `{NAME} remove {version}` "
+            f"removes one; or {_CHOOSE}",
+        )
+    nearest = next(place for place in (prefix, *prefix.parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        raise PrefixError(f"{prefix} cannot be made: {nearest} is no directory", remedy=_CHOOSE)
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise PrefixError(f"{prefix} cannot be written: no permission in {nearest}", remedy=_CHOOSE)
+
+
+@contextmanager
+def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
+    """An empty directory beside the place of the install; gone afterwards, if not renamed.
+
+    Directories that had to be made for it are removed too where nothing was put
+    into them.
+
+    Args:
+        prefix: where to install.
+        version: name of the install's directory.
+        group: number of the group that the prefix is to belong to, from choose_group.
+
+    Raises:
+        PrefixError: the prefix cannot be written, or has this version.
+    """
+    refuse_unusable(prefix, version)
+    versions = prefix / FOLDER
+    folder = versions / staging_name(version)
+    missing = [place for place in (versions, *versions.parents) if not os.path.lexists(place)]
+    before = os.umask(_UMASK)
+    try:
+        try:
+            prefix.parent.mkdir(parents=True, exist_ok=True)
+            for place in (prefix, versions):
+                make_shared(place, group=group)
+            folder.mkdir()
+        except OSError as error:
+            raise PrefixError(
+                f"{prefix} cannot be written: {error.strerror}: {error.filename}", remedy=_CHOOSE
+            ) from error
+        yield folder
+    finally:
+        remove_tree(folder)
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
+        os.umask(before)
+
+
+@contextmanager
+def new_directory(target: Path) -> Iterator[Path]:
+    """An empty directory that gets its name when it is complete; gone if that fails.
+
+    Raises:
+        PrefixError: the name is taken, or the directory cannot be made.
+    """
+    remedy = "choose another directory"
+    if os.path.lexists(target):
+        raise PrefixError(f"{target} exists already", remedy=remedy)
+    before = os.umask(_UMASK)
+    folder = target.with_name(staging_name(target.name))
+    try:
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise PrefixError(f"cannot make {target}: {error.strerror}", remedy=remedy) from error
+        yield folder
+        with renamed(folder, target):
+            pass
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.umask(before)
+
+
+@contextmanager
+def renamed(folder: Path, target: Path) -> Iterator[None]:
+    """Give a complete tree its name; take it away again if what follows fails.
+
+    Raises:
+        PrefixError: somebody else was faster.
+    """
+    try:
+        folder.rename(target)
+    except OSError as error:
+        raise PrefixError(
+            f"{target} was made by somebody else meanwhile: {error.strerror}", remedy=_CHOOSE
+        ) from error
+    try:
+        yield
+    except BaseException:
+        take_away(target)
+        raise
+
+
+def take_away(target: Path) -> str | None:
+    """Let a tree vanish by one rename, then delete it; nothing to do where it is gone.
+
+    Returns:
+        In words, what is left and whose it is; None where nothing is.
+    """
+    hidden = target.with_name(staging_name(target.name, kind=REMOVED))
+    try:
+        target.rename(hidden)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{target} cannot be moved away: {error.strerror}"
+    return delete(hidden)
+
+
+def delete(leftover: Path) -> str | None:
+    """Delete what nobody sees any more.
+
+    Returns:
+        In words, what is left and whose it is; None where nothing is.
+    """
+    if leftover.is_dir() and not leftover.is_symlink():
+        remove_tree(leftover)
+    else:
+        with suppress(OSError):
+            leftover.unlink()
+    if not os.path.lexists(leftover):
+        return None
+    owner = user_name(leftover.lstat().st_uid)
+    return f"{leftover} is of {owner}, whose `{NAME} repair` deletes it"

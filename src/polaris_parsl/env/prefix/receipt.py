@@ -1,0 +1,168 @@
+"""The receipt of an install: what was built, from which locks, on which base, and every file.
+
+It has no time in it: the same locks on the same base give the same receipt, but
+for `prefix`, `command` and what hangs on them (docs/on-disk.md).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.env.locks.files import digest, release_name
+from polaris_parsl.errors import PrefixError, ReceiptError
+
+NAME = "receipt.json"
+FORMAT = 2
+# where GNU Parallel comes from, in an install that has none
+NO_PARALLEL = "none"
+_AGAIN = "polaris-parsl remove VERSION, and install it again"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Digests of the files of an install, targets of its links, and files that name the prefix."""
+
+    files: Mapping[str, str]
+    links: Mapping[str, str]
+    prefix_bound: tuple[str, ...]
+    size_bytes: int
+
+
+def scan(folder: Path, *, prefix: Path) -> Tree:
+    """Read a finished tree.
+
+    Args:
+        folder: the tree, still under its staging name.
+        prefix: the path that it will have.
+
+    Raises:
+        PrefixError: a file names the staging directory, so the tree cannot be moved.
+    """
+    files, links, bound, size_bytes = {}, {}, [], 0
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            links[name] = str(path.readlink())
+        elif path.is_file():
+            files[name] = digest(path)
+            content = path.read_bytes()
+            size_bytes += len(content)
+            if str(folder).encode() in content:
+                raise PrefixError(
+                    f"{name} holds the path of the staging directory {folder}",
+                    remedy="report this: the install cannot be moved to its place",
+                )
+            if str(prefix).encode() in content:
+                bound.append(name)
+    return Tree(files, links, tuple(bound), size_bytes)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the receipt of an install says, as far as a later look needs it.
+
+    Attributes:
+        version: of polaris-parsl.
+        track: which of the overlay's locks.
+        locks: sha256 of each lock, by name.
+        parsl: version of Parsl that the overlay imports.
+        has_parallel: whether its bin/ holds GNU Parallel.
+        prefix: where it was installed.
+        command: arguments of `polaris-parsl` that built it.
+        base: the fingerprint of the base.
+        locked: normalised names of what overlay.lock holds.
+        size_bytes: of its files together; None where the receipt is older.
+        files: sha256 of each file.
+        links: target of each link.
+    """
+
+    version: str
+    track: str
+    locks: Mapping[str, str]
+    parsl: str
+    has_parallel: bool
+    prefix: Path
+    command: tuple[str, ...]
+    base: Mapping[str, Any]
+    locked: frozenset[str]
+    size_bytes: int | None
+    files: Mapping[str, str]
+    links: Mapping[str, str]
+
+    @property
+    def base_words(self) -> str:
+        """The base in words: its Python, and the module or prefix that holds it."""
+        module = self.base["module"] or {}
+        place = module.get("name") or self.base["prefix"]
+        return f"CPython {self.base['interpreter']['version']} of {place}"
+
+    @property
+    def release(self) -> str:
+        """Name of the install's directory and module."""
+        return release_name(self.version, self.track)
+
+    @property
+    def minor(self) -> str:
+        """Version of the base's Python without its last part."""
+        return ".".join(str(self.base["interpreter"]["version"]).split(".")[:2])
+
+
+def read_receipt(root: Path) -> Receipt:
+    """Read the receipt of an install.
+
+    Raises:
+        ReceiptError: it is missing, damaged, or of another version of polaris-parsl.
+    """
+    path = root / NAME
+    try:
+        data = json.loads(path.read_bytes())
+        if data["format"] != FORMAT:
+            raise ReceiptError(
+                f"{path} has format {data['format']}; this polaris-parsl reads format {FORMAT}",
+                remedy="use the polaris-parsl of that install",
+            )
+        return _receipt(data)
+    except OSError as error:
+        raise ReceiptError(f"cannot read {path}: {error.strerror}", remedy=_AGAIN) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ReceiptError(f"{path} is damaged: {told}", remedy=_AGAIN) from error
+
+
+def _receipt(data: Mapping[str, Any]) -> Receipt:
+    base = data["base"]
+    for key in ("executable", "prefix", "interpreter", "start_files", "module", "conda"):
+        _ = base[key]
+    names = {entry["name"] for entry in data["overlay"]} | data["from_base"].keys()
+    for table in (data["locks"], data["files"], data["links"], base["distributions"]):
+        _ = table.items()
+    return Receipt(
+        version=data["version"],
+        track=data["track"],
+        locks=data["locks"],
+        parsl=data["parsl"],
+        has_parallel=data["gnu_parallel"]["source"] != NO_PARALLEL,
+        prefix=Path(data["prefix"]),
+        command=tuple(data["command"]),
+        base=base,
+        locked=frozenset(names),
+        size_bytes=data.get("size_bytes"),
+        files=data["files"],
+        links=data["links"],
+    )
+
+
+def write_receipt(folder: Path, contents: Mapping[str, Any], tree: Tree) -> None:
+    """Write the receipt of a tree into its top."""
+    receipt = {
+        "format": FORMAT,
+        **contents,
+        "size_bytes": tree.size_bytes,
+        "prefix_bound": [*tree.prefix_bound, NAME],
+        "links": dict(tree.links),
+        "files": dict(tree.files),
+    }
+    text = json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
+    (folder / NAME).write_text(text, encoding="utf-8", errors="surrogateescape")

@@ -1,0 +1,106 @@
+"""The versions that a prefix holds: what lies under versions/, as the receipts tell it."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
+from polaris_parsl.env.prefix.state import State
+from polaris_parsl.errors import ReceiptError, VersionError
+
+FOLDER = "versions"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version in a prefix, PREFIX/versions/NAME.
+
+    Attributes:
+        name: of its directory and module: the version of polaris-parsl, and the track if not
+            current.
+        root: its directory.
+    """
+
+    name: str
+    root: Path
+
+    @property
+    def version(self) -> Version:
+        """The version of polaris-parsl."""
+        return Version(self.name.partition("-")[0])
+
+    @property
+    def track(self) -> str:
+        """Which choice of Python packages it holds."""
+        return self.name.partition("-")[2] or CURRENT
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it is a pre-release, as 2026.12.0rc1."""
+        return self.version.is_prerelease
+
+    @cached_property
+    def read(self) -> Receipt | ReceiptError:
+        """Its receipt, or why this cannot be read.
+
+        The prefix is where it lies now, by the path that the receipt has for it where that
+        leads here too.
+        """
+        try:
+            receipt = read_receipt(self.root)
+        except ReceiptError as error:
+            return error
+        published = receipt.prefix / FOLDER / self.name
+        if published.is_dir() and published.samefile(self.root):
+            return receipt
+        return replace(receipt, prefix=self.root.parents[1])
+
+
+def find_releases(prefix: Path, state: State) -> list[Release]:
+    """The versions that users see, newest first; of one number, the track current first."""
+    folder = prefix / FOLDER
+    found = [
+        Release(path.name, path)
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if is_release(path.name) and path.is_dir() and path.name not in state.withdrawn
+    ]
+    return sorted(found, key=lambda each: (each.version, each.track == CURRENT), reverse=True)
+
+
+def is_release(name: str) -> bool:
+    """Whether a directory may be an install, by its name: leftovers and other files are not."""
+    try:
+        return bool(Version(name.partition("-")[0]))
+    except InvalidVersion:
+        return False
+
+
+def find_release(prefix: Path, state: State, name: str) -> Release:
+    """The version of this name.
+
+    Raises:
+        VersionError: users see no such version.
+    """
+    found = {each.name: each for each in find_releases(prefix, state)}
+    if name not in found:
+        raise VersionError(
+            f"{prefix} holds no version {name}; it holds: {', '.join(found) or 'none'}",
+            remedy="name one of these; `polaris-parsl list` shows them",
+        )
+    return found[name]
+
+
+def choose_default(releases: list[Release]) -> str | None:
+    """The version that becomes the default where nobody chose: the newest that is finished."""
+    usual = (each.name for each in releases if each.track == CURRENT and not each.is_candidate)
+    return next(usual, None)
+
+
+def hidden(releases: list[Release], state: State) -> frozenset[str]:
+    """Names of the versions that only who names them gets to see: pre-releases."""
+    return frozenset(
+        each.name for each in releases if each.is_candidate and each.name != state.default
+    )

@@ -1,0 +1,159 @@
+"""Removing versions: users first lose sight of them, then they vanish by one rename, then they go."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.lifecycle import Change, differences
+from polaris_parsl.env.prefix.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.prefix.releases import (
+    FOLDER,
+    Release,
+    choose_default,
+    find_release,
+    find_releases,
+)
+from polaris_parsl.env.prefix.state import FOLDER as STATE
+from polaris_parsl.env.prefix.state import State, commit, generations, read_state
+from polaris_parsl.env.prefix.sweep import sweep
+from polaris_parsl.env.prefix.usage import find_usage
+from polaris_parsl.errors import VersionError
+from polaris_parsl.version import NAME
+
+
+def remove(
+    prefix: Path, name: str, *, force: bool, dry_run: bool, env: Mapping[str, str]
+) -> Change:
+    """Remove a version that nobody uses. Killed anywhere, the next change finishes it.
+
+    Args:
+        prefix: of the install.
+        name: the version.
+        force: also where it cannot be known whether somebody uses it; not where somebody does.
+        dry_run: only say what would be done.
+        env: environment variables; PATH leads to qstat.
+
+    Raises:
+        VersionError: there is no such version, it is the default while there are others, or
+            somebody uses it.
+        PrefixError: the prefix cannot be written.
+    """
+    state = read_state(prefix)
+    if name in state.withdrawn:
+        return _remove(prefix, set(), lambda state: state, notes=[], dry_run=dry_run)
+    release = find_release(prefix, state, name)
+    _refuse_default(prefix, state, name)
+    notes = _refuse_used([release], state, force=force, env=env)
+
+    def decide(state: State) -> State:
+        # again, for somebody may have made it the default meanwhile
+        _refuse_default(prefix, state, name)
+        return _without(state, {name})
+
+    return _remove(prefix, {name}, decide, notes=notes, dry_run=dry_run)
+
+
+def remove_all(prefix: Path, *, force: bool, dry_run: bool, env: Mapping[str, str]) -> Change:
+    """Remove every version, the modulefiles and the state; what users put there stays.
+
+    Raises:
+        VersionError: somebody uses a version.
+        PrefixError: the prefix cannot be written.
+    """
+    state = read_state(prefix)
+    releases = find_releases(prefix, state)
+    if not state.generation and not releases:
+        return Change((), (), (f"{prefix} holds no version",))
+    notes = _refuse_used(releases, state, force=force, env=env)
+    names = {each.name for each in releases}
+    change = _remove(
+        prefix, names, lambda state: _without(state, names), notes=notes, dry_run=dry_run
+    )
+    if dry_run:
+        return replace(change, done=(*change.done, "state and empty directories: deleted"))
+    _clear(prefix)
+    left = sorted(str(path.relative_to(prefix)) for path in prefix.glob("*"))
+    if prefix.exists():
+        change = replace(change, notes=(*change.notes, f"left in {prefix}: {', '.join(left)}"))
+    return replace(change, next=())
+
+
+def _without(state: State, names: set[str]) -> State:
+    return replace(
+        state,
+        default=None if state.default in names else state.default,
+        deprecated={name: each for name, each in state.deprecated.items() if name not in names},
+        withdrawn=state.withdrawn | names,
+    )
+
+
+def _remove(
+    prefix: Path,
+    names: set[str],
+    decide: Callable[[State], State],
+    *,
+    notes: list[str],
+    dry_run: bool,
+) -> Change:
+    if dry_run:
+        before = read_state(prefix)
+        done = differences(before, decide(before))
+        return Change((*done, *(f"deleted: {FOLDER}/{name}" for name in sorted(names))), (), ())
+    before, after = commit(prefix, f"remove {' '.join(sorted(names))}", decide)
+    done = [*differences(before, after), *announce(prefix)]
+    swept, left = sweep(prefix)
+    return Change((*done, *swept), (f"{NAME} list",), (*notes, *left))
+
+
+def _refuse_default(prefix: Path, state: State, name: str) -> None:
+    others = [
+        each for each in find_releases(prefix, state) if each.track == CURRENT and each.name != name
+    ]
+    if state.default == name and others:
+        listed = ", ".join(each.name for each in others)
+        raise VersionError(
+            f"{name} is the default of {prefix}, and there are others: {listed}",
+            remedy=f"choose another first: {NAME} default "
+            f"{choose_default(others) or others[0].name} "
+            f"--prefix {shlex.quote(str(prefix))}",
+        )
+
+
+def _refuse_used(
+    releases: list[Release], state: State, *, force: bool, env: Mapping[str, str]
+) -> list[str]:
+    """Refuse what somebody uses; with force not what only may be used.
+
+    Returns:
+        What was not looked at.
+    """
+    unseen: list[str] = []
+    for release in releases:
+        usage = find_usage(release, is_default=state.default == release.name, env=env)
+        users = [*usage.certain, *(() if force else usage.doubtful)]
+        if users:
+            remedy = "wait for their end, or end them; `deprecate` warns users meanwhile"
+            if not usage.certain:
+                remedy = "find out, then --force removes it all the same"
+            listed = "\n    ".join(users)
+            raise VersionError(f"{release.name} is in use:\n    {listed}", remedy=remedy)
+        unseen += [f"not looked at: {each}" for each in (*usage.unseen, *usage.doubtful)]
+    return list(dict.fromkeys(unseen))
+
+
+def _clear(prefix: Path) -> None:
+    """Delete the state and every directory of ours that is empty now."""
+    # what could not be moved away must stay withdrawn
+    if any((prefix / FOLDER / name).exists() for name in read_state(prefix).withdrawn):
+        return
+    # the newest last: it says that the versions are withdrawn
+    for path in reversed(generations(prefix)):
+        path.unlink(missing_ok=True)
+    folders = [f"{tree}/{NAME}" for tree in (LUA_TREE, TCL_TREE)]
+    for name in (*folders, LUA_TREE, TCL_TREE, FOLDER, STATE, ""):
+        with suppress(OSError):
+            (prefix / name).rmdir()

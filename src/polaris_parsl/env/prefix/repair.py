@@ -1,0 +1,59 @@
+"""Mending a prefix: what a killed command left is finished or cleaned, what is derived made again."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from polaris_parsl.env.base.drift import Verdict
+from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.inspection import inspect_files
+from polaris_parsl.env.prefix.lifecycle import Change, differences
+from polaris_parsl.env.prefix.releases import choose_default, find_releases
+from polaris_parsl.env.prefix.state import State, commit, read_state
+from polaris_parsl.env.prefix.sweep import litter, sweep
+from polaris_parsl.errors import ReceiptError
+from polaris_parsl.version import NAME
+
+
+def repair(prefix: Path, *, dry_run: bool) -> Change:
+    """Clean what the dead left, choose a default where there is none, render the modulefiles.
+
+    Raises:
+        PrefixError: the prefix cannot be written.
+        VersionError: the state is damaged.
+    """
+    if dry_run:
+        before = read_state(prefix)
+        done = [f"deleted: {path.relative_to(prefix)}" for path in litter(prefix)]
+        done += differences(before, _with_default(prefix, before))
+        done.append("modulefiles: rendered again where they are not as receipts and state say")
+        return Change(tuple(done), (f"{NAME} repair",), tuple(_beyond_repair(prefix)))
+    done, left = sweep(prefix)
+    before, after = commit(prefix, "repair", lambda state: _with_default(prefix, state))
+    done += differences(before, after)
+    done += announce(prefix)
+    notes = [*left, *_beyond_repair(prefix)]
+    return Change(tuple(done), (f"{NAME} list",), tuple(notes))
+
+
+def _with_default(prefix: Path, state: State) -> State:
+    releases = find_releases(prefix, state)
+    if state.default in {each.name for each in releases}:
+        return state
+    return replace(state, default=choose_default(releases))
+
+
+def _beyond_repair(prefix: Path) -> Iterator[str]:
+    """Versions whose files are not what was installed."""
+    for release in find_releases(prefix, read_state(prefix)):
+        receipt = release.read
+        if isinstance(receipt, ReceiptError):
+            problems = [receipt.problem]
+        else:
+            found = inspect_files(release.root, receipt, every_file=True)
+            problems = [each.text for each in found if each.verdict is Verdict.BROKEN]
+        for problem in problems:
+            yield (
+                f"{release.name} is damaged: {problem}; fix: {NAME} remove {release.name}, "
+                "and install it again"
+            )

@@ -1,0 +1,132 @@
+"""What is not finished yet: staging names that tell whose they are, and what the dead left.
+
+A name is `.staging-NAME@HOST-MACHINE.PID.START`. MACHINE stands for one start of one
+kernel and one process namespace in it; START is when the process started. So leftovers
+of this machine are recognised exactly, also where the number of the process is another's
+by now. Those of another machine are recognised by their age, which is measured against
+the clock of the file system, not ours.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from polaris_parsl.env.prefix.permissions import FILE
+
+STAGING, REMOVED = ".staging-", ".removed-"
+_NAME = re.compile(
+    r"\.(?:staging|removed)-.*@.*-(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<start>\d+)"
+)
+# an install takes minutes; what nobody has touched for a day is nobody's
+_FOREIGN_AGE_SECONDS = 86400
+
+
+def staging_name(name: str, *, kind: str = STAGING) -> str:
+    """A hidden name beside `name` that tells which process made it."""
+    host = os.uname().nodename.partition(".")[0]
+    return f"{kind}{name}@{host}-{_machine()}.{os.getpid()}.{_started(os.getpid()) or 0}"
+
+
+@contextmanager
+def staged_file(target: Path, text: str) -> Iterator[Path]:
+    """A finished file beside its target, to be linked or renamed there; gone afterwards.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    staged = target.with_name(staging_name(target.name))
+    handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(text)
+            # whatever the umask
+            os.fchmod(stream.fileno(), FILE)
+            stream.flush()
+            os.fsync(stream.fileno())
+        yield staged
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that readers see either as it was or as it will be, never in between.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with staged_file(path, text) as staged:
+        staged.rename(path)
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """What dead processes left in a directory, and what is to be deleted in any case."""
+    for path in sorted(folder.glob(".*")) if folder.is_dir() else ():
+        if path.name.startswith(REMOVED) or (path.name.startswith(STAGING) and not _may_live(path)):
+            yield path
+
+
+def _may_live(path: Path) -> bool:
+    found = _NAME.fullmatch(path.name)
+    if found and found["machine"] == _machine():
+        return is_alive(int(found["pid"]), started=int(found["start"]))
+    return _age_seconds(path) < _FOREIGN_AGE_SECONDS
+
+
+def is_alive(pid: int, *, started: int) -> bool:
+    """Whether a process of this machine runs, and is not another of the same number.
+
+    Args:
+        pid: its number.
+        started: clock ticks since the start of the kernel; 0 where that was not known.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    now = _started(pid)
+    # other people's processes may be hidden, and then only answer to kill
+    return not started or now is None or now == started
+
+
+def _started(pid: int) -> int | None:
+    """When a process started, in clock ticks since the start of the kernel."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # the name before it may hold anything, also blanks and brackets
+    return int(status.rpartition(")")[2].split()[19])
+
+
+def _machine() -> str:
+    """Names the kernel, since its start, and the process namespace in which our numbers count."""
+    words = [os.uname().nodename]
+    with suppress(OSError):
+        words.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8"))
+        words.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256("".join(words).encode()).hexdigest()[:8]
+
+
+def _age_seconds(path: Path) -> float:
+    """How long nobody has touched a tree, by the clock of its file system."""
+    newest = 0.0
+    for place, _, files in os.walk(path.parent / path.name):
+        for each in (place, *(f"{place}/{name}" for name in files)):
+            with suppress(OSError):
+                newest = max(newest, os.lstat(each).st_ctime)
+    with suppress(OSError):
+        newest = max(newest, path.lstat().st_ctime)
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=STAGING) as probe:
+            now = os.fstat(probe.fileno()).st_ctime
+    except OSError:
+        # where we cannot write, we cannot clean either
+        return 0
+    return now - newest

@@ -1,0 +1,1 @@
+"""What users make for themselves on top of an install."""
