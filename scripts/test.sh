@@ -26,4 +26,5 @@ ENVIRONMENT_MODULES_INIT=${ENVIRONMENT_MODULES_INIT:-$(scripts/environment-modul
 export ENVIRONMENT_MODULES_INIT
 # On a laptop a test may be skipped for want of these; here that would be a failure.
 export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules
-exec .venv/bin/python -m pytest "$@"
+# Two at a time: many tests wait, or keep one core busy. Those of one file share their installs.
+exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"

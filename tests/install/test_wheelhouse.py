@@ -184,7 +184,7 @@ def test_a_channel_that_does_not_answer_leaves_a_list_of_what_is_missing(
     monkeypatch.setattr("polaris_parsl.env.build.wheelhouse._fetch_wheels", lambda *_, **__: None)
     monkeypatch.setattr(
         "polaris_parsl.env.build.wheelhouse.channel_silence",
-        lambda _: "its channel does not answer",
+        lambda *_: "its channel does not answer",
     )
     monkeypatch.setattr("polaris_parsl.env.build.wheelhouse.fetch_archives", pytest.fail)
     target = tmp_path / "house"
