@@ -1,7 +1,6 @@
 """The addresses of this node that workers on other nodes connect to."""
 
 import socket
-import sys
 
 from parsl.addresses import address_by_interface
 
@@ -40,7 +39,7 @@ def addresses_for_workers(options: Options) -> list[str]:
         f"this node has no address on {' or '.join(wanted)}, where compute nodes would look "
         f"for it; its interfaces are {', '.join(present)}",
         remedy="run on a login node of the system, rehearse with `polaris-parsl sandbox -- "
-        f"{sys.argv[0] or 'COMMAND'}`, or pass address= or interface=",
+        "COMMAND`, or pass address= or interface=",
     )
 
 
