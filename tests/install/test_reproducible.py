@@ -19,6 +19,7 @@ from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.version import VERSION
 
 RECEIPT = f"versions/{VERSION}/receipt.json"
+STATE = "state/00000001.json"
 MODULEFILES = {
     f"modulefiles/polaris-parsl/{VERSION}.lua",
     f"modulefiles-tcl/polaris-parsl/{VERSION}",
@@ -67,7 +68,7 @@ def test_two_installs_differ_only_where_the_documentation_says(
     assert f"versions/{VERSION}/gnu-parallel/bin/parallel" in bound
     differing = {name for name in one if one[name] != two[name]}
     bare = {name for name in differing if "/gnu-parallel/" not in name}
-    assert bare == {RECEIPT, *MODULEFILES}
+    assert bare == {RECEIPT, STATE, *MODULEFILES}
     assert bound <= differing
     keys = {key for key in receipts[0] if receipts[0][key] != receipts[1][key]}
     assert keys - {"size_bytes"} == {"prefix", "command", "files"}

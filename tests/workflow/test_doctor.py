@@ -46,7 +46,9 @@ def test_every_node_of_a_block_is_looked_at_and_nothing_is_left(
     in_sandbox: Callable[[str], str], tmp_path: Path
 ) -> None:
     options = "account=sandbox queue=debug-scaling nodes_per_block=3"
-    printed = in_sandbox(f"bash -c 'polaris-parsl doctor --on-node --json {options}; qstat'")
+    # a job that was deleted takes a moment to end
+    ended = 'for _ in {1..100}; do [ -z "$(qstat)" ] && break; sleep 0.2; done; qstat'
+    printed = in_sandbox(f"bash -c 'polaris-parsl doctor --on-node --json {options}; {ended}'")
     told, end = json.JSONDecoder().raw_decode(printed)
     assert told["exit_code"] == 0
     found = of_nodes(told)
