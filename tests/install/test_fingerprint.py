@@ -16,7 +16,7 @@ from polaris_parsl.env.base.fingerprint import ask, fingerprint, leaned_on
 from polaris_parsl.env.prefix.modules import describe
 from polaris_parsl.errors import BaseEnvironmentError
 
-PROBE = Path(module.__file__).with_name("base_probe.py")
+PROBE = Path(module.__file__).with_name("probe.py")
 
 # Counts what the probe opens below a directory, from within the interpreter that runs it.
 _COUNT = """\
