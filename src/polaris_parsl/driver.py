@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from polaris_parsl.venvs import install_of, own_install
+from polaris_parsl.venvs import install_of, is_same_place, own_install
 
 _PREFIX = "POLARIS_PARSL_"
 
@@ -99,14 +99,14 @@ def _doubts(python: Path, env: Mapping[str, str]) -> Iterator[str]:
     loaded = env.get(f"{_PREFIX}ROOT")
     if own is None:
         return
-    if loaded and not _is_same(Path(loaded), own):
+    if loaded and not is_same_place(Path(loaded), own):
         yield (
             f"{python} belongs to the install {own}, but the module that is loaded is that of "
             f"{loaded}: the workers would get the one's packages and the other's module\n"
             f"  fix: `module load polaris-parsl/{own.name}`, or a Python of {loaded}"
         )
     active = _active(env, own)
-    if active and not _is_same(active, python.parents[1]):
+    if active and not is_same_place(active, python.parents[1]):
         yield (
             f"the environment {active} is active, but {python} comes before it on PATH, and "
             f"sees none of its packages\n"
@@ -118,9 +118,4 @@ def _active(env: Mapping[str, str], own: Path) -> Path | None:
     """The environment that is active, where it stands on this install."""
     active = Path(env.get("VIRTUAL_ENV") or "/nowhere")
     root = install_of(active)
-    return active if root is not None and _is_same(root, own) else None
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    """Whether two paths are one directory, by whatever names of its file system."""
-    return one == other or (one.exists() and other.exists() and one.samefile(other))
+    return active if root is not None and is_same_place(root, own) else None

@@ -7,6 +7,7 @@ path is the overlay's site-packages, and so it also is the record of which insta
 import json
 import sys
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 LINK = "polaris-parsl.pth"
@@ -42,9 +43,6 @@ def own_packages() -> tuple[str, ...]:
 
 
 def _requirements(folder: Path) -> Iterator[str]:
-    # Not at the top: `import polaris_parsl` costs next to nothing.
-    from importlib.metadata import distributions  # noqa: PLC0415
-
     places = [str(path) for path in folder.glob("lib/python3.*/site-packages")]
     for each in distributions(path=places):
         if not each.read_text("METADATA"):
@@ -66,6 +64,11 @@ def own_install() -> Path | None:
     root = _root(site_packages)
     is_install = site_packages.parents[2].name in {"overlay", "tools"}
     return root if is_install and (root / "bin" / "polaris-parsl").is_file() else None
+
+
+def is_same_place(one: Path, other: Path) -> bool:
+    """Whether two paths are one directory, by whatever names of its file system."""
+    return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
 def _root(site_packages: Path) -> Path:

@@ -177,7 +177,7 @@ def test_on_a_login_node_the_run_directory_must_be_one_that_nodes_see(
 ) -> None:  # fmt: skip
     kind, place = lies
     monkeypatch.setattr(socket, "gethostname", lambda: polaris().login_fqdn)
-    monkeypatch.setattr(storage, "mount_of", lambda _: Mount(Path("/x"), kind, "x"))
+    monkeypatch.setattr(storage, "mount_of", lambda _: Mount(Path("/x"), kind))
     monkeypatch.setattr(storage, "_filesystem", lambda _: place)
     found = list(
         look_at_run_dir(with_options(here, scheduler_options=f"#PBS -l filesystems={asked}"))
@@ -208,6 +208,8 @@ def test_a_clock_that_is_not_the_filesystems_is_named(
         ({"http_proxy": polaris().proxy.url}, Status.NOTE, "no_proxy is not set"),
         ({"https_proxy": "proxy"}, Status.PROBLEM, "https_proxy is 'proxy', no address"),
         ({"https_proxy": "http://proxy:port"}, Status.PROBLEM, "no address of a proxy"),
+        ({"https_proxy": "http://[proxy:1"}, Status.PROBLEM, "no address of a proxy"),
+        ({"http_proxy": "me:secret@proxy"}, Status.PROBLEM, "http_proxy is 'proxy', no address"),
         (
             {"http_proxy": "http://a:1", "HTTP_PROXY": "http://b:1", "no_proxy": "c"},
             Status.PROBLEM,

@@ -20,8 +20,6 @@ ANSWER: dict[str, Any] = {
     "executable": "/eagle/overlay/bin/python",
     "python": {
         "version": "3.12.11",
-        "prefix": "/eagle/overlay",
-        "base_prefix": "/soft/conda",
         "parsl": {**THERE, "version": "2026.10.26"},
         "polaris_parsl": {**THERE, "version": "2026.11.0"},
     },

@@ -78,11 +78,6 @@ class Check:
     look: Callable[[Here], Iterable[Finding]]
     after: tuple[str, ...] = ()
 
-    @property
-    def promise(self) -> str:
-        """The promise as a sentence."""
-        return (self.look.__doc__ or "").partition("\n")[0]
-
 
 def examine(checks: Sequence[Check], here: Here) -> Iterable[Result]:
     """Run checks in their order; each gives at least one result."""

@@ -27,15 +27,11 @@ class Answer:
 
     Attributes:
         version: of Python.
-        prefix: of its environment.
-        base_prefix: of the Python that the environment stands on.
         parsl: file and version of what it imports, or the error.
         polaris_parsl: the same.
     """
 
     version: str
-    prefix: str
-    base_prefix: str
     parsl: Mapping[str, str]
     polaris_parsl: Mapping[str, str]
 
@@ -113,7 +109,7 @@ class Here:
             )
             # a start file may have printed something before
             return Answer(**json.loads(done.stdout.strip().rpartition("\n")[2]))
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
             return str(error)
         except (ValueError, TypeError):
             return done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
@@ -128,7 +124,9 @@ class Here:
         """The driver that a script of the user would be."""
         driver = self.command
         if self.python and isinstance(self.answer, Answer) and "version" in self.answer.parsl:
-            return replace(driver, python=self.python, parsl=self.answer.parsl["version"])
+            # what is doubted is this command's Python; the checks of the shell look at the user's
+            parsl = self.answer.parsl["version"]
+            return replace(driver, python=self.python, parsl=parsl, doubts=())
         return driver
 
     @cached_property

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from pathlib import Path
 
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
@@ -17,7 +18,7 @@ from polaris_parsl.env.prefix.inspection import (
     is_published,
 )
 from polaris_parsl.env.prefix.permissions import user_name
-from polaris_parsl.env.prefix.receipt import read_receipt
+from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
 from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.version import NAME
 
@@ -40,78 +41,83 @@ def look_at_receipt(here: Here) -> Iterator[Finding]:
     yield ok(f"{NAME} {receipt.version}, installed in {here.root}")
 
 
-def look_at_version(here: Here) -> Iterator[Finding]:
+def _of_install(
+    look: Callable[[Path, Receipt, Here], Iterator[Finding]],
+) -> Callable[[Here], Iterator[Finding]]:
+    """Let a check have the install and its receipt, and say where there is none."""
+
+    @wraps(look)  # its docstring is the promise
+    def looked(here: Here) -> Iterator[Finding]:
+        if here.root is None or here.receipt is None:
+            yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
+        else:
+            yield from look(here.root, here.receipt, here)
+
+    return looked
+
+
+@_of_install
+def look_at_version(root: Path, receipt: Receipt, _here: Here) -> Iterator[Finding]:
     """The version of the install is the default of its prefix, and not to go soon."""
-    if here.root is None or here.receipt is None:
-        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
-        return
-    if not is_published(here.root, here.receipt):
-        yield unknown(f"it was installed in {here.receipt.prefix}, and this is a copy")
+    if not is_published(root, receipt):
+        yield unknown(f"it was installed in {receipt.prefix}, and this is a copy")
         return
     # raises where it is damaged
-    state = read_state(here.receipt.prefix)
-    going = state.deprecated.get(here.root.name)
+    state = read_state(receipt.prefix)
+    going = state.deprecated.get(root.name)
     if going:
         yield note(
-            f"{here.root.name} is deprecated and may go after {going.until}: {going.because}",
+            f"{root.name} is deprecated and may go after {going.until}: {going.because}",
             f"`module load {NAME}/{state.default}`" if state.default else "",
         )
-    elif here.root.name == state.default:
-        yield ok(f"{state.default} is the default of {here.receipt.prefix}")
+    elif root.name == state.default:
+        yield ok(f"{state.default} is the default of {receipt.prefix}")
     else:
-        yield note(f"{here.root.name} is not the default of its prefix, {state.default or 'none'}")
+        yield note(f"{root.name} is not the default of its prefix, {state.default or 'none'}")
 
 
-def look_at_files(here: Here) -> Iterator[Finding]:
+@_of_install
+def look_at_files(root: Path, receipt: Receipt, _here: Here) -> Iterator[Finding]:
     """The files of the overlay and the commands are those of the receipt."""
-    if here.root is None or here.receipt is None:
-        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
-        return
-    found = list(inspect_files(here.root, here.receipt, every_file=False))
+    found = list(inspect_files(root, receipt, every_file=False))
     yield from _as_findings(found)
     if not found:
         yield ok("all of bin/ and overlay/ are there; none has changed")
 
 
-def look_at_base(here: Here) -> Iterator[Finding]:
+@_of_install
+def look_at_base(_root: Path, receipt: Receipt, here: Here) -> Iterator[Finding]:
     """The base is as it was when the install was built."""
-    if here.receipt is None:
-        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
-        return
-    found = inspect_base(here.receipt, quick=True, env=here.env)
+    found = inspect_base(receipt, quick=True, env=here.env)
     yield from _as_findings(found)
     if not found:
-        base = here.receipt.base
+        base = receipt.base
         yield ok(f"CPython {base['interpreter']['version']} of {base['prefix']}, unchanged")
 
 
-def look_at_overlay(here: Here) -> Iterator[Finding]:
+@_of_install
+def look_at_overlay(root: Path, receipt: Receipt, here: Here) -> Iterator[Finding]:
     """The overlay's Python starts and finds what Parsl needs."""
-    if here.root is None or here.receipt is None:
-        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
-        return
-    found = inspect_overlay(here.root, here.receipt, tries=False, env=here.env)
+    found = inspect_overlay(root, receipt, tries=False, env=here.env)
     yield from _as_findings(found)
     if not found:
-        yield ok(f"{here.overlay}/bin/python finds Parsl and all that it needs")
+        yield ok(f"{root}/overlay/bin/python finds Parsl and all that it needs")
 
 
-def look_at_modulefile(here: Here) -> Iterator[Finding]:
+@_of_install
+def look_at_modulefile(root: Path, receipt: Receipt, here: Here) -> Iterator[Finding]:
     """The modulefile is readable, and loads in a fresh shell."""
-    if here.root is None or here.receipt is None:
-        yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
-        return
-    tree = here.receipt.prefix / "modulefiles"
-    closed = _closed(tree / NAME / f"{here.root.name}.lua")
-    if closed and is_published(here.root, here.receipt):
+    tree = receipt.prefix / "modulefiles"
+    closed = _closed(tree / NAME / f"{root.name}.lua")
+    if closed and is_published(root, receipt):
         yield problem(closed, f"ask its owner to open it, or {_AGAIN}")
         return
-    found, untried = inspect_module(here.root, here.receipt, env=here.env)
+    found, untried = inspect_module(root, receipt, env=here.env)
     yield from _as_findings(found)
     if untried:
         yield unknown(f"not loaded: {untried}")
     elif not found:
-        yield ok(f"{NAME}/{here.root.name} of {tree} loads in a fresh shell")
+        yield ok(f"{NAME}/{root.name} of {tree} loads in a fresh shell")
 
 
 def _as_findings(found: Iterable[drift.Finding]) -> Iterator[Finding]:

@@ -24,11 +24,6 @@ class NodeCheck:
     name: str
     look: Callable[[Block, Told, Here], Iterator[Finding]]
 
-    @property
-    def promise(self) -> str:
-        """The promise as a sentence."""
-        return (self.look.__doc__ or "").partition("\n")[0]
-
 
 def examine_nodes(here: Here, before: Iterable[Result]) -> Iterator[Result]:
     """Ask the nodes of a block.

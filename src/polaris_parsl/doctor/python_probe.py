@@ -31,8 +31,6 @@ def identity():
     """What this Python is."""
     return {
         "version": "%d.%d.%d" % sys.version_info[:3],
-        "prefix": sys.prefix,
-        "base_prefix": sys.base_prefix,
         "parsl": describe("parsl"),
         "polaris_parsl": describe("polaris_parsl"),
     }

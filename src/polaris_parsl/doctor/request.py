@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator
 
-from polaris_parsl.addresses import LOOPBACK, addresses_for_workers
+from polaris_parsl.addresses import LOOPBACK, addresses_for_workers, refuse_foreign_address
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.errors import OptionError
@@ -71,10 +71,8 @@ def _known(present: list[str]) -> str:
 
 def _is_ours(address: str) -> bool:
     """Whether one can listen on it here."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as listener:
-        try:
-            listener.bind((address, 0))
-        except OSError:
-            return False
+    try:
+        refuse_foreign_address(address)
+    except OptionError:
+        return False
     return True

@@ -12,7 +12,7 @@ from polaris_parsl.env.base.fingerprint import leaned_on
 from polaris_parsl.env.base.shadows import shadows
 from polaris_parsl.env.prefix.module_system import NONE_HERE, how_to_load, module_system
 from polaris_parsl.facts import polaris
-from polaris_parsl.venvs import install_of
+from polaris_parsl.venvs import install_of, is_same_place
 from polaris_parsl.version import NAME
 
 _LOAD_AGAIN = f"`module unload {NAME}; module load {NAME}`"
@@ -51,13 +51,13 @@ def look_at_module(here: Here) -> Iterator[Finding]:
 
 
 def _of_loaded(here: Here, loaded: str, root: Path, imported: Path | None) -> Iterator[Finding]:
-    if imported and not _is_same(imported, root):
+    if imported and not is_same_place(imported, root):
         yield problem(
             f"{loaded} is loaded, but {here.python} imports polaris_parsl of {imported}",
             f"use both of one version: `module load {NAME}/{imported.name}`, or make the "
             "environment again on the loaded one (`polaris-parsl venv DIR`)",
         )
-    elif here.root and not _is_same(here.root, root):
+    elif here.root and not is_same_place(here.root, root):
         yield note(
             f"{loaded} of {root} is loaded; what is said of the install is of {here.root}",
             f"to look at the loaded one: polaris-parsl doctor --root {root}",
@@ -236,10 +236,6 @@ def _imported_from(here: Here) -> Path | None:
         if place.name == "overlay" and place.parent.parent.name == "versions":
             return place.parent
     return None
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
 def _hiding(folder: Path, names: AbstractSet[str]) -> str:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
+from polaris_parsl.env.network import chosen_proxies
 from polaris_parsl.facts import polaris, source
 from polaris_parsl.pbs_queues import ask_pbs, differences
 
@@ -16,9 +17,10 @@ _SHOWN = 3
 def look_at_proxy(here: Here) -> Iterator[Finding]:
     """The proxy is a usable address, and spares the traffic within the system. Nothing is sent."""
     known = polaris().proxy
+    given = chosen_proxies(here.env)
     found: dict[str, str] = {}
     for name in _SCHEMES:
-        values = {here.env[each] for each in (name, name.upper()) if here.env.get(each)}
+        values = {given[each] for each in (name, name.upper()) if each in given}
         if len(values) > 1:
             yield problem(
                 f"{name} and {name.upper()} differ: {' and '.join(sorted(values))}",
@@ -26,8 +28,7 @@ def look_at_proxy(here: Here) -> Iterator[Finding]:
             )
         found |= dict.fromkeys(values, name)
     for value, name in found.items():
-        parts = urlsplit(value if "://" in value else f"//{value}")
-        if parts.hostname is None or not _has_port(value):
+        if not _is_proxy(value):
             yield problem(
                 f"{name} is {value!r}, no address of a proxy", f"export {name}={known.url}"
             )
@@ -45,11 +46,13 @@ def look_at_proxy(here: Here) -> Iterator[Finding]:
         yield ok(", ".join(found))
 
 
-def _has_port(value: str) -> bool:
+def _is_proxy(value: str) -> bool:
     try:
-        return urlsplit(value if "://" in value else f"//{value}").port is not None
+        parts = urlsplit(value if "://" in value else f"//{value}")
+        has_port = parts.port is not None
     except ValueError:
         return False
+    return has_port and parts.hostname is not None
 
 
 def look_at_queues(here: Here) -> Iterator[Finding]:

@@ -26,11 +26,10 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 @dataclass(frozen=True)
 class Mount:
-    """A mounted filesystem: where, of which type, and what is mounted."""
+    """A mounted filesystem: where, and of which type."""
 
     point: Path
     kind: str
-    origin: str
 
 
 def mount_of(path: Path) -> Mount:
@@ -38,15 +37,14 @@ def mount_of(path: Path) -> Mount:
 
     Source: /proc/self/mountinfo, see proc(5).
     """
-    found = Mount(Path("/"), "unknown", "")
+    found = Mount(Path("/"), "unknown")
     real = path.resolve()
     for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
         before, _, after = line.partition(" - ")
         # blanks and the like are written as octal numbers
         point = Path(before.split()[4].encode("latin-1", "replace").decode("unicode_escape"))
         if real.is_relative_to(point) and len(point.parts) >= len(found.point.parts):
-            kind, origin = after.split()[:2]
-            found = Mount(point, kind, origin)
+            found = Mount(point, kind=after.split()[0])
     return found
 
 
@@ -66,10 +64,10 @@ def look_at_run_dir(here: Here) -> Iterator[Finding]:
         )
         return
     mount = mount_of(place)
-    told = f"{run_dir} on {mount.kind} ({mount.point}), {_free(place)} free"
-    usage = shutil.disk_usage(place)
-    found = [*_not_seen(here, run_dir, mount)]
-    if usage.free < _LEAST_FREE_BYTES:
+    free = shutil.disk_usage(place).free
+    told = f"{run_dir} on {mount.kind} ({mount.point}), {_size(free)} free"
+    found = list(_not_seen(here, run_dir, mount))
+    if free < _LEAST_FREE_BYTES:
         found.append(
             problem(f"{told}: too little for logs and checkpoints", "free space, or move run_dir")
         )
@@ -142,8 +140,7 @@ def _nearest(path: Path) -> Path:
     return next(place for place in (path, *path.parents) if place.exists())
 
 
-def _free(place: Path) -> str:
-    size = float(shutil.disk_usage(place).free)
+def _size(size: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}"

@@ -6,11 +6,12 @@ on this machine is never asked for through a proxy.
 """
 
 import logging
+import re
 import socket
 from collections.abc import Mapping
 from http.client import HTTPResponse
 from typing import cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from polaris_parsl.facts import polaris
@@ -101,5 +102,5 @@ def _open(request: Request, proxies: dict[str, str] | None, timeout_seconds: flo
 
 
 def _bare(address: str) -> str:
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    # not by urlsplit, which raises for some
+    return re.sub(r"^([\w+.-]+://)?[^/?#]*@", r"\1", address)
