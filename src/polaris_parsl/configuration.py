@@ -1,6 +1,7 @@
 """`polaris_parsl.config`: from account, queue, nodes and walltime to a parsl.Config."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from parsl.config import Config
@@ -9,7 +10,7 @@ from polaris_parsl.addresses import addresses_for_workers
 from polaris_parsl.checkpoints import CheckpointMemoizer
 from polaris_parsl.driver import Driver
 from polaris_parsl.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
-from polaris_parsl.explanation import Explanation, explain_requests
+from polaris_parsl.explanation import explain_requests
 from polaris_parsl.plan import plan
 from polaris_parsl.resolve import Request
 from polaris_parsl.settings import executor_settings, run_settings, values
@@ -112,20 +113,20 @@ def config(**user_opts: Any) -> Config:
     requests = plan(user_opts, driver)
     first = requests[0]
     _LOGGER.info("%s (%s)", first.options.mode, first.mode_reason)
-    explanation = explain_requests(requests, driver)
+    # what each executor writes into the run directory; each the same
+    files = explain_requests(requests, driver).as_files()
+    if packages := own_packages():
+        files[PACKAGES] = "".join(f"{each}\n" for each in packages)
     return Config(
-        executors=[_executor(request, driver, explanation) for request in requests],
+        executors=[_executor(request, driver, files) for request in requests],
         memoizer=CheckpointMemoizer(),
         **values(run_settings(first.options)),
     )
 
 
 def _executor(
-    request: Request, driver: Driver, explanation: Explanation
+    request: Request, driver: Driver, files: Mapping[str, str]
 ) -> PolarisExecutor | PolarisMPIExecutor:
     options = request.options
     settings = executor_settings(options, driver, addresses_for_workers(options))
-    files = explanation.as_files()
-    if packages := own_packages():
-        files[PACKAGES] = "".join(f"{each}\n" for each in packages)
     return build_executor(settings, f"{options.mode} ({request.mode_reason})", files)
