@@ -1,6 +1,7 @@
 """Real installs for tests: copies of the source tree, stand-in bases, and runs of install.sh."""
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sysconfig
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,6 +18,8 @@ from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.env.prefix.receipt import scan, write_receipt
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# the interpreter under the environment of the tests
+PYTHON = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
 SOURCES = (
     "src",
     "modulefiles",
@@ -90,9 +94,8 @@ def run(
 
 def command(source: Path, verb: str, *arguments: str | Path) -> list[str]:
     """Command line of a verb in a source tree, under the interpreter of the tests."""
-    python = str(Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}"))
     script = source / "scripts" / "bootstrap.py"
-    return [python, str(script), verb, *(str(word) for word in arguments)]
+    return [str(PYTHON), str(script), verb, *(str(word) for word in arguments)]
 
 
 def install_command(source: Path, *arguments: str | Path) -> list[str]:
@@ -100,13 +103,30 @@ def install_command(source: Path, *arguments: str | Path) -> list[str]:
     return command(source, "install", *arguments)
 
 
-def without_network(*arguments: str | Path) -> list[str]:
-    """A command in a network namespace without interfaces, as an ordinary user of number 1000."""
-    space = ["unshare", "--net", "--map-user=1000", "--map-group=1000"]
+def namespace(*options: str) -> list[str]:
+    """`unshare` with options, to be put before a command; skips where the machine forbids it."""
+    space = ["unshare", *options]
     tried = run(*space, "true", env={"PATH": "/usr/bin:/bin"})
     if tried.returncode != 0:
-        pytest.skip(f"this machine gives no network namespace: {tried.stderr.strip()}")
+        pytest.skip(f"this machine gives no such namespace: {tried.stderr.strip()}")
+    return space
+
+
+def without_network(*arguments: str | Path) -> list[str]:
+    """A command in a network namespace without interfaces, as an ordinary user of number 1000."""
+    space = namespace("--net", "--map-user=1000", "--map-group=1000")
     return [*space, *(str(word) for word in arguments)]
+
+
+def load_bootstrap() -> ModuleType:
+    """scripts/bootstrap.py as a module of its own."""
+    path = REPOSITORY / "scripts" / "bootstrap.py"
+    spec = importlib.util.spec_from_file_location("bootstrap", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 _CLOCK = """

@@ -129,6 +129,11 @@ def count_operations(prefix: Path, *, kill_at: int) -> list[str]:
     return seen
 
 
+def alone(patch: Callable[..., None] = setattr) -> None:
+    """See no process of this machine as a user of a version: they are another test's matter."""
+    patch(usage, "_processes", lambda _: ([], 0))
+
+
 def kill_everywhere(name: str, folder: Path) -> None:
     """Kill a change before each of its operations; the last copy is that of the whole run."""
     prepare, change = CHANGES[name]
@@ -149,8 +154,7 @@ def kill_everywhere(name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    # other processes of this machine are another test's matter
-    usage._processes = lambda _: ([], 0)
+    alone()
     # what is written is there for the living also without it
     os.fsync = lambda _: None
     for each in CHANGES:

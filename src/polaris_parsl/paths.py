@@ -2,7 +2,6 @@
 
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def _refuse_below_a_file(name: str, folder: Path) -> None:
     """Refuse a path that is taken by a file, or too long for files in it."""
     longest = Path(folder, "n" * polaris().pbs_name_length_max)
     try:
-        nearest, mode = next(_existing(longest))
+        nearest, mode = _nearest(longest)
     except OSError as error:
         raise OptionError(
             f"{name} is {start_of(str(folder))}, where no files can be made: {error.strerror}",
@@ -53,13 +52,14 @@ def _refuse_below_a_file(name: str, folder: Path) -> None:
         )
 
 
-def _existing(path: Path) -> Iterator[tuple[Path, int]]:
-    """Of a path and those above it, what is there, with its mode; the nearest first."""
+def _nearest(path: Path) -> tuple[Path, int]:
+    """Of a path and those above it, the nearest that is there, with its mode."""
     for place in (path, *path.parents):
         try:
-            yield place, place.stat().st_mode
+            return place, place.stat().st_mode
         except (FileNotFoundError, NotADirectoryError):
             continue
+    raise AssertionError("the root is always there")
 
 
 def interpreter(value: Path) -> Path:

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import kills
-from polaris_parsl.env.prefix import usage
 from polaris_parsl.env.prefix.lifecycle import publish
 from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.errors import PolarisParslError
@@ -74,5 +73,5 @@ def main(disk: Path, kept: Path) -> None:
 
 
 if __name__ == "__main__":
-    usage._processes = lambda _: ([], 0)
+    kills.alone()
     main(Path(sys.argv[1]), Path(sys.argv[2]))

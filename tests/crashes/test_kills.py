@@ -14,7 +14,6 @@ import pytest
 
 import builder
 import kills
-from polaris_parsl.env.prefix import usage
 from polaris_parsl.env.prefix.announce import announce
 from polaris_parsl.env.prefix.lifecycle import set_default
 from polaris_parsl.env.prefix.releases import find_releases
@@ -148,7 +147,7 @@ def test_no_leftover_is_seen_as_a_version(killed: Killed) -> None:
 def test_repair_and_the_same_command_go_on_after_each_kill(
     killed: Killed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "_processes", lambda _: ([], 0))
+    kills.alone(monkeypatch.setattr)
     monkeypatch.setattr(os, "fsync", lambda _: None)
     done = _visible(killed.copies[-1])
     for prefix in killed.copies[:-1]:

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
+import builder
 import kills
 from polaris_parsl.env.prefix.announce import announce
 from polaris_parsl.env.prefix.releases import find_releases
@@ -19,10 +18,10 @@ _WAIT_THEN = """
 import sys, time
 from pathlib import Path
 import kills
-from polaris_parsl.env.prefix import removal, usage
+from polaris_parsl.env.prefix import removal
 from polaris_parsl.env.prefix.lifecycle import deprecate, roll_back, set_default
 from polaris_parsl.errors import PolarisParslError
-usage._processes = lambda _: ([], 0)
+kills.alone()
 prefix, go = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 while not go.exists():
@@ -96,9 +95,8 @@ def test_of_six_installers_at_once_each_version_is_there_once(tmp_path: Path) ->
     names = ["2026.7.0", "2026.8.0", "2026.9.0", *["2026.10.0"] * 3]
     processes = [start(_INSTALL, prefix, go, name) for name in names]
     go.touch()
-    looks = 0
     while any(process.poll() is None for process in processes):
-        looks += look(prefix)
+        look(prefix)
     told = [process.communicate()[0] for process in processes]
     codes = [process.returncode for process in processes]
     assert codes[:3] == [0, 0, 0], told
@@ -129,9 +127,7 @@ def test_changes_of_all_kinds_at_once_end_settled(tmp_path: Path) -> None:
     assert repair(prefix, dry_run=False).notes == ()
 
 
-def test_what_another_host_builds_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_another_host_builds_is_left_alone(tmp_path: Path) -> None:
     prefix = tmp_path / "prefix"
     kills.filled(prefix)
     theirs = prefix / "versions" / ".staging-2026.10.0@other-0123abcd.1.1"
@@ -151,9 +147,7 @@ def test_an_installer_in_another_process_namespace_is_left_alone(tmp_path: Path)
         "    print(folder, flush=True)\n"
         "    time.sleep(600)\n"
     )
-    space = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
-    if subprocess.run([*space, "true"], check=False, capture_output=True).returncode != 0:
-        pytest.skip("this system forbids namespaces")
+    space = builder.namespace("--user", "--map-root-user", "--pid", "--fork", "--kill-child")
     go.touch()
     with start(build, prefix, go, space=space) as process:
         assert process.stdout is not None

@@ -3,7 +3,8 @@
 import pytest
 
 import builder
-from polaris_parsl.env.prefix import removal, usage
+import kills
+from polaris_parsl.env.prefix import removal
 from polaris_parsl.errors import VersionError
 
 USED, WAITING, NAMED, FREE = "2026.7.0", "2026.8.0", "2026.9.0", "2026.10.0"
@@ -20,7 +21,7 @@ def tier():
 
 def test_a_version_is_removed_when_no_job_uses_it(sandbox, tools, tmp_path, monkeypatch):
     # other processes of this machine are another test's matter
-    monkeypatch.setattr(usage, "_processes", lambda _: ([], 0))
+    kills.alone(monkeypatch.setattr)
     prefix = tmp_path / "my prefix"
     root = {name: builder.small_release(prefix, name) for name in (USED, WAITING, NAMED, FREE)}
     env = {**sandbox.environment, "PATH": f"{sandbox.state}/bin/login:/usr/bin:/bin"}

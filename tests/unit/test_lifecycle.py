@@ -36,7 +36,7 @@ def prefix(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes of this machine are another test's matter."""
-    monkeypatch.setattr(usage, "_processes", lambda _: ([], 0))
+    kills.alone(monkeypatch.setattr)
 
 
 def modulerc(prefix: Path) -> str:

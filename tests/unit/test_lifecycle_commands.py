@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 import builder
 import kills
 from polaris_parsl.cli.main import app
-from polaris_parsl.env.prefix import usage
+from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.state import commit
 from polaris_parsl.errors import PolarisParslError, VersionError
 
 Call = Callable[..., Result]
@@ -27,7 +29,7 @@ def prefix(tmp_path: Path) -> Path:
 @pytest.fixture
 def call(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """A verb on the prefix."""
-    monkeypatch.setattr(usage, "_processes", lambda _: ([], 0))
+    kills.alone(monkeypatch.setattr)
     monkeypatch.setenv("PATH", "/nowhere")
 
     def invoke(*words: str) -> Result:
@@ -57,6 +59,18 @@ def test_list_gives_the_same_to_programs(call: Call, prefix: Path) -> None:
     assert by_name[kills.USUAL]["is_default"]
     assert by_name[kills.USUAL]["size_bytes"] > 0
     assert by_name[kills.CANDIDATE]["state"] == ["hidden: a pre-release"]
+
+
+def test_list_names_the_default_that_users_get_also_where_none_was_chosen(
+    call: Call, prefix: Path
+) -> None:
+    # as after an install that was killed before it decided
+    commit(prefix, "none", lambda state: replace(state, default=None))
+    announce(prefix)
+    modulerc = (prefix / "modulefiles/polaris-parsl/.modulerc.lua").read_text()
+    assert f'module_version("polaris-parsl/{kills.USUAL}", "default")' in modulerc
+    told = json.loads(call("list", "--json").stdout)
+    assert [each["version"] for each in told["versions"] if each["is_default"]] == [kills.USUAL]
 
 
 def test_list_names_damaged_versions_and_lost_bases(call: Call, prefix: Path) -> None:

@@ -13,7 +13,7 @@ from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.receipt import NAME as RECEIPT
 from polaris_parsl.env.prefix.receipt import Receipt
-from polaris_parsl.env.prefix.releases import Release, find_releases, hidden
+from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
 from polaris_parsl.env.prefix.state import State, read_state
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.version import NAME
@@ -67,7 +67,7 @@ def _facts(release: Release, state: State, releases: list[Release]) -> dict[str,
         told.append("its base is gone")
     return {
         "version": release.name,
-        "is_default": release.name == state.default,
+        "is_default": release.name == default_of(releases, state),
         "base": receipt.base_words if receipt else "?",
         "state": told or ["ok"],
         "age_seconds": max(0, int(time.time() - status.st_mtime)),

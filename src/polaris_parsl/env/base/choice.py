@@ -17,7 +17,7 @@ _CHOOSE = f"choose another base with --base: a conda prefix or an interpreter, {
 
 @dataclass(frozen=True)
 class Base:
-    """An interpreter that can be a base; `answer` is all that it says of itself (base_probe.py)."""
+    """An interpreter that can be a base; `answer` is all that it says of itself (probe.py)."""
 
     executable: Path
     answer: Mapping[str, Any] = field(repr=False)

@@ -3,7 +3,7 @@
 Started by its path in the base's own Python, which may be any Python 3: it uses
 the standard library only, imports nothing of this package and avoids newer syntax.
 
-    python -I base_probe.py [--quick] NAME...
+    python -I probe.py [--quick] NAME...
 
 NAMEs are distributions to look at closely: these, and what they require, have
 their files read. `--quick` reads the RECORDs of the named ones only.

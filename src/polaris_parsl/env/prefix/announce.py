@@ -10,15 +10,10 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from polaris_parsl.env.prefix.modulefile import (
-    LUA_TREE,
-    TCL_TREE,
-    render_defaults,
-    render_modulefiles,
-    values_of,
-)
+from polaris_parsl.env.prefix.modulefile import FOLDERS as MODULE_FOLDERS
+from polaris_parsl.env.prefix.modulefile import render_defaults, render_modulefiles, values_of
 from polaris_parsl.env.prefix.permissions import make_folders
-from polaris_parsl.env.prefix.releases import Release, choose_default, find_releases, hidden
+from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
 from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.env.prefix.state import State, history, read_state
 from polaris_parsl.errors import PrefixError, ReceiptError
@@ -61,7 +56,7 @@ def _render(prefix: Path, state: State) -> Iterator[str]:
     """Write what has changed. The order keeps the default complete between any two steps."""
     releases = find_releases(prefix, state)
     names = {each.name for each in releases}
-    default = state.default if state.default in names else choose_default(releases)
+    default = default_of(releases, state)
     modulefiles: dict[Path, str] = {}
     for release in releases:
         if is_ours(release) and not isinstance(receipt := release.read, ReceiptError):
@@ -118,8 +113,8 @@ def _says(path: Path, text: str) -> bool:
 
 def _module_paths(prefix: Path) -> Iterator[Path]:
     """Our modulefiles; what somebody else put beside them is not ours."""
-    for tree in (LUA_TREE, TCL_TREE):
-        for path in (prefix / tree / NAME).glob("[!.]*"):
+    for folder in MODULE_FOLDERS:
+        for path in (prefix / folder).glob("[!.]*"):
             try:
                 with path.open(encoding="utf-8", errors="surrogateescape") as stream:
                     head = stream.readline() + stream.readline()

@@ -19,6 +19,8 @@ from polaris_parsl.files import shipped
 from polaris_parsl.version import NAME, VERSION
 
 LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
+# where our modulefiles lie, below the prefix
+FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,13 @@ def choose_default(releases: list[Release]) -> str | None:
     return next(usual, None)
 
 
+def default_of(releases: list[Release], state: State) -> str | None:
+    """The version that is loaded where none is named: the chosen one, if it is there."""
+    if state.default in {each.name for each in releases}:
+        return state.default
+    return choose_default(releases)
+
+
 def hidden(releases: list[Release], state: State) -> frozenset[str]:
     """Names of the versions that only who names them gets to see: pre-releases."""
     return frozenset(

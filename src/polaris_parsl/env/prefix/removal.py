@@ -9,11 +9,13 @@ from pathlib import Path
 from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.prefix.announce import announce
 from polaris_parsl.env.prefix.lifecycle import Change, differences
+from polaris_parsl.env.prefix.modulefile import FOLDERS as MODULE_FOLDERS
 from polaris_parsl.env.prefix.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.prefix.releases import (
     FOLDER,
     Release,
     choose_default,
+    default_of,
     find_release,
     find_releases,
 )
@@ -47,7 +49,7 @@ def remove(
         return _remove(prefix, set(), lambda state: state, notes=[], dry_run=dry_run)
     release = find_release(prefix, state, name)
     _refuse_default(prefix, state, name)
-    notes = _refuse_used([release], state, force=force, env=env)
+    notes = _refuse_used(prefix, state, [release], force=force, env=env)
 
     def decide(state: State) -> State:
         # again, for somebody may have made it the default meanwhile
@@ -68,7 +70,7 @@ def remove_all(prefix: Path, *, force: bool, dry_run: bool, env: Mapping[str, st
     releases = find_releases(prefix, state)
     if not state.generation and not releases:
         return Change((), (), (f"{prefix} holds no version",))
-    notes = _refuse_used(releases, state, force=force, env=env)
+    notes = _refuse_used(prefix, state, releases, force=force, env=env)
     names = {each.name for each in releases}
     change = _remove(
         prefix, names, lambda state: _without(state, names), notes=notes, dry_run=dry_run
@@ -124,7 +126,7 @@ def _refuse_default(prefix: Path, state: State, name: str) -> None:
 
 
 def _refuse_used(
-    releases: list[Release], state: State, *, force: bool, env: Mapping[str, str]
+    prefix: Path, state: State, releases: list[Release], *, force: bool, env: Mapping[str, str]
 ) -> list[str]:
     """Refuse what somebody uses; with force not what only may be used.
 
@@ -132,8 +134,9 @@ def _refuse_used(
         What was not looked at.
     """
     unseen: list[str] = []
+    default = default_of(find_releases(prefix, state), state)
     for release in releases:
-        usage = find_usage(release, is_default=state.default == release.name, env=env)
+        usage = find_usage(release, is_default=release.name == default, env=env)
         users = [*usage.certain, *(() if force else usage.doubtful)]
         if users:
             remedy = "wait for their end, or end them; `deprecate` warns users meanwhile"
@@ -153,7 +156,6 @@ def _clear(prefix: Path) -> None:
     # the newest last: it says that the versions are withdrawn
     for path in reversed(generations(prefix)):
         path.unlink(missing_ok=True)
-    folders = [f"{tree}/{NAME}" for tree in (LUA_TREE, TCL_TREE)]
-    for name in (*folders, LUA_TREE, TCL_TREE, FOLDER, STATE, ""):
+    for name in (*MODULE_FOLDERS, LUA_TREE, TCL_TREE, FOLDER, STATE, ""):
         with suppress(OSError):
             (prefix / name).rmdir()

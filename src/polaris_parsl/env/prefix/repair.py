@@ -8,7 +8,7 @@ from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.prefix.announce import announce
 from polaris_parsl.env.prefix.inspection import inspect_files
 from polaris_parsl.env.prefix.lifecycle import Change, differences
-from polaris_parsl.env.prefix.releases import choose_default, find_releases
+from polaris_parsl.env.prefix.releases import default_of, find_releases
 from polaris_parsl.env.prefix.state import State, commit, read_state
 from polaris_parsl.env.prefix.sweep import litter, sweep
 from polaris_parsl.errors import ReceiptError
@@ -37,10 +37,7 @@ def repair(prefix: Path, *, dry_run: bool) -> Change:
 
 
 def _with_default(prefix: Path, state: State) -> State:
-    releases = find_releases(prefix, state)
-    if state.default in {each.name for each in releases}:
-        return state
-    return replace(state, default=choose_default(releases))
+    return replace(state, default=default_of(find_releases(prefix, state), state))
 
 
 def _beyond_repair(prefix: Path) -> Iterator[str]:

@@ -98,11 +98,20 @@ def is_alive(pid: int, *, started: int) -> bool:
 def _started(pid: int) -> int | None:
     """When a process started, in clock ticks since the start of the kernel."""
     try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return int(process_status(pid)[19])
     except OSError:
         return None
-    # the name before it may hold anything, also blanks and brackets
-    return int(status.rpartition(")")[2].split()[19])
+
+
+def process_status(pid: int) -> list[str]:
+    """What /proc/PID/stat says behind the name of the program: state, parent ... (proc(5)).
+
+    Raises:
+        OSError: there is no such process, or it is hidden.
+    """
+    status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    # the name may hold anything, also blanks and brackets
+    return status.rpartition(")")[2].split()
 
 
 def _machine() -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from polaris_parsl.env.prefix.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.prefix.modulefile import FOLDERS as MODULE_FOLDERS
 from polaris_parsl.env.prefix.publish import delete, take_away
 from polaris_parsl.env.prefix.releases import FOLDER
 from polaris_parsl.env.prefix.staging import leftovers
 from polaris_parsl.env.prefix.state import FOLDER as STATE
 from polaris_parsl.env.prefix.state import read_state
-from polaris_parsl.version import NAME
 
 
 def sweep(prefix: Path) -> tuple[list[str], list[str]]:
@@ -30,7 +29,7 @@ def sweep(prefix: Path) -> tuple[list[str], list[str]]:
 
 def litter(prefix: Path) -> Iterator[Path]:
     """What is to be deleted: leftovers, and versions whose removal was not finished."""
-    for name in (FOLDER, STATE, *(f"{tree}/{NAME}" for tree in (LUA_TREE, TCL_TREE))):
+    for name in (FOLDER, STATE, *MODULE_FOLDERS):
         yield from leftovers(prefix / name)
     for name in sorted(read_state(prefix).withdrawn):
         # asked again at the last moment: somebody may install it anew

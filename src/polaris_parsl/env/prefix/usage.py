@@ -14,6 +14,7 @@ from typing import Any
 
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.releases import Release
+from polaris_parsl.env.prefix.staging import process_status
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
@@ -103,8 +104,7 @@ def _own_line() -> set[int]:
     line, pid = {os.getpid()}, os.getppid()
     while pid > 1 and pid not in line:
         line.add(pid)
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        pid = int(status.rpartition(")")[2].split()[1])
+        pid = int(process_status(pid)[1])
     return line
 
 
