@@ -186,16 +186,16 @@ def fetch(interpreter, folder, house):
         return
     # as env/build/wheels.py does: what has arrived whole is kept, and the site's proxy only where needed
     pip += ["--cache-dir", str(folder.parent.parent / "pip")]
-    os.environ.update(network("sparing_loopback", interpreter))
+    # for pip alone: what follows in this run is told of the user's own variables
+    spared = network("sparing_loopback", interpreter)
     try:
-        step("fetch", pip)
+        step("fetch", pip, variables=spared)
     except RefusalError as refusal:
         spare = network("site_proxy", interpreter) if refusal.code != LOCKS else {}
         if not spare:
             raise
         say(f"  the direct way fails; through the site's proxy {spare['https_proxy']}")
-        os.environ.update(spare)
-        step("fetch", pip)
+        step("fetch", pip, variables=spare)
 
 
 def network(function, interpreter):
@@ -215,12 +215,12 @@ def fill(interpreter, folder, wheels):
     (folder / "complete").touch()
 
 
-def step(what, command, is_offline=False):
+def step(what, command, is_offline=False, variables=()):
     """Run one step; its output is shown only where it fails."""
     say(f"  {what} ...")
     started = subprocess.Popen(
         command,
-        env=clean_environment(is_offline),
+        env={**clean_environment(is_offline), **dict(variables)},
         cwd="/",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

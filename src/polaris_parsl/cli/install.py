@@ -11,6 +11,7 @@ import typer
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
+from polaris_parsl.cli.roots import absolute
 from polaris_parsl.env.build.install import Installed, build
 from polaris_parsl.env.build.plan import Plan, Request, make_plan
 from polaris_parsl.env.locks.files import CURRENT
@@ -89,16 +90,14 @@ def install(
 ) -> None:
     """Install Parsl on top of a base Python, with a module to load it by."""
     env = dict(os.environ)
-    chosen = (prefix or Path.home() / "polaris-parsl").expanduser().absolute()
     request = Request(
-        prefix=Path(os.path.normpath(chosen)),
+        prefix=absolute(prefix or Path.home() / "polaris-parsl"),
         base=base,
         base_module=base_module,
         command=tuple(sys.argv[1:]),
         allow_shadow=tuple(canonicalize_name(name) for name in allow_shadow or ()),
         track=track,
         wheelhouse=wheelhouse and wheelhouse.absolute(),
-        group=group,
     )
     number = choose_group(request.prefix, group)
     for variable, proxy in chosen_proxies(env).items() if wheelhouse is None else ():

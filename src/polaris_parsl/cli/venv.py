@@ -10,8 +10,10 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.env.prefix.announce import deprecation_notice
 from polaris_parsl.env.prefix.module_system import how_to_load
 from polaris_parsl.env.prefix.modulefile import LUA_TREE
+from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.version import NAME
 
 
@@ -23,8 +25,6 @@ def venv(
     ] = False,
 ) -> None:
     """Make a virtual environment of your own that sees the overlay and the base of an install."""
-    from polaris_parsl.env.prefix.announce import deprecation_notice  # noqa: PLC0415
-    from polaris_parsl.env.prefix.state import read_state  # noqa: PLC0415
     from polaris_parsl.env.user.venv import PROVIDED, make_venv, plan_venv  # noqa: PLC0415 - other verbs need none of it
 
     leave_nothing_when_stopped()

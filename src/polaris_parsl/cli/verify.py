@@ -4,14 +4,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from polaris_parsl.cli.roots import Root, absolute, own_root
-
-if TYPE_CHECKING:
-    from polaris_parsl.env.prefix.inspection import Report
+from polaris_parsl.env.prefix.inspection import Report, inspect_install
 
 
 def verify(
@@ -37,16 +35,14 @@ def verify(
     11 relevant (something that it uses has changed), 12 broken (it cannot work, or is not
     what was installed), 14 the bundle is damaged.
     """
-    from polaris_parsl.env.prefix.inspection import inspect_install  # noqa: PLC0415 - other verbs need none of it
-
     if directory is None:
         report = inspect_install(own_root(root), every_file=files, env=os.environ)
     elif root is not None:
         raise typer.BadParameter("give a directory or --root, not both")
-    elif (directory / "pyvenv.cfg").is_file():
-        report = _inspect_venv(directory, every_file=files)
+    elif ((place := absolute(directory)) / "pyvenv.cfg").is_file():
+        report = _inspect_venv(place, every_file=files)
     else:
-        report = _inspect_bundle(directory)
+        report = _inspect_bundle(place)
     if as_json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -61,18 +57,17 @@ def verify(
     raise typer.Exit(report.verdict)
 
 
-def _inspect_venv(folder: Path, *, every_file: bool) -> "Report":
+def _inspect_venv(place: Path, *, every_file: bool) -> Report:
     from polaris_parsl.env.user.venv_inspection import inspect_venv  # noqa: PLC0415
 
-    place = absolute(folder)
     return inspect_venv(place, every_file=every_file, env=os.environ)
 
 
-def _inspect_bundle(place: Path) -> "Report":
+def _inspect_bundle(place: Path) -> Report:
     from polaris_parsl.pins.comparison import inspect_bundle  # noqa: PLC0415
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
-    with opened(absolute(place)) as bundle:
+    with opened(place) as bundle:
         print(
             f"whole: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
             file=sys.stderr,

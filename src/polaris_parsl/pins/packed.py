@@ -13,6 +13,7 @@ from backports import zstd
 
 from polaris_parsl.env.build.archive import pack
 from polaris_parsl.env.prefix.publish import new_directory
+from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.errors import BundleError, PrefixError
 from polaris_parsl.pins.bundle import Bundle, open_bundle
 
@@ -46,7 +47,7 @@ def new_bundle(target: Path) -> Iterator[Path]:
 
 
 def _publish(folder: Path, target: Path) -> None:
-    staged = target.with_name(f".staging-{target.name}-{os.getpid()}")
+    staged = target.with_name(staging_name(target.name))
     try:
         pack(folder, staged)
         staged.chmod(0o644)

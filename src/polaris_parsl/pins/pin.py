@@ -9,6 +9,7 @@ from typing import Any
 from packaging.version import Version
 
 from polaris_parsl.env.base.drift import Verdict
+from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.prefix.inspection import inspect_base, inspect_install
 from polaris_parsl.env.prefix.receipt import read_receipt
 from polaris_parsl.errors import BundleError
@@ -135,7 +136,7 @@ def _with_licences(base: Mapping[str, Any], env: Mapping[str, str]) -> dict[str,
 def _collect(folder: Path, receipt: Mapping[str, Any], env: Mapping[str, str]) -> None:
     minor = ".".join(receipt["base"]["interpreter"]["version"].split(".")[:2])
     arguments = ["wheelhouse", str(folder / WHEELHOUSE), "--python", minor]
-    if receipt.get("track", "current") != "current":
+    if receipt.get("track", CURRENT) != CURRENT:
         arguments += ["--track", receipt["track"]]
     bootstrap(folder / SOURCE, arguments, python=Path(receipt["base"]["executable"]), env=env)
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import compare
+from polaris_parsl.env.locks.files import CURRENT, release_name
 from polaris_parsl.env.prefix.receipt import NAME as RECEIPT
 from polaris_parsl.errors import BaseEnvironmentError
 from polaris_parsl.pins.bundle import SOURCE, Bundle
 from polaris_parsl.pins.own_source import bootstrap
 from polaris_parsl.process import Step
 
-_CURRENT = "current"
 _OWN = ("parsl", "polaris_parsl")
 _MODULE = re.compile(rf"overlay/lib/python3\.\d+/site-packages/((?:{'|'.join(_OWN)})/.+)")
 
@@ -65,15 +65,14 @@ def recreate(
     """
     chosen = base or _same_base(bundle.receipt["base"])
     version = bundle.receipt["version"]
-    track = bundle.receipt.get("track", _CURRENT)
+    track = bundle.receipt.get("track", CURRENT)
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-recreate-") as scratch:
         source = Path(scratch, SOURCE)
         shutil.copytree(bundle.folder / SOURCE, source)
         with step(f"install with the polaris-parsl {version} of the bundle"):
             arguments = _arguments(bundle, prefix, chosen, track)
             bootstrap(source, arguments, python=_interpreter(chosen), env=env)
-    release = version if track == _CURRENT else f"{version}-{track}"
-    return _compared(bundle.receipt, prefix / "versions" / release)
+    return _compared(bundle.receipt, prefix / "versions" / release_name(version, track))
 
 
 def _same_base(base: Mapping[str, Any]) -> Path:
@@ -97,7 +96,7 @@ def _arguments(bundle: Bundle, prefix: Path, base: Path, track: str) -> list[str
     module = bundle.receipt["base"]["module"]
     if module and str(base) == bundle.receipt["base"]["executable"]:
         arguments += ["--base-module", module["name"]]
-    if track != _CURRENT:
+    if track != CURRENT:
         arguments += ["--track", track]
     if bundle.wheelhouse:
         arguments += ["--wheelhouse", str(bundle.wheelhouse)]

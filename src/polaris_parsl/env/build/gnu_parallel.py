@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.env.network import open_url
 from polaris_parsl.env.prefix.receipt import NO_PARALLEL
+from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import run
@@ -122,7 +122,7 @@ def fetch_archives(
                 f"sha256 {package.sha256}, md5 {package.md5}",
                 remedy="do not install it; tell the channel, or lock again",
             )
-        staged = archive.with_name(f".{archive.name}.{os.getpid()}")
+        staged = archive.with_name(staging_name(archive.name))
         try:
             staged.write_bytes(content)
             staged.rename(archive)

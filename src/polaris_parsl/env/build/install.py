@@ -1,6 +1,6 @@
 """Building an install from its plan: staged, verified, renamed, and only then announced."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,10 @@ def build(
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
         seal(folder, group=group_of(plan.request.prefix))
     with step("publish"):
-        untested: list[str] = []
+        untested: list[str | None] = []
 
         def check() -> None:
-            untested.extend(_check_in_place(plan, scratch=scratch, env=env))
+            untested.append(_check_in_place(plan, scratch=scratch, env=env))
 
         state = publish(plan.request.prefix, folder, plan.request.release, check=check)
     told = (plan.parallel.note, *warnings, *untested)
@@ -133,16 +133,15 @@ def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[s
     )
 
 
-def _check_in_place(plan: Plan, *, scratch: Path, env: Mapping[str, str]) -> Iterator[str]:
-    """Check what only works in its final place; gives in words what could not be checked."""
+def _check_in_place(plan: Plan, *, scratch: Path, env: Mapping[str, str]) -> str | None:
+    """Check what only works in its final place; in words what could not be checked, if anything."""
     if plan.parallel.packages and not gnu_parallel.gnu_version(plan.target / "bin/parallel", env):
         raise MissingToolError(
             f"GNU Parallel of conda-lock.yml does not run in {plan.target}",
             remedy="choose a shorter --prefix, or report this",
         )
     modulefiles = render_modulefiles(values_of(read_receipt(plan.target)))
-    if untested := check_modulefiles(modulefiles, scratch=scratch, env=env):
-        yield untested
+    return check_modulefiles(modulefiles, scratch=scratch, env=env)
 
 
 def _receipt(plan: Plan, warnings: list[str], *, env: Mapping[str, str]) -> dict[str, Any]:

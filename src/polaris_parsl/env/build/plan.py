@@ -24,7 +24,6 @@ from polaris_parsl.env.locks.files import (
     track_requirements,
 )
 from polaris_parsl.env.prefix.modules import conda_module
-from polaris_parsl.env.prefix.permissions import choose_group
 from polaris_parsl.env.prefix.publish import refuse_unusable
 from polaris_parsl.env.variables import user_cache
 from polaris_parsl.files import shipped
@@ -47,7 +46,6 @@ class Request:
     allow_shadow: tuple[str, ...] = ()
     track: str = CURRENT
     wheelhouse: Path | None = None
-    group: str | None = None
 
     def __post_init__(self) -> None:
         # before the track becomes a part of a path
@@ -110,11 +108,10 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
             locks do not fit the base; the wheelhouse is damaged or of other locks.
         OptionError: a name that --allow-shadow gives is not protected.
         MissingToolError: there is no source tree to build from.
-        PrefixError: the prefix cannot be written, has this version, or cannot be the group's.
+        PrefixError: the prefix cannot be written, or has this version.
     """
     requirements = track_requirements(shipped("environment.yml"), request.track)
     refuse_unusable(request.prefix, request.release)
-    choose_group(request.prefix, request.group)
     refuse_unprotected(request.allow_shadow)
     overlay = overlay_lock(request.track)
     locks = {name: shipped(name) for name in (CONDA_LOCK, overlay, TOOLS_LOCK)}

@@ -74,8 +74,9 @@ def _create(arguments: Sequence[str], recorded: Path | None) -> dict[str, Any]:
     parser.add_argument("specs", nargs="+")
     options = parser.parse_args(arguments)
     subdir = os.environ.get("CONDA_SUBDIR", "linux-64")
-    virtual = [package for name in options.channels for package in _virtual_packages(name, subdir)]
-    channels = [name for name in options.channels if not _virtual_packages(name, subdir)]
+    found = {name: _virtual_packages(name, subdir) for name in options.channels}
+    virtual = [package for packages in found.values() for package in packages]
+    channels = [name for name, packages in found.items() if not packages]
     records = asyncio.run(_solve(channels, virtual, options.specs, subdir, recorded))
     actions = [_action(record) for record in records]
     actions.sort(key=lambda action: action["name"])
@@ -121,9 +122,9 @@ def _virtual_packages(channel: str, subdir: str) -> list[GenericVirtualPackage]:
 
     A channel with any other package is a real one, for which there are none.
     """
-    root = Path(url2pathname(urlsplit(channel).path))
     if not channel.startswith("file:"):
         return []
+    root = Path(url2pathname(urlsplit(channel).path))
     found = []
     for path in (root / name / "repodata.json" for name in (subdir, "noarch")):
         if path.exists():
