@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -182,11 +182,18 @@ class _BreakingHandler(_Handler):
 def served(folder: Path, *, breaks_off: bool = False) -> Iterator[str]:
     """Serve a channel on loopback; gives its address."""
     handler = partial(_BreakingHandler if breaks_off else _Handler, directory=str(folder))
+    with listening(handler) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def listening(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
+    """Let a handler answer on loopback; gives the port."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield server.server_port
         finally:
             server.shutdown()
             thread.join()

@@ -2,9 +2,6 @@
 
 import hashlib
 import http.server
-import importlib.util
-import sys
-import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import builder
+import conda_channel
 from polaris_parsl.env import network
 from polaris_parsl.env.build import wheels
 from polaris_parsl.env.build.gnu_parallel import fetch_archives
@@ -24,7 +22,6 @@ from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.errors import LockError
 from polaris_parsl.facts import Proxy, polaris
 
-PYTHON = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
 NAMES = ("first", "second", "third")
 
 
@@ -78,15 +75,8 @@ def serving(server: Server) -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             """Keep the output of the tests clean."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        server.port = listening.server_port
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            listening.shutdown()
-            thread.join()
+    with conda_channel.listening(Handler) as server.port:
+        yield server
 
 
 def wheel(folder: Path, name: str) -> Path:
@@ -128,19 +118,14 @@ def download(tmp_path: Path, env: Mapping[str, str]) -> list[str]:
     target = tmp_path / "target"
     target.mkdir(exist_ok=True)
     options = ["--cache-dir", str(tmp_path / "cache")]
-    wheels.download(tmp_path / "lock", target, python=PYTHON, options=options, env=env)
+    wheels.download(tmp_path / "lock", target, python=builder.PYTHON, options=options, env=env)
     return sorted(path.name.partition("-")[0] for path in target.iterdir())
 
 
 @pytest.fixture
 def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """scripts/bootstrap.py, for the lock of the test."""
-    place = builder.REPOSITORY / "scripts/bootstrap.py"
-    spec = importlib.util.spec_from_file_location("bootstrap", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = builder.load_bootstrap()
     words = [
         str(tmp_path / "lock") if word == str(module.LOCK) else word for word in module.CHECKED
     ]
@@ -163,7 +148,7 @@ def test_what_has_arrived_before_a_break_is_not_fetched_again(
         else:
             folder = tmp_path / "polaris-parsl/wheels/.staging-1"
             folder.mkdir(parents=True, exist_ok=True)
-            bootstrap.fetch(str(PYTHON), folder, None)
+            bootstrap.fetch(str(builder.PYTHON), folder, None)
 
     index.broken = {"third-1.0-py3-none-any.whl"}
     with pytest.raises((LockError, bootstrap.RefusalError)):

@@ -1,8 +1,6 @@
 """The supported Pythons are written down in four places, for four readers; they must agree."""
 
-import importlib.util
 import tomllib
-from types import ModuleType
 
 import builder
 from polaris_parsl.env.base import choice as base
@@ -10,18 +8,8 @@ from polaris_parsl.env.build import wheels
 from polaris_parsl.env.locks import python as lock_python
 
 
-def load_bootstrap() -> ModuleType:
-    path = builder.REPOSITORY / "scripts" / "bootstrap.py"
-    spec = importlib.util.spec_from_file_location("bootstrap", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_bootstrap_base_locks_and_project_support_the_same_pythons() -> None:
-    bootstrap = load_bootstrap()
+    bootstrap = builder.load_bootstrap()
     assert (bootstrap.OLDEST, bootstrap.NEWEST) == (base.OLDEST, base.NEWEST)
     project = tomllib.loads((builder.REPOSITORY / "pyproject.toml").read_text())["project"]
     (oldest, newest) = (f"3.{base.OLDEST[1]}", f"3.{base.NEWEST[1] + 1}")
@@ -32,4 +20,4 @@ def test_bootstrap_base_locks_and_project_support_the_same_pythons() -> None:
 
 
 def test_bootstrap_fetches_the_same_wheels_as_an_install() -> None:
-    assert tuple(load_bootstrap().PLATFORMS) == wheels.PLATFORMS
+    assert tuple(builder.load_bootstrap().PLATFORMS) == wheels.PLATFORMS

@@ -57,9 +57,9 @@ def test_a_base_in_no_module_loads_none() -> None:
 def test_the_sites_gnu_parallel_is_looked_for_where_the_install_has_none(
     has_parallel: bool,
 ) -> None:
-    texts = render_modulefiles(values_of(receipt(has_parallel=has_parallel))).values()
-    is_named = [f'parallel = "{polaris().parallel_module}"' in lua for lua in texts]
-    assert is_named[0] is not has_parallel
+    lua, tcl = render_modulefiles(values_of(receipt(has_parallel=has_parallel))).values()
+    assert (f'parallel = "{polaris().parallel_module}"' in lua) is not has_parallel
+    assert ("module load $parallel" in tcl) is not has_parallel
 
 
 def test_a_track_has_modulefiles_of_its_own() -> None:

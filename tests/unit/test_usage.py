@@ -68,14 +68,15 @@ def test_a_process_that_has_something_of_it_is_named(
     python = (sys.executable, "-c")
     words: dict[str, tuple[tuple[str | Path, ...], dict[str, Any]]] = {
         "cwd": ((*python, WAIT), {"cwd": release.root / "bin"}),
-        "open file": (("sh", "-c", "exec 7<overlay/bin/python; cd /; echo; exec sleep 600"), {}),
+        "open file": (
+            ("sh", "-c", "exec 7<overlay/bin/python; cd /; echo; exec sleep 600"),
+            {"cwd": release.root},
+        ),
         "mapping": ((*python, MAP, "python"), {"cwd": file.parent}),
         "program": (("sh", "-c", 'echo; exec "$0" 600', sleeper), {}),
         "argument": ((*python, WAIT, file), {}),
     }
     command, options = words[what]
-    if what in {"open file", "mapping"}:
-        options = {"cwd": release.root if what == "open file" else file.parent}
     with running(*command, **options) as pid:
         (told,) = [each for each in used(release).certain if f"process {pid} " in each]
     assert str(release.root) in told
