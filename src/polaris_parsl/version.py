@@ -1,4 +1,4 @@
 """The name of this distribution, its command and its module; its version: year, month, number."""
 
 NAME = "polaris-parsl"
-VERSION = "2026.11.0"
+VERSION = "2026.11.1"
