@@ -95,6 +95,18 @@ def is_complete(root: Path) -> bool:
     return not list(inspect_files(root, read_receipt(root), every_file=True))
 
 
+def look(prefix: Path) -> int:
+    """What a load would meet: the default has a modulefile and a complete tree. Counts them."""
+    seen = 0
+    for path in prefix.glob("modulefiles/polaris-parsl/.modulerc.lua"):
+        for name in re.findall(r'"polaris-parsl/(\S+)", "default"', path.read_text()):
+            assert (path.parent / f"{name}.lua").is_file(), name
+            root = prefix / "versions" / name
+            assert is_complete(root)
+            seen += 1
+    return seen
+
+
 def copy(template: Path, prefix: Path) -> Path:
     """A copy of a prefix whose modulefiles name the copy."""
     shutil.copytree(template, prefix, symlinks=True)

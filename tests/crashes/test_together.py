@@ -1,9 +1,10 @@
 """Commands that change one prefix at the same time."""
 
-import re
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import builder
@@ -73,18 +74,6 @@ def start(
     return process
 
 
-def look(prefix: Path) -> int:
-    """What a load would meet: the default has a modulefile and a complete tree. Counts them."""
-    seen = 0
-    for path in prefix.glob("modulefiles/polaris-parsl/.modulerc.lua"):
-        for name in re.findall(r'"polaris-parsl/(\S+)", "default"', path.read_text()):
-            assert (path.parent / f"{name}.lua").is_file(), name
-            root = prefix / "versions" / name
-            assert kills.is_complete(root)
-            seen += 1
-    return seen
-
-
 def is_settled(prefix: Path) -> bool:
     """Nothing is left over, and the modulefiles say what state and receipts say."""
     return list(litter(prefix)) == [] and announce(prefix) == []
@@ -93,11 +82,12 @@ def is_settled(prefix: Path) -> bool:
 def test_of_six_installers_at_once_each_version_is_there_once(tmp_path: Path) -> None:
     prefix, go = tmp_path / "prefix", tmp_path / "go"
     names = ["2026.7.0", "2026.8.0", "2026.9.0", *["2026.10.0"] * 3]
-    processes = [start(_INSTALL, prefix, go, name) for name in names]
-    go.touch()
-    while any(process.poll() is None for process in processes):
-        look(prefix)
-    told = [process.communicate()[0] for process in processes]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(start(_INSTALL, prefix, go, name)) for name in names]
+        go.touch()
+        while any(process.poll() is None for process in processes):
+            kills.look(prefix)
+        told = [process.communicate()[0] for process in processes]
     codes = [process.returncode for process in processes]
     assert codes[:3] == [0, 0, 0], told
     assert sorted(codes[3:]) == [0, 6, 6], told
@@ -110,17 +100,30 @@ def test_of_six_installers_at_once_each_version_is_there_once(tmp_path: Path) ->
     installs = [each.change for each in history(prefix)]
     assert sorted(installs) == sorted(f"install {name}" for name in set(names))
     assert is_settled(prefix)
-    assert look(prefix) == 1
+    assert kills.look(prefix) == 1
+
+
+def test_a_change_in_between_takes_nothing_from_users(tmp_path: Path) -> None:
+    tests = str(Path(kills.__file__).parent)
+    program = Path(__file__).with_name("interleaved.py")
+    done = builder.run(
+        sys.executable, program, tmp_path, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": tests}
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["found"] == []
+    assert len(told["counts"]) == 3 * len(kills.CHANGES)
+    number = sum(told["counts"].values())
+    assert f" {number} times." in (builder.REPOSITORY / "docs/crashes.md").read_text()
 
 
 def test_changes_of_all_kinds_at_once_end_settled(tmp_path: Path) -> None:
     prefix, go = tmp_path / "prefix", tmp_path / "go"
     kills.filled(prefix)
-    processes = [start(_CHANGE, prefix, go, str(seed)) for seed in range(4)]
-    go.touch()
-    assert [process.wait() for process in processes] == [0, 0, 0, 0]
-    for process in processes:
-        process.communicate()
+    with ExitStack() as stack:
+        processes = [stack.enter_context(start(_CHANGE, prefix, go, str(n))) for n in range(4)]
+        go.touch()
+        assert [process.wait() for process in processes] == [0, 0, 0, 0]
     numbers = [each.generation for each in history(prefix)]
     assert numbers == list(range(len(numbers), 0, -1))
     assert is_settled(prefix)

@@ -1,8 +1,9 @@
 """What users see of a prefix: its modulefiles, made from the receipts and the state.
 
 They are derived: whoever changes the state renders them again from the newest
-generation, each file by atomic replace, and looks again whether that still is the
-newest. So the last one to look has rendered what holds, whoever was killed meanwhile.
+generation, each file by atomic replace. Who finds a newer generation before one of its
+steps begins anew, so the last one to look has rendered what holds, whoever was killed
+meanwhile.
 """
 
 from collections.abc import Iterator
@@ -14,12 +15,16 @@ from polaris_parsl.env.prefix.modulefile import FOLDERS as MODULE_FOLDERS
 from polaris_parsl.env.prefix.modulefile import render_defaults, render_modulefiles, values_of
 from polaris_parsl.env.prefix.permissions import make_folders
 from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
-from polaris_parsl.env.prefix.staging import write_atomically
+from polaris_parsl.env.prefix.staging import staged_file
 from polaris_parsl.env.prefix.state import State, history, read_state
 from polaris_parsl.errors import PrefixError, ReceiptError
 from polaris_parsl.version import NAME, VERSION
 
 _MADE_BY = f"made by {NAME} "
+
+
+class _OutdatedError(Exception):
+    """Somebody decided anew meanwhile: what was to be shown may no longer hold."""
 
 
 def announce(prefix: Path) -> list[str]:
@@ -36,7 +41,10 @@ def announce(prefix: Path) -> list[str]:
     while True:
         state = read_state(prefix)
         try:
-            changed += _render(prefix, state)
+            for line in _render(prefix, state):
+                changed.append(line)  # noqa: PERF402  # one by one: the rest may be outdated
+        except _OutdatedError:
+            continue
         except OSError as error:
             raise PrefixError(
                 f"the modulefiles of {prefix} cannot be written: {error.strerror}: "
@@ -54,6 +62,8 @@ def is_ours(release: Release) -> bool:
 
 def _render(prefix: Path, state: State) -> Iterator[str]:
     """Write what has changed. The order keeps the default complete between any two steps."""
+    # first: what somebody publishes after the look at the versions must not seem to be gone
+    names_of = {path: path.name.removesuffix(".lua") for path in _module_paths(prefix)}
     releases = find_releases(prefix, state)
     names = {each.name for each in releases}
     default = default_of(releases, state)
@@ -64,17 +74,16 @@ def _render(prefix: Path, state: State) -> Iterator[str]:
             modulefiles |= render_modulefiles(values_of(receipt, deprecation=notice))
     defaults = render_defaults(default=default, hidden=hidden(releases, state))
     if releases:
-        yield from _write(prefix, modulefiles)
-        yield from _write(prefix, defaults)
+        yield from _write(prefix, state, modulefiles)
+        yield from _write(prefix, state, defaults)
     # what was the default goes last: until then an unversioned load means the same
     last = next((each.default for each in history(prefix) if each.default), None)
-    names_of = {path: path.name.removesuffix(".lua") for path in _module_paths(prefix)}
     gone = [path for path, name in names_of.items() if name not in names]
     for path in sorted(gone, key=lambda each: (names_of[each] == last, each)):
-        yield from _remove(prefix, path)
+        yield from _remove(prefix, state, path)
     if not releases:
         for name in defaults:
-            yield from _remove(prefix, prefix / name)
+            yield from _remove(prefix, state, prefix / name)
 
 
 def deprecation_notice(name: str, state: State, default: str | None) -> str | None:
@@ -95,13 +104,20 @@ def deprecation_notice(name: str, state: State, default: str | None) -> str | No
     return f"{NAME}/{name} is deprecated: {told.because}. It stays until {told.until}{instead}"
 
 
-def _write(prefix: Path, texts: dict[Path, str]) -> Iterator[str]:
+def _write(prefix: Path, state: State, texts: dict[Path, str]) -> Iterator[str]:
     for name, text in texts.items():
         path = prefix / name
         if not _says(path, text):
             make_folders(path, prefix=prefix)
-            write_atomically(path, text)
+            with staged_file(path, text) as staged:
+                _refuse_outdated(prefix, state)
+                staged.rename(path)
             yield f"written: {name}"
+
+
+def _refuse_outdated(prefix: Path, state: State) -> None:
+    if read_state(prefix).generation != state.generation:
+        raise _OutdatedError
 
 
 def _says(path: Path, text: str) -> bool:
@@ -124,7 +140,8 @@ def _module_paths(prefix: Path) -> Iterator[Path]:
                 yield path
 
 
-def _remove(prefix: Path, path: Path) -> Iterator[str]:
+def _remove(prefix: Path, state: State, path: Path) -> Iterator[str]:
+    _refuse_outdated(prefix, state)
     try:
         path.unlink()
     except FileNotFoundError:

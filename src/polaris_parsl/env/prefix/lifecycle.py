@@ -11,7 +11,7 @@ from polaris_parsl.env.prefix.publish import renamed
 from polaris_parsl.env.prefix.releases import FOLDER, find_release, find_releases
 from polaris_parsl.env.prefix.state import Deprecation, State, commit, history, read_state
 from polaris_parsl.env.prefix.sweep import sweep
-from polaris_parsl.errors import VersionError
+from polaris_parsl.errors import PrefixError, VersionError
 from polaris_parsl.version import NAME
 
 _LIST = f"{NAME} list"
@@ -52,6 +52,11 @@ def publish(prefix: Path, folder: Path, name: str, *, check: Callable[[], None])
 
     def install(state: State) -> State:
         releases = {each.name: each for each in find_releases(prefix, state)}
+        if name not in releases:
+            raise PrefixError(
+                f"{name} was removed from {prefix} by somebody else meanwhile",
+                remedy="ask why, or install it again",
+            )
         new, old = releases[name], releases.get(state.default or "")
         is_usual = new.track == CURRENT and not new.is_candidate
         is_newer = old is None or old.version < new.version
@@ -59,10 +64,13 @@ def publish(prefix: Path, folder: Path, name: str, *, check: Callable[[], None])
         return replace(state, default=default)
 
     commit(prefix, f"make room for {name}", forget)
-    with renamed(folder, prefix / FOLDER / name):
-        check()
-        _, state = commit(prefix, f"install {name}", install, always=True)
-    announce(prefix)
+    try:
+        with renamed(folder, prefix / FOLDER / name):
+            check()
+            _, state = commit(prefix, f"install {name}", install, always=True)
+    finally:
+        # also what was taken away again: who changed the prefix meanwhile may have shown it
+        announce(prefix)
     return state
 
 

@@ -150,8 +150,10 @@ def _refuse_used(
 
 def _clear(prefix: Path) -> None:
     """Delete the state and every directory of ours that is empty now."""
-    # what could not be moved away must stay withdrawn
-    if any((prefix / FOLDER / name).exists() for name in read_state(prefix).withdrawn):
+    state = read_state(prefix)
+    # what could not be moved away must stay withdrawn; what came meanwhile has its state
+    left = any((prefix / FOLDER / name).exists() for name in state.withdrawn)
+    if left or find_releases(prefix, state):
         return
     # the newest last: it says that the versions are withdrawn
     for path in reversed(generations(prefix)):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from polaris_parsl.env.prefix.announce import announce
 from polaris_parsl.env.prefix.modulefile import FOLDERS as MODULE_FOLDERS
 from polaris_parsl.env.prefix.publish import delete, take_away
 from polaris_parsl.env.prefix.releases import FOLDER
@@ -18,6 +19,9 @@ def sweep(prefix: Path) -> tuple[list[str], list[str]]:
         What was done, a line each; what could not be deleted, in words.
     """
     done, left = [], []
+    if any(_withdrawn(prefix)):
+        # users lose sight of a version before it goes
+        done += announce(prefix)
     for path in litter(prefix):
         told = delete(path) if path.name.startswith(".") else take_away(path)
         if told:
@@ -31,6 +35,11 @@ def litter(prefix: Path) -> Iterator[Path]:
     """What is to be deleted: leftovers, and versions whose removal was not finished."""
     for name in (FOLDER, STATE, *MODULE_FOLDERS):
         yield from leftovers(prefix / name)
+    yield from _withdrawn(prefix)
+
+
+def _withdrawn(prefix: Path) -> Iterator[Path]:
+    """Versions that users must not see any more, and that are there."""
     for name in sorted(read_state(prefix).withdrawn):
         # asked again at the last moment: somebody may install it anew
         if (prefix / FOLDER / name).is_dir() and name in read_state(prefix).withdrawn:
