@@ -20,10 +20,10 @@ from polaris_parsl.env.build.verify import (
     unmet,
 )
 from polaris_parsl.env.build.wheelhouse import ARCHIVES
+from polaris_parsl.env.prefix.base_module import describe
 from polaris_parsl.env.prefix.lifecycle import publish
 from polaris_parsl.env.prefix.module_system import module_tree
 from polaris_parsl.env.prefix.modulefile import render_modulefiles, values_of
-from polaris_parsl.env.prefix.modules import describe
 from polaris_parsl.env.prefix.permissions import group_of, seal
 from polaris_parsl.env.prefix.receipt import read_receipt, scan, write_receipt
 from polaris_parsl.env.variables import user_cache

@@ -23,7 +23,7 @@ from polaris_parsl.env.locks.files import (
     release_name,
     track_requirements,
 )
-from polaris_parsl.env.prefix.modules import conda_module
+from polaris_parsl.env.prefix.base_module import conda_module
 from polaris_parsl.env.prefix.publish import refuse_unusable
 from polaris_parsl.env.variables import user_cache
 from polaris_parsl.files import shipped
