@@ -25,7 +25,7 @@ FILESYSTEMS = "filesystems=home:eagle"
 SUBMIT = ["qsub", "-A", "datascience", "-q", "debug-scaling", "-l", FILESYSTEMS]
 
 
-def eventually(claim, *, seconds=20.0, what="it"):
+def eventually(claim, *, seconds=100.0, what="it"):
     """The first true value of claim(); fails when there is none before the deadline."""
     deadline = time.monotonic() + seconds
     while True:
@@ -127,7 +127,7 @@ class Sandbox:
     def close(self):
         if self.front.poll() is None:
             self.front.send_signal(signal.SIGTERM)
-        self.front.wait(timeout=30)
+        self.front.wait(timeout=100)
         eventually(lambda: not processes_of(self.state), what="the end of all processes")
 
 

@@ -54,28 +54,28 @@ def front(environment, tmp_path, tools):
 def test_nothing_is_left_when_the_command_has_ended(front, tools, tmp_path):
     process, state = front("until [ -e go ]; do sleep 0.05; done; exit 9")
     (tmp_path / "go").touch()
-    assert process.wait(timeout=20) == 9
+    assert process.wait(timeout=100) == 9
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
 def test_nothing_is_left_when_the_command_crashes(front, tools, tmp_path):
     process, state = front("until [ -e go ]; do sleep 0.05; done; kill -SEGV $$")
     (tmp_path / "go").touch()
-    assert process.wait(timeout=20) == 128 + signal.SIGSEGV
+    assert process.wait(timeout=100) == 128 + signal.SIGSEGV
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
 def test_nothing_is_left_after_ctrl_c(front, tools):
     process, state = front("trap - INT; sleep 887")
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=20) == 128 + signal.SIGINT
+    assert process.wait(timeout=100) == 128 + signal.SIGINT
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
 def test_the_command_decides_what_ctrl_c_means(front, tools):
     process, state = front("trap 'exit 11' INT; while true; do sleep 0.1; done")
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=20) == 11
+    assert process.wait(timeout=100) == 11
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
@@ -83,7 +83,7 @@ def test_the_command_decides_what_ctrl_c_means(front, tools):
 def test_sigterm_to_the_front_ends_a_command_that_ignores_it(front, tools):
     process, state = front("while true; do sleep 0.1; done")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 128 + signal.SIGKILL
+    assert process.wait(timeout=100) == 128 + signal.SIGKILL
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
@@ -98,5 +98,5 @@ def test_nothing_is_left_after_sigkill_of_the_keeper(front, tools):
     process, state = front("sleep 889")
     (keeper,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(keeper), signal.SIGKILL)
-    assert process.wait(timeout=20) == 128 + signal.SIGKILL
+    assert process.wait(timeout=100) == 128 + signal.SIGKILL
     tools.eventually(lambda: not tools.processes_of(state), what="the end")

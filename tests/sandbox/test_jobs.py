@@ -1,8 +1,11 @@
 import json
 import re
-import time
+import subprocess
+import sys
 
 import pytest
+
+from polaris_parsl.sandbox import client
 
 only_loopback = pytest.mark.parametrize("tier", ["loopback"], indirect=True)
 DOMAIN = ".hsn.cm.polaris.alcf.anl.gov"
@@ -290,9 +293,8 @@ def test_jobs_of_an_earlier_sandbox_are_history_in_the_same_state_directory(star
         from_before.close()
 
 
-@only_loopback
-def test_the_clients_answer_quickly(sandbox):
-    begin = time.monotonic()
-    for _ in range(10):
-        sandbox.call("qstat")
-    assert time.monotonic() - begin < 5
+def test_the_clients_start_with_the_standard_library_alone():
+    command = [sys.executable, "-I", "-S", client.__file__, "/nowhere", "qstat"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == client.SSH_FAILED
+    assert done.stderr.startswith("qstat: cannot connect to the sandbox in /nowhere: ")
