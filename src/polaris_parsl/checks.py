@@ -51,8 +51,8 @@ def word(name: str, value: Any) -> str:
     longest = polaris().pbs_name_length_max - _ROOM_OF_PARSL
     if len(value) > longest:
         raise OptionError(
-            f"{name}={start_of(value)} has {len(value)} characters, and PBS takes names of jobs up "
-            f"to {polaris().pbs_name_length_max}, of which Parsl needs {_ROOM_OF_PARSL}",
+            f"{name}={start_of(value)} has {len(value)} characters; PBS takes names up to "
+            f"{polaris().pbs_name_length_max}, of which Parsl needs {_ROOM_OF_PARSL} for a job's",
             remedy=f"give a name of at most {longest} characters",
         )
     return value

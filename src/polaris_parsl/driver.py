@@ -10,9 +10,24 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from polaris_parsl.errors import OptionError
 from polaris_parsl.venvs import install_of, is_same_place, own_install
 
 _PREFIX = "POLARIS_PARSL_"
+
+
+def working_folder() -> Path:
+    """The working directory of this process.
+
+    Raises:
+        OptionError: it was removed, or cannot be read.
+    """
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise OptionError(
+            f"the working directory cannot be read: {error.strerror}", remedy="`cd` to another one"
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +52,7 @@ class Driver:
 
     python: Path
     parsl: str = field(default_factory=lambda: version("parsl"))
-    folder: Path = field(default_factory=Path.cwd)
+    folder: Path = field(default_factory=working_folder)
     module: str | None = None
     module_tree: Path | None = None
     module_home: Path | None = None

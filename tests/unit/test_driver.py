@@ -10,7 +10,7 @@ import builder
 import polaris_parsl
 from polaris_parsl import venvs
 from polaris_parsl.driver import Driver
-from polaris_parsl.errors import PolarisParslWarning
+from polaris_parsl.errors import OptionError, PolarisParslWarning
 from polaris_parsl.executor import PolarisExecutor
 from polaris_parsl.plan import plan
 from polaris_parsl.venvs import LINK, PACKAGES, install_of, own_install, own_packages
@@ -28,6 +28,21 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "bin" / "polaris-parsl").touch()
     monkeypatch.setattr(venvs, "__file__", str(package / "venvs.py"))
     return root
+
+
+@pytest.mark.parametrize(
+    "command", [["explain", "account=datascience"], ["install", "--prefix", "here", "--dry-run"]]
+)
+def test_a_working_directory_that_is_gone_is_named(command: list[str], tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    program = 'mkdir "$1"; cd "$1"; rmdir "$1"; shift; "$@"'
+    python = [sys.executable, "-P", "-m", "polaris_parsl", *command]
+    done = builder.run("sh", "-c", program, "sh", gone, *python, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == OptionError.exit_code
+    assert done.stderr == (
+        "error: the working directory cannot be read: No such file or directory\n"
+        "  fix: `cd` to another one\n"
+    )
 
 
 @pytest.fixture

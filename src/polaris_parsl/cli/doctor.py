@@ -12,9 +12,10 @@ import typer
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, own_root
 from polaris_parsl.cli.user_opts import UserOpts, read_words
+from polaris_parsl.driver import working_folder
 from polaris_parsl.env.base.drift import PROBLEMS
 from polaris_parsl.env.variables import of_user
-from polaris_parsl.errors import PolarisParslError, PrefixError
+from polaris_parsl.errors import PrefixError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ def doctor(
     from polaris_parsl.doctor.node_checks import examine_nodes  # noqa: PLC0415
     from polaris_parsl.doctor.registry import CHECKS  # noqa: PLC0415
 
-    here = Here(of_user(os.environ), _folder(), _root(root), read_words(options))
+    here = Here(of_user(os.environ), working_folder(), _root(root), read_words(options))
     results = []
     for result in examine(CHECKS, here):
         results.append(result)
@@ -60,15 +61,6 @@ def doctor(
     if as_json:
         print(json.dumps(_as_json(results, here, code), indent=2))
     raise typer.Exit(code)
-
-
-def _folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError as error:
-        raise PolarisParslError(
-            f"the working directory cannot be read: {error.strerror}", remedy="`cd` to another one"
-        ) from error
 
 
 def _root(given: Path | None) -> Path | None:

@@ -30,7 +30,8 @@ from polaris_parsl.cli.script import script
 from polaris_parsl.cli.venv import venv
 from polaris_parsl.cli.verify import verify
 from polaris_parsl.cli.wheelhouse import wheelhouse
-from polaris_parsl.errors import PolarisParslError, PrefixError
+from polaris_parsl.driver import working_folder
+from polaris_parsl.errors import OptionError, PolarisParslError, PrefixError
 from polaris_parsl.version import VERSION
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -94,16 +95,25 @@ def main() -> None:
     except PolarisParslError as error:
         _fail(error)
     except OSError as error:
-        # errors of several files at once have the number of each in their text only
-        if not any(f"[Errno {number}]" in str(error) for number in _FULL):
-            raise
-        place = error.filename2 or error.filename
-        _fail(
-            PrefixError(
-                f"the disk is full{f': {place}' if place else ''}",
-                remedy="make room, or choose another directory; scratch files go to TMPDIR",
-            )
-        )
+        if cause := _cause(error):
+            _fail(cause)
+        raise
+
+
+def _cause(error: OSError) -> PolarisParslError | None:
+    """What stops every command, whichever file it was at; None for anything else."""
+    try:
+        working_folder()
+    except OptionError as gone:
+        return gone
+    # errors of several files at once have the number of each in their text only
+    if not any(f"[Errno {number}]" in str(error) for number in _FULL):
+        return None
+    place = error.filename2 or error.filename
+    return PrefixError(
+        f"the disk is full{f': {place}' if place else ''}",
+        remedy="make room, or choose another directory; scratch files go to TMPDIR",
+    )
 
 
 def _fail(error: PolarisParslError) -> NoReturn:
