@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.doctor import machine, storage
+import kills
+from polaris_parsl.doctor import install, machine, storage
 from polaris_parsl.doctor.findings import Check, Finding, Result, Status, examine, ok, problem
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.listener import listening
@@ -274,3 +275,22 @@ def test_no_block_is_asked_for_where_something_says_why_there_can_be_none(here: 
     bare = replace(here, user_opts={})
     (found,) = examine_nodes(bare, [])
     assert found.finding == problem("not asked for: no account is given", "add account=PROJECT")
+
+
+@pytest.mark.parametrize(
+    ("variable", "modulefile"),
+    [
+        ("LMOD_CMD", f"modulefiles/polaris-parsl/{kills.OLD}.lua"),
+        ("MODULES_CMD", f"modulefiles-tcl/polaris-parsl/{kills.OLD}"),
+    ],
+)
+def test_the_modulefile_is_that_of_the_module_system(
+    tmp_path: Path, variable: str, modulefile: str
+) -> None:
+    kills.install(tmp_path, kills.OLD)
+    (tmp_path / modulefile).unlink()
+    env = {"PATH": "/usr/bin:/bin", variable: "/bin/true"}
+    here = Here(env, tmp_path, tmp_path / "versions" / kills.OLD, {})
+    (found,) = install.look_at_modulefile(here)
+    assert found.status is Status.PROBLEM
+    assert found.text == f"there is no {tmp_path / modulefile}"

@@ -11,8 +11,8 @@ import typer
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, absolute, own_root
 from polaris_parsl.env.prefix.announce import deprecation_notice
-from polaris_parsl.env.prefix.module_system import how_to_load
-from polaris_parsl.env.prefix.modulefile import LUA_TREE
+from polaris_parsl.env.prefix.module_system import how_to_load, module_tree
+from polaris_parsl.env.prefix.modulefile import modulefile
 from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.version import NAME
 
@@ -46,7 +46,7 @@ def venv(
         return
     print("next:")
     prefix, release = plan.receipt.prefix, plan.receipt.release
-    if (prefix / LUA_TREE / NAME / f"{release}.lua").is_file():
+    if modulefile(module_tree(prefix, os.environ), release).is_file():
         print(f"  {how_to_load(prefix, release, os.environ)}")
     print(f"  source {shlex.quote(str(plan.folder))}/bin/activate   # after the module")
     print("  pip install PACKAGE")

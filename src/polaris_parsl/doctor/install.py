@@ -17,6 +17,8 @@ from polaris_parsl.env.prefix.inspection import (
     inspect_overlay,
     is_published,
 )
+from polaris_parsl.env.prefix.module_system import module_tree
+from polaris_parsl.env.prefix.modulefile import modulefile
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
 from polaris_parsl.env.prefix.state import read_state
@@ -107,8 +109,8 @@ def look_at_overlay(root: Path, receipt: Receipt, here: Here) -> Iterator[Findin
 @_of_install
 def look_at_modulefile(root: Path, receipt: Receipt, here: Here) -> Iterator[Finding]:
     """The modulefile is readable, and loads in a fresh shell."""
-    tree = receipt.prefix / "modulefiles"
-    closed = _closed(tree / NAME / f"{root.name}.lua")
+    tree = module_tree(receipt.prefix, here.env)
+    closed = _closed(modulefile(tree, root.name))
     if closed and is_published(root, receipt):
         yield problem(closed, f"ask its owner to open it, or {_AGAIN}")
         return

@@ -21,6 +21,7 @@ from polaris_parsl.version import NAME, VERSION
 LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
 # where our modulefiles lie, below the prefix
 FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
+_SUFFIXES = {LUA_TREE: ".lua", TCL_TREE: ""}
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,20 @@ def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValu
     )
 
 
+def modulefile(tree: Path, version: str) -> Path:
+    """Where the modulefile of a version lies in one of the two module trees."""
+    return tree / NAME / f"{version}{_SUFFIXES[tree.name]}"
+
+
 def render_modulefiles(values: ModuleValues) -> dict[Path, str]:
     """The modulefiles of one version, by their paths below the prefix."""
     texts = _texts(values)
     return {
-        Path(tree, NAME, f"{values.version}{suffix}"): _render(
+        modulefile(Path(tree), values.version): _render(
             f"polaris-parsl.{dialect}.j2",
             {**vars(values), **texts, "root": values.root, "module_tree": values.prefix / tree},
         )
-        for tree, suffix, dialect in ((LUA_TREE, ".lua", "lua"), (TCL_TREE, "", "tcl"))
+        for tree, dialect in ((LUA_TREE, "lua"), (TCL_TREE, "tcl"))
     }
 
 
