@@ -8,10 +8,11 @@ before each operation that follows, at what users would meet. Prints as JSON how
 other came in between, and what was wrong, a line each.
 """
 
+import itertools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,11 +20,13 @@ import kills
 from polaris_parsl.env.prefix.announce import announce
 from polaris_parsl.env.prefix.lifecycle import set_default
 from polaris_parsl.env.prefix.releases import find_releases
+from polaris_parsl.env.prefix.staging import REMOVED, STAGING
 from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.env.prefix.sweep import litter
 from polaris_parsl.errors import PolarisParslError
 
 _OTHER = "2026.9.1"
+_UNSEEN = (STAGING, REMOVED)
 OTHERS: dict[str, Callable[[Path], object]] = {
     "install": lambda prefix: kills.install(prefix, _OTHER),
     "default": lambda prefix: set_default(prefix, kills.OLD, dry_run=False),
@@ -35,6 +38,13 @@ def make(change: Callable[[Path], object], prefix: Path) -> None:
     """Make a change; it may be refused."""
     with suppress(PolarisParslError):
         change(prefix)
+
+
+def visible(prefix: Path) -> set[tuple[str, int]]:
+    """What loads depend on: names and inodes of modulefiles, versions and generations."""
+    folders = [prefix / name for name in ("modulefiles/polaris-parsl", "versions", "state")]
+    entries = (entry for folder in folders if folder.is_dir() for entry in os.scandir(folder))
+    return {(each.path, each.inode()) for each in entries if not each.name.startswith(_UNSEEN)}
 
 
 def wrong(prefix: Path, shown: set[Path]) -> str:
@@ -59,10 +69,11 @@ def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
     """Make both; what was wrong, "" for nothing, None where the change has no such operation."""
     told: list[str] = []
     shown: set[Path] = set()
+    seen: set[tuple[str, int]] = set()
     operations = 0
 
     def between(operation: str) -> None:
-        nonlocal operations
+        nonlocal operations, seen
         operations += 1
         if operations == at:
             child = os.fork()
@@ -75,7 +86,10 @@ def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
             if status:
                 told.append(f"{other} ended with {status}")
             shown.update(prefix.glob("modulefiles/*/[!.]*.lua"))
-        if operations >= at and (problem := wrong(prefix, shown)):
+        if operations < at or seen == (now := visible(prefix)):
+            return
+        seen = now
+        if problem := wrong(prefix, shown):
             told.append(f"before {operation}: {problem}")
 
     kills.watch(between)
@@ -88,36 +102,34 @@ def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
     return told[0] if told else ""
 
 
-def interleave_everywhere(change: str, other: str, folder: Path) -> tuple[int, list[str]]:
-    """Let one change come in between before each operation of another; how often, what was wrong."""
+def interleave_everywhere(change: str, other: str, folder: Path) -> Iterator[str]:
+    """Let one change come in between before each operation of another; each time, what was wrong."""
     kills.CHANGES[change][0](folder / "before")
-    problems: list[str] = []
-    for at in range(1, sys.maxsize):
+    for at in itertools.count(1):
         prefix = kills.copy(folder / "before", folder / str(at))
         read, write = os.pipe()
         if os.fork() == 0:
-            told = interleave(change, other, prefix, at=at)
-            os.write(write, json.dumps(told).encode())
+            # what watches cannot be taken off a process again
+            os.write(write, json.dumps(interleave(change, other, prefix, at=at)).encode())
             os._exit(0)
         os.close(write)
         with os.fdopen(read) as stream:
             told = json.load(stream)
         os.wait()
         if told is None:
-            return at - 1, problems
-        if told:
-            problems.append(f"{change}, {other} in between before operation {at}: {told}")
-    raise AssertionError("endless")
+            return
+        yield told
 
 
 if __name__ == "__main__":
     kills.alone()
     os.fsync = lambda _: None
     counts, found = {}, []
-    for first in kills.CHANGES:
-        for second in OTHERS:
-            place = Path(sys.argv[1]) / first / second
-            place.mkdir(parents=True)
-            counts[f"{first}, {second}"], problems = interleave_everywhere(first, second, place)
-            found += problems
+    for first, second in itertools.product(kills.CHANGES, OTHERS):
+        place = Path(sys.argv[1]) / first / second
+        place.mkdir(parents=True)
+        seen = list(interleave_everywhere(first, second, place))
+        name = f"{first}, {second} in between"
+        counts[name] = len(seen)
+        found += [f"{name}, operation {at}: {told}" for at, told in enumerate(seen, 1) if told]
     print(json.dumps({"counts": counts, "found": found}))
