@@ -43,6 +43,7 @@ def announce(prefix: Path) -> list[str]:
         try:
             for line in _render(prefix, state):
                 changed.append(line)  # noqa: PERF402  # one by one: the rest may be outdated
+            _refuse_outdated(prefix, state)
         except _OutdatedError:
             continue
         except OSError as error:
@@ -51,8 +52,7 @@ def announce(prefix: Path) -> list[str]:
                 f"{error.filename}",
                 remedy="see the message; then run `polaris-parsl repair`",
             ) from error
-        if read_state(prefix).generation == state.generation:
-            return list(dict.fromkeys(changed))
+        return list(dict.fromkeys(changed))
 
 
 def is_ours(release: Release) -> bool:
