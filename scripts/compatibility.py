@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from polaris_parsl.env.tools import uv_program
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "compatibility.md"

@@ -19,7 +19,7 @@ from pathlib import Path
 from compatibility import ROOT, environment, make_environment
 
 from polaris_parsl.env.tools import uv_program
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 
 TABLE = ROOT / "docs" / "parsl-tests.md"
 CONFIGURATION = ROOT / "tests" / "parsl_suite" / "configuration.py"

@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from polaris_parsl.env.prefix.permissions import seal
-from polaris_parsl.env.prefix.receipt import scan, write_receipt
+from polaris_parsl.env.receipt import scan, write_receipt
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # the interpreter under the environment of the tests

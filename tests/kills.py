@@ -21,14 +21,14 @@ from typing import Any
 
 import builder
 from polaris_parsl.env.prefix import removal, usage
-from polaris_parsl.env.prefix.inspection import inspect_files
+from polaris_parsl.env.prefix.cleanup import sweep
 from polaris_parsl.env.prefix.lifecycle import deprecate, publish, roll_back, set_default
 from polaris_parsl.env.prefix.publish import staging
-from polaris_parsl.env.prefix.receipt import read_receipt
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.env.prefix.state import Deprecation, commit
-from polaris_parsl.env.prefix.sweep import sweep
+from polaris_parsl.env.prefix.verify import inspect_files
+from polaris_parsl.env.receipt import read_receipt
 
 OLD, USUAL, CANDIDATE = "2026.8.0", "2026.9.0", "2026.10.0rc1"
 NEW, NEW_CANDIDATE = "2026.10.0", "2026.11.0rc1"

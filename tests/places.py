@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.prefix.modulefile import (
+from polaris_parsl.env.modules.modulefile import (
     LUA_TREE,
     TCL_TREE,
     ModuleValues,

@@ -13,18 +13,21 @@ standard library; parsl is imported when a configuration is built.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from polaris_parsl.configuration.parsl_version import check_parsl
 from polaris_parsl.errors import PolarisParslError, PolarisParslWarning
-from polaris_parsl.parsl_version import check_parsl
 from polaris_parsl.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from polaris_parsl.configuration import config as config
-    from polaris_parsl.explanation import explain as explain
+    from polaris_parsl.configuration.config import config as config
+    from polaris_parsl.configuration.explain import explain as explain
 
 __all__ = ["PolarisParslError", "PolarisParslWarning", "__version__", "config", "explain"]
 
 # These import parsl, so only when they are asked for.
-_MODULES = {"config": "polaris_parsl.configuration", "explain": "polaris_parsl.explanation"}
+_MODULES = {
+    "config": "polaris_parsl.configuration.config",
+    "explain": "polaris_parsl.configuration.explain",
+}
 
 
 def __getattr__(name: str) -> Any:

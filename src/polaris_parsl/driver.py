@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from polaris_parsl.errors import OptionError
-from polaris_parsl.venvs import install_of, is_same_place, own_install
+from polaris_parsl.installs import install_of, is_same_place, own_install
 
 _PREFIX = "POLARIS_PARSL_"
 

@@ -17,12 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import kills
-from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.cleanup import litter
 from polaris_parsl.env.prefix.lifecycle import set_default
+from polaris_parsl.env.prefix.publish_modulefiles import announce
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.staging import REMOVED, STAGING
 from polaris_parsl.env.prefix.state import read_state
-from polaris_parsl.env.prefix.sweep import litter
 from polaris_parsl.errors import PolarisParslError
 
 _OTHER = "2026.9.1"

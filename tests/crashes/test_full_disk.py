@@ -10,11 +10,11 @@ import pytest
 
 import builder
 import kills
-from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.cleanup import litter
+from polaris_parsl.env.prefix.publish_modulefiles import announce
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.state import read_state
-from polaris_parsl.env.prefix.sweep import litter
 
 
 class Tried(NamedTuple):

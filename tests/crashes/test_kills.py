@@ -14,12 +14,12 @@ import pytest
 
 import builder
 import kills
-from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.cleanup import litter
 from polaris_parsl.env.prefix.lifecycle import set_default
+from polaris_parsl.env.prefix.publish_modulefiles import announce
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.state import read_state
-from polaris_parsl.env.prefix.sweep import litter
 from polaris_parsl.errors import PrefixError, VersionError
 
 DOCUMENT = builder.REPOSITORY / "docs/crashes.md"

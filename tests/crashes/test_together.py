@@ -9,11 +9,11 @@ from pathlib import Path
 
 import builder
 import kills
-from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.prefix.cleanup import litter
+from polaris_parsl.env.prefix.publish_modulefiles import announce
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.state import history, read_state
-from polaris_parsl.env.prefix.sweep import litter
 
 _WAIT_THEN = """
 import sys, time

@@ -20,8 +20,8 @@ from polaris_parsl.doctor.request import look_at_interfaces, look_at_options
 from polaris_parsl.doctor.site import look_at_proxy, look_at_queues
 from polaris_parsl.doctor.storage import Mount, look_at_clock, look_at_run_dir, mount_of
 from polaris_parsl.errors import OptionError
-from polaris_parsl.facts import polaris
-from polaris_parsl.pbs_queues import as_pbs
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.pbs.queue_listing import as_pbs
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from polaris_parsl.doctor.block import Block
 from polaris_parsl.doctor.findings import Finding, Status
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.node_checks import examine_block
-from polaris_parsl.facts import polaris
-from polaris_parsl.options import Options
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.options import Options
 
 THERE = {"file": "/eagle/overlay/lib/python3.12/site-packages/parsl/__init__.py"}
 ANSWER: dict[str, Any] = {

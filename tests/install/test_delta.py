@@ -10,13 +10,13 @@ import pytest
 
 import builder
 from polaris_parsl.env.base.choice import Base, probe
-from polaris_parsl.env.build.delta import Delta, compute_delta, refuse_unprotected
-from polaris_parsl.env.build.environments import create, fill
-from polaris_parsl.env.build.wheels import Wheel, fetch
+from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
+from polaris_parsl.env.installer.environments import create, fill
+from polaris_parsl.env.installer.wheels import Wheel, fetch
 from polaris_parsl.env.locks.files import CURRENT, digest, read_requirements, track_requirements
 from polaris_parsl.env.variables import for_offline_pip
 from polaris_parsl.errors import LockError, OptionError
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.files import shipped
 
 REQUIREMENTS = track_requirements(shipped("environment.yml"), CURRENT)

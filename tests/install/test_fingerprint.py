@@ -13,7 +13,7 @@ import pytest
 import builder
 from polaris_parsl.env.base import fingerprint as module
 from polaris_parsl.env.base.fingerprint import ask, fingerprint, leaned_on
-from polaris_parsl.env.prefix.base_module import describe
+from polaris_parsl.env.modules.base_module import describe
 from polaris_parsl.errors import BaseEnvironmentError
 
 PROBE = Path(module.__file__).with_name("probe.py")

@@ -10,7 +10,11 @@ import pytest
 
 import builder
 import conda_channel
-from polaris_parsl.env.build.gnu_parallel import choose_parallel, fetch_archives, install_archives
+from polaris_parsl.env.installer.gnu_parallel import (
+    choose_parallel,
+    fetch_archives,
+    install_archives,
+)
 from polaris_parsl.env.locks.conda import reach_channels
 from polaris_parsl.env.locks.files import CondaPackage, read_conda
 from polaris_parsl.errors import LockError

@@ -4,7 +4,7 @@ import tomllib
 
 import builder
 from polaris_parsl.env.base import choice as base
-from polaris_parsl.env.build import wheels
+from polaris_parsl.env.installer import wheels
 from polaris_parsl.env.locks import python as lock_python
 
 

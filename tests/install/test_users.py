@@ -21,7 +21,7 @@ import pytest
 
 import builder
 from polaris_parsl.env.prefix.permissions import remove_tree
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.version import VERSION
 
 pytestmark = [

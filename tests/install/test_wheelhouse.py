@@ -11,9 +11,9 @@ import pytest
 
 import builder
 import conda_channel
-from polaris_parsl.env.build.gnu_parallel import choose_parallel, fetch_archives
-from polaris_parsl.env.build.wheelhouse import check_wheelhouse, make_wheelhouse
-from polaris_parsl.env.build.wheels import build_own, read_wheel
+from polaris_parsl.env.installer.gnu_parallel import choose_parallel, fetch_archives
+from polaris_parsl.env.installer.wheelhouse import check_wheelhouse, make_wheelhouse
+from polaris_parsl.env.installer.wheels import build_own, read_wheel
 from polaris_parsl.env.locks.files import digest, read_conda, read_requirements
 from polaris_parsl.errors import LockError, PrefixError
 
@@ -88,7 +88,9 @@ def test_the_source_tree_is_packed_the_same_wherever_and_whenever(
         source = builder.copy_source(tmp_path / name / "source")
         for path in source.rglob("*"):
             os.utime(path, (when, when))
-        monkeypatch.setattr("polaris_parsl.env.build.wheels.checkout", lambda source=source: source)
+        monkeypatch.setattr(
+            "polaris_parsl.env.installer.wheels.checkout", lambda source=source: source
+        )
         (tmp_path / name / "dist").mkdir()
         digests.add(digest(build_own(tmp_path / name / "dist", env=os.environ, kind="sdist")))
     assert len(digests) == 1
@@ -181,12 +183,14 @@ def test_without_its_conda_archives_the_gnu_parallel_on_path_stands_in(
 def test_a_channel_that_does_not_answer_leaves_a_list_of_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("polaris_parsl.env.build.wheelhouse._fetch_wheels", lambda *_, **__: None)
     monkeypatch.setattr(
-        "polaris_parsl.env.build.wheelhouse.channel_silence",
+        "polaris_parsl.env.installer.wheelhouse._fetch_wheels", lambda *_, **__: None
+    )
+    monkeypatch.setattr(
+        "polaris_parsl.env.installer.wheelhouse.channel_silence",
         lambda *_: "its channel does not answer",
     )
-    monkeypatch.setattr("polaris_parsl.env.build.wheelhouse.fetch_archives", pytest.fail)
+    monkeypatch.setattr("polaris_parsl.env.installer.wheelhouse.fetch_archives", pytest.fail)
     target = tmp_path / "house"
     made = make_wheelhouse(
         target, track="mep", pythons=["3.13"], env=os.environ, step=lambda _: nullcontext()

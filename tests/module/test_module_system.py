@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.prefix.module_system import how_to_load, module_system
+from polaris_parsl.env.modules.module_system import how_to_load, module_system
 
 Shell = Callable[..., Any]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polaris_parsl.env.prefix.modulefile import comment, lua, tcl
+from polaris_parsl.env.modules.modulefile import comment, lua, tcl
 
 # Programs that print a text and an end mark, in the language of the modulefile.
 INTERPRETERS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 
 ROOT = Path(__file__).parents[2]
 ROWS = [

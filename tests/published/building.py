@@ -46,7 +46,9 @@ def pretended(job_nodes: int) -> Iterator[None]:
         with (
             patch.dict(os.environ, {**kept, **job}, clear=True),
             patch.object(socket, "if_nameindex", lambda: list(enumerate(ADDRESSES, 1))),
-            patch("polaris_parsl.addresses.address_by_interface", ADDRESSES.__getitem__),
+            patch(
+                "polaris_parsl.configuration.addresses.address_by_interface", ADDRESSES.__getitem__
+            ),
         ):
             yield
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from polaris_parsl.errors import SandboxError
-from polaris_parsl.sandbox.tiers import choose_tier
+from polaris_parsl.sandbox.linux.isolation import choose_tier
 
 SOURCE = Path(__file__).parents[2] / "src"
 RECORDED = Path(__file__).parents[1] / "recorded" / "openpbs"
 FRONT = (
     "import sys; sys.path.insert(0, sys.argv[1])\n"
     "from pathlib import Path\n"
-    "from polaris_parsl.sandbox.front import run_sandbox\n"
+    "from polaris_parsl.sandbox.launch import run_sandbox\n"
     "state = Path(sys.argv[3]) if sys.argv[3] else None\n"
     "sys.exit(run_sandbox(sys.argv[4:], nodes=int(sys.argv[2]), state=state))\n"
 )

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from polaris_parsl.sandbox import client
+from polaris_parsl.sandbox.programs import client
 
 only_loopback = pytest.mark.parametrize("tier", ["loopback"], indirect=True)
 DOMAIN = ".hsn.cm.polaris.alcf.anl.gov"

@@ -8,12 +8,12 @@ import pytest
 
 import builder
 import polaris_parsl
-from polaris_parsl import venvs
+from polaris_parsl import installs
+from polaris_parsl.configuration.executor import PolarisExecutor
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, PolarisParslWarning
-from polaris_parsl.executor import PolarisExecutor
-from polaris_parsl.plan import plan
-from polaris_parsl.venvs import LINK, PACKAGES, install_of, own_install, own_packages
+from polaris_parsl.installs import LINK, PACKAGES, install_of, own_install, own_packages
+from polaris_parsl.policy.request import plan
 
 SITE = Path("lib", "python3.12", "site-packages")
 
@@ -26,7 +26,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package.mkdir(parents=True)
     (root / "bin").mkdir()
     (root / "bin" / "polaris-parsl").touch()
-    monkeypatch.setattr(venvs, "__file__", str(package / "venvs.py"))
+    monkeypatch.setattr(installs, "__file__", str(package / "installs.py"))
     return root
 
 

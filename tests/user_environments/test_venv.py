@@ -15,12 +15,7 @@ import pytest
 import builder
 from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.prefix.state import Deprecation, commit
-from polaris_parsl.env.user.venv import (
-    PROVIDED,
-    VenvPlan,
-    make_venv,
-    plan_venv,
-)
+from polaris_parsl.env.user.venv import PROVIDED, VenvPlan, make_venv, plan_venv
 from polaris_parsl.env.user.venv_inspection import inspect_venv
 from polaris_parsl.errors import (
     BaseEnvironmentError,

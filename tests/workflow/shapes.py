@@ -12,7 +12,7 @@ import parsl
 from parsl import bash_app, python_app
 
 import polaris_parsl
-from polaris_parsl.jobscript import job_scripts
+from polaris_parsl.configuration.job_script import job_scripts
 
 COMMON = {"account": "sandbox", "queue": "preemptable", "walltime": "0:10:00", "run_dir": "runs"}
 SHAPES = {

@@ -20,10 +20,10 @@ import pytest
 import polaris_parsl
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.errors import OptionError, PolarisParslWarning, SandboxError
-from polaris_parsl.facts import polaris
-from polaris_parsl.options import Options
-from polaris_parsl.policy import check_policy
-from polaris_parsl.sandbox.tiers import choose_tier
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.options import Options
+from polaris_parsl.policy.policy import check_policy
+from polaris_parsl.sandbox.linux.isolation import choose_tier
 
 SCRIPT = Path(__file__).with_name("endpoint_engine.py")
 TESTED = polaris().globus_compute.tested

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import places
+from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.driver import Driver
-from polaris_parsl.options import Options
-from polaris_parsl.worker_init import compose
+from polaris_parsl.options.options import Options
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "modules.md"
 PARSL = "2026.10.26"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import polaris_parsl
+from polaris_parsl.configuration.parsl_version import check_parsl
 from polaris_parsl.errors import BaseEnvironmentError
-from polaris_parsl.facts import polaris
-from polaris_parsl.parsl_version import check_parsl
+from polaris_parsl.facts.polaris import polaris
 
 ROOT = Path(__file__).parents[2]
 

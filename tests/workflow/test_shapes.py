@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.errors import SandboxError
-from polaris_parsl.facts import polaris
-from polaris_parsl.sandbox.tiers import choose_tier
-from polaris_parsl.workers import cpu_numbers
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.sandbox.linux.isolation import choose_tier
 
 WORKFLOW = Path(__file__).with_name("shapes.py")
 CPUS = {str(each.gpu): {*cpu_numbers(each.cpus)} for each in polaris().node.accelerators}

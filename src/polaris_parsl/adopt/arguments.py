@@ -12,8 +12,8 @@ import parsl.providers
 
 from polaris_parsl.adopt.python_file import Call, Unknown
 from polaris_parsl.adopt.rules import Findings
-from polaris_parsl.facts import polaris
-from polaris_parsl.options import REPLACED
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.options import REPLACED
 
 _MODULES = (parsl.config, parsl.executors, parsl.launchers, parsl.providers)
 # What becomes of arguments that no option stands for.

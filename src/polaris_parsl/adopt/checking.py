@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.configuration.workers import workers_of_node
 from polaris_parsl.errors import OptionError, PolarisParslWarning
-from polaris_parsl.options import Options, option_checks
-from polaris_parsl.policy import check_blocks_together, check_policy
-from polaris_parsl.workers import workers_of_node
+from polaris_parsl.options.options import Options, option_checks
+from polaris_parsl.policy.policy import check_blocks_together, check_policy
 
 _OF_THE_JOB = ("account", "queue", "walltime", "nodes_per_block", "scheduler_options", "mode")
 _PLACEHOLDERS = ("placeholder", "example's")

@@ -8,8 +8,8 @@ from polaris_parsl.adopt.arguments import complete, note_leftovers
 from polaris_parsl.adopt.providers import ReadProvider, read_provider
 from polaris_parsl.adopt.python_file import Call
 from polaris_parsl.adopt.rules import Findings
-from polaris_parsl.facts import polaris
-from polaris_parsl.workers import cpu_numbers
+from polaris_parsl.configuration.workers import cpu_numbers
+from polaris_parsl.facts.polaris import polaris
 
 _AS_THEY_ARE = (
     "label", "heartbeat_period", "heartbeat_threshold", "worker_debug", "drain_period",

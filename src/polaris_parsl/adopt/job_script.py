@@ -11,9 +11,9 @@ from polaris_parsl.adopt.rules import Findings
 from polaris_parsl.adopt.scheduler_lines import sort_scheduler_lines
 from polaris_parsl.adopt.shell_lines import sort_shell_lines
 from polaris_parsl.adopt.translate import Adopted, adopted
-from polaris_parsl.directives import QSUB_LETTERS
 from polaris_parsl.errors import AdoptError
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.pbs.directives import QSUB_LETTERS
 
 # What Parsl or the site decides for each job.
 _NOT_CARRIED_OVER = ("-N", "-o", "-e", "-j", "-k", "-V", "-S")

@@ -10,7 +10,7 @@ from polaris_parsl.adopt.rules import Findings
 from polaris_parsl.adopt.scheduler_lines import sort_scheduler_lines
 from polaris_parsl.adopt.shell_lines import ShellLines, sort_shell_lines
 from polaris_parsl.errors import AdoptError
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 
 _AS_THEY_ARE = (
     "account",

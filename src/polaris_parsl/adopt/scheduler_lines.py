@@ -1,9 +1,9 @@
 """Sorts the "#PBS ..." lines that people have: what can stay, what cannot, what is missing."""
 
 from polaris_parsl.adopt.rules import Findings
-from polaris_parsl.directives import read_scheduler_options, resources
 from polaris_parsl.errors import OptionError
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.pbs.directives import read_scheduler_options, resources
 
 
 def sort_scheduler_lines(text: str, line: int, findings: Findings) -> str:

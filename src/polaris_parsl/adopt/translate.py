@@ -10,8 +10,8 @@ from polaris_parsl.adopt.checking import check_like_config
 from polaris_parsl.adopt.executors import read_executor
 from polaris_parsl.adopt.python_file import Call, Recording
 from polaris_parsl.adopt.rules import Finding, Findings
-from polaris_parsl.checks import PLACEHOLDER_PATHS
-from polaris_parsl.options import RUN_LEVEL, defaults, option_checks
+from polaris_parsl.options.checks import PLACEHOLDER_PATHS
+from polaris_parsl.options.options import RUN_LEVEL, defaults, option_checks
 
 _ALWAYS = ("account", "queue")
 _RUN = ("retries", "run_dir", "strategy", "max_idletime", "usage_tracking", "initialize_logging")

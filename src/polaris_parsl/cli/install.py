@@ -12,16 +12,16 @@ from packaging.utils import canonicalize_name
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
-from polaris_parsl.env.build.install import Installed, build
-from polaris_parsl.env.build.plan import Plan, Request, make_plan
+from polaris_parsl.env.installer.install import Installed, build
+from polaris_parsl.env.installer.plan import Plan, Request, make_plan
 from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl.env.modules.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.network import chosen_proxies
 from polaris_parsl.env.prefix.audit import audit
-from polaris_parsl.env.prefix.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.prefix.cleanup import sweep
 from polaris_parsl.env.prefix.permissions import choose_group, group_name
 from polaris_parsl.env.prefix.publish import staging
 from polaris_parsl.env.prefix.staging import STAGING
-from polaris_parsl.env.prefix.sweep import sweep
 from polaris_parsl.version import NAME
 
 

@@ -11,10 +11,10 @@ import typer
 from polaris_parsl.cli.roots import Prefix, own_prefix
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.prefix.permissions import user_name
-from polaris_parsl.env.prefix.receipt import NAME as RECEIPT
-from polaris_parsl.env.prefix.receipt import Receipt
 from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
 from polaris_parsl.env.prefix.state import State, read_state
+from polaris_parsl.env.receipt import NAME as RECEIPT
+from polaris_parsl.env.receipt import Receipt
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.version import NAME
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.disputes import show
-from polaris_parsl.facts import polaris
-from polaris_parsl.job_size import destinations
-from polaris_parsl.pbs_queues import Listing, ask_pbs, differences
-from polaris_parsl.queue_facts import Queue, clock
+from polaris_parsl.facts.conflicting_sources import show
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.facts.queues import Queue, clock
+from polaris_parsl.pbs.queue_listing import Listing, ask_pbs, differences
+from polaris_parsl.policy.job_size import destinations
 
 DIFFERENT = 9
 _ROW = "{:<15} {:>8}  {:<20} {:<11} {:<12} {}"

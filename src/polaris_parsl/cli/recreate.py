@@ -10,7 +10,7 @@ import typer
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
 from polaris_parsl.env.base.drift import Verdict
-from polaris_parsl.env.prefix.module_system import how_to_load
+from polaris_parsl.env.modules.module_system import how_to_load
 
 _SHOWN = 20
 

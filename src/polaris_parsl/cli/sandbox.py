@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.sandbox.front import run_sandbox
+from polaris_parsl.sandbox.launch import run_sandbox
 
 NODES_DEFAULT = 4
 

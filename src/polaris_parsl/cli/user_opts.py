@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from polaris_parsl.layers import parse
+from polaris_parsl.options.sources import parse
 
 UserOpts = Annotated[
     list[str] | None,

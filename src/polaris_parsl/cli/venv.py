@@ -10,9 +10,9 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, absolute, own_root
-from polaris_parsl.env.prefix.announce import deprecation_notice
-from polaris_parsl.env.prefix.module_system import how_to_load, module_tree
-from polaris_parsl.env.prefix.modulefile import modulefile
+from polaris_parsl.env.modules.module_system import how_to_load, module_tree
+from polaris_parsl.env.modules.modulefile import modulefile
+from polaris_parsl.env.prefix.publish_modulefiles import deprecation_notice
 from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.version import NAME
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.roots import Root, absolute, own_root
-from polaris_parsl.env.prefix.inspection import Report, inspect_install
+from polaris_parsl.env.prefix.verify import Report, inspect_install
 
 
 def verify(

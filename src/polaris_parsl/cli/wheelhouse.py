@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
-from polaris_parsl.env.build.wheelhouse import ARCHIVES, MISSING, PYTHONS, make_wheelhouse
+from polaris_parsl.env.installer.wheelhouse import ARCHIVES, MISSING, PYTHONS, make_wheelhouse
 from polaris_parsl.env.locks.files import CURRENT
 
 

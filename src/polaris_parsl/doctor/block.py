@@ -16,18 +16,18 @@ from parsl.jobs.states import JobState, JobStatus
 from parsl.providers import LocalProvider, PBSProProvider
 from parsl.providers.errors import SubmitException
 
-from polaris_parsl.addresses import addresses_for_workers
+from polaris_parsl.configuration.addresses import addresses_for_workers
+from polaris_parsl.configuration.executor import PolarisExecutor, build_executor
+from polaris_parsl.configuration.settings import executor_settings
+from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.listener import listening
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import PolarisParslError
-from polaris_parsl.executor import PolarisExecutor, build_executor
-from polaris_parsl.facts import polaris
-from polaris_parsl.options import Options
-from polaris_parsl.paths import interpreter, run_dir
-from polaris_parsl.queue_facts import clock
-from polaris_parsl.settings import executor_settings
-from polaris_parsl.workers import cpu_numbers
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.facts.queues import clock
+from polaris_parsl.options.options import Options
+from polaris_parsl.options.paths import interpreter, run_dir
 
 _PROBES = ("node_probe.py", "python_probe.py")
 _FILE_POLL_SECONDS = 0.2

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.driver import Driver
-from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
+from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import OptionError, ReceiptError
-from polaris_parsl.plan import plan
+from polaris_parsl.options.resolve import Request
+from polaris_parsl.policy.request import plan
 from polaris_parsl.process import run
-from polaris_parsl.resolve import Request
 
 _PROBE = Path(__file__).with_name("python_probe.py")
 _TIMEOUT_SECONDS = 120

@@ -10,18 +10,18 @@ from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.base import drift
 from polaris_parsl.env.base.drift import Verdict
-from polaris_parsl.env.prefix.inspection import (
+from polaris_parsl.env.modules.module_system import module_tree
+from polaris_parsl.env.modules.modulefile import modulefile
+from polaris_parsl.env.prefix.permissions import user_name
+from polaris_parsl.env.prefix.state import read_state
+from polaris_parsl.env.prefix.verify import (
     inspect_base,
     inspect_files,
     inspect_module,
     inspect_overlay,
     is_published,
 )
-from polaris_parsl.env.prefix.module_system import module_tree
-from polaris_parsl.env.prefix.modulefile import modulefile
-from polaris_parsl.env.prefix.permissions import user_name
-from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
-from polaris_parsl.env.prefix.state import read_state
+from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.version import NAME
 
 _AGAIN = f"load another version (`module avail {NAME}`), or install again"

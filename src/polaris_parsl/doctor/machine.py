@@ -13,7 +13,7 @@ from pathlib import Path
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.prefix.permissions import user_name
-from polaris_parsl.facts import polaris, source
+from polaris_parsl.facts.polaris import polaris, source
 from polaris_parsl.process import run
 
 # Python's multiprocessing makes TMPDIR/pymp-xxxxxxxx/listener-xxxxxxxx.

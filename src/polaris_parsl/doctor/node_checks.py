@@ -10,7 +10,7 @@ from polaris_parsl.doctor.findings import Finding, Result, Status, note, ok, pro
 from polaris_parsl.doctor.here import Answer, Here
 from polaris_parsl.doctor.storage import CLOCK_SECONDS
 from polaris_parsl.errors import PolarisParslError
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 
 Told = Mapping[str, Any]
 _NEEDED = ("tasks", "python", "options", "interfaces", "run_dir")

@@ -3,11 +3,15 @@
 import socket
 from collections.abc import Iterator
 
-from polaris_parsl.addresses import LOOPBACK, addresses_for_workers, refuse_foreign_address
+from polaris_parsl.configuration.addresses import (
+    LOOPBACK,
+    addresses_for_workers,
+    refuse_foreign_address,
+)
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.errors import OptionError
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 
 
 def look_at_options(here: Here) -> Iterator[Finding]:

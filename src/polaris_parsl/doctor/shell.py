@@ -9,10 +9,10 @@ from pathlib import Path
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.base.fingerprint import leaned_on
-from polaris_parsl.env.base.shadows import shadows
-from polaris_parsl.env.prefix.module_system import NONE_HERE, how_to_load, module_system
-from polaris_parsl.facts import polaris
-from polaris_parsl.venvs import install_of, is_same_place
+from polaris_parsl.env.base.shadowed_packages import shadows
+from polaris_parsl.env.modules.module_system import NONE_HERE, how_to_load, module_system
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.installs import install_of, is_same_place
 from polaris_parsl.version import NAME
 
 _LOAD_AGAIN = f"`module unload {NAME}; module load {NAME}`"

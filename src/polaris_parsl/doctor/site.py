@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.network import chosen_proxies
-from polaris_parsl.facts import polaris, source
-from polaris_parsl.pbs_queues import ask_pbs, differences
+from polaris_parsl.facts.polaris import polaris, source
+from polaris_parsl.pbs.queue_listing import ask_pbs, differences
 
 _SCHEMES = ("http_proxy", "https_proxy")
 _SHOWN = 3

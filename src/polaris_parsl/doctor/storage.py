@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from polaris_parsl.directives import read_scheduler_options, resources
 from polaris_parsl.doctor.findings import Finding, note, ok, problem
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.machine import is_login_node
-from polaris_parsl.facts import polaris, source
+from polaris_parsl.facts.polaris import polaris, source
+from polaris_parsl.pbs.directives import read_scheduler_options, resources
 
 # A driver writes logs, job scripts and checkpoints.
 _LEAST_FREE_BYTES = 100 << 20

@@ -6,13 +6,19 @@ from math import ceil
 from shlex import quote
 from typing import Any, Union
 
+from polaris_parsl.configuration.settings import (
+    CLASSES,
+    Setting,
+    Settings,
+    executor_settings,
+    mps_prefix,
+)
 from polaris_parsl.driver import Driver
 from polaris_parsl.endpoint.environment import PROGRAM, Environment
 from polaris_parsl.errors import OptionError
-from polaris_parsl.facts import polaris, source
-from polaris_parsl.job_size import seconds_of
-from polaris_parsl.options import Options
-from polaris_parsl.settings import CLASSES, Setting, Settings, executor_settings, mps_prefix
+from polaris_parsl.facts.polaris import polaris, source
+from polaris_parsl.options.options import Options
+from polaris_parsl.policy.job_size import seconds_of
 
 # What is read as YAML: settings, and tables of them.
 Table = Mapping[str, Union[Setting, "Table"]]

@@ -6,10 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from polaris_parsl.configuration.parsl_version import is_older
 from polaris_parsl.errors import BaseEnvironmentError, MissingToolError, warn
-from polaris_parsl.facts import polaris
-from polaris_parsl.parsl_version import is_older
-from polaris_parsl.paths import interpreter
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.paths import interpreter
 from polaris_parsl.process import run
 
 PROGRAM = "globus-compute-endpoint"

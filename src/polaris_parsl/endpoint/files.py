@@ -10,10 +10,10 @@ from polaris_parsl.endpoint.environment import PROGRAM, Environment
 from polaris_parsl.endpoint.schema import render_schema
 from polaris_parsl.endpoint.template import render
 from polaris_parsl.errors import OptionError
-from polaris_parsl.facts import polaris
-from polaris_parsl.options import Options
-from polaris_parsl.plan import plan
-from polaris_parsl.resolve import Request
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.options import Options
+from polaris_parsl.options.resolve import Request
+from polaris_parsl.policy.request import plan
 from polaris_parsl.version import VERSION
 
 TEMPLATE = "user_config_template.yaml.j2"

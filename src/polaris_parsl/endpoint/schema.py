@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
-from polaris_parsl import checks
 from polaris_parsl.errors import OptionError
-from polaris_parsl.facts import polaris
-from polaris_parsl.job_count import most_blocks
-from polaris_parsl.job_size import destinations, seconds_of
-from polaris_parsl.options import Options
-from polaris_parsl.queue_facts import Queue
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.facts.queues import Queue
+from polaris_parsl.options import checks
+from polaris_parsl.options.options import Options
+from polaris_parsl.policy.job_count import most_blocks
+from polaris_parsl.policy.job_size import destinations, seconds_of
 
 CHOICES = ("account", "queue", "walltime", "nodes_per_block", "worker_init")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

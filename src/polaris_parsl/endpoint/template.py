@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from polaris_parsl.configuration.settings import Setting
 from polaris_parsl.endpoint.engine import Choice, Table
-from polaris_parsl.settings import Setting
 
 _WIDTH = 100
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}

@@ -14,7 +14,7 @@ from typing import cast
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 
 _SCHEMES = ("https_proxy", "http_proxy", "all_proxy")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -41,7 +41,7 @@ def sparing_loopback(env: Mapping[str, str]) -> dict[str, str]:
 def site_proxy(env: Mapping[str, str]) -> dict[str, str]:
     """Variables for the site's proxy; none where the user has set one, or where it does not answer.
 
-    Source: [proxy] in data/polaris.toml.
+    Source: [proxy] in facts/polaris.toml.
     """
     known = polaris().proxy
     place = urlsplit(known.url)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from polaris_parsl.env.locks.files import digest
-from polaris_parsl.env.prefix.receipt import FORMAT
+from polaris_parsl.env.receipt import FORMAT
 from polaris_parsl.errors import BundleError
 
 SUMS = "SHA256SUMS"

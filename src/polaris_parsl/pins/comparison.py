@@ -7,8 +7,8 @@ from pathlib import Path
 
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import Finding, Verdict
-from polaris_parsl.env.prefix.inspection import Report, inspect_base
-from polaris_parsl.env.prefix.receipt import read_receipt
+from polaris_parsl.env.prefix.verify import Report, inspect_base
+from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.pins.bundle import Bundle
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from backports import zstd
 
-from polaris_parsl.env.build.archive import pack
+from polaris_parsl.env.installer.archive import pack
 from polaris_parsl.env.prefix.publish import new_directory
 from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.errors import BundleError, PrefixError

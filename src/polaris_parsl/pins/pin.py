@@ -10,17 +10,10 @@ from packaging.version import Version
 
 from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.prefix.inspection import inspect_base, inspect_install
-from polaris_parsl.env.prefix.receipt import read_receipt
+from polaris_parsl.env.prefix.verify import inspect_base, inspect_install
+from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.errors import BundleError
-from polaris_parsl.pins.bundle import (
-    BASE,
-    RECEIPT,
-    RUN,
-    SOURCE,
-    WHEELHOUSE,
-    write_sums,
-)
+from polaris_parsl.pins.bundle import BASE, RECEIPT, RUN, SOURCE, WHEELHOUSE, write_sums
 from polaris_parsl.pins.citation import bibtex, citation, write_citation
 from polaris_parsl.pins.crate import METADATA, crate
 from polaris_parsl.pins.inventory import Distribution, imported

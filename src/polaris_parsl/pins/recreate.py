@@ -12,7 +12,7 @@ from typing import Any
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import compare
 from polaris_parsl.env.locks.files import CURRENT, release_name
-from polaris_parsl.env.prefix.receipt import NAME as RECEIPT
+from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.errors import BaseEnvironmentError
 from polaris_parsl.pins.bundle import SOURCE, Bundle
 from polaris_parsl.pins.own_source import bootstrap

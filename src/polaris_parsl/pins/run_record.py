@@ -12,7 +12,7 @@ from typing import Any
 
 from polaris_parsl.env.locks.files import digest
 from polaris_parsl.errors import BundleError
-from polaris_parsl.venvs import PACKAGES
+from polaris_parsl.installs import PACKAGES
 
 LOG = "parsl.log"
 SCRIPTS = "submit_scripts"

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.env.modules.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.prefix.access import READ, SEARCH, WRITE, Access, hidden_acl, read_access
-from polaris_parsl.env.prefix.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.prefix.permissions import group_name
 from polaris_parsl.env.prefix.releases import FOLDER as VERSIONS
 from polaris_parsl.env.prefix.state import FOLDER as STATE
 from polaris_parsl.errors import PrefixError
-from polaris_parsl.layers import INSTALL_FILE
+from polaris_parsl.options.sources import INSTALL_FILE
 
 # what installs make in a prefix (docs/on-disk.md); what else lies there is not ours to judge
 _OURS = (VERSIONS, LUA_TREE, TCL_TREE, STATE, INSTALL_FILE)

@@ -6,11 +6,11 @@ from datetime import date
 from pathlib import Path
 
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.prefix.announce import announce, is_ours
+from polaris_parsl.env.prefix.cleanup import sweep
 from polaris_parsl.env.prefix.publish import renamed
+from polaris_parsl.env.prefix.publish_modulefiles import announce, is_ours
 from polaris_parsl.env.prefix.releases import FOLDER, find_release, find_releases
 from polaris_parsl.env.prefix.state import Deprecation, State, commit, history, read_state
-from polaris_parsl.env.prefix.sweep import sweep
 from polaris_parsl.errors import PrefixError, VersionError
 from polaris_parsl.version import NAME
 

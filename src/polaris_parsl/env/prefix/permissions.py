@@ -13,7 +13,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from polaris_parsl.env.prefix.receipt import NAME as RECEIPT
+from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.errors import PrefixError
 
 FILE = 0o644

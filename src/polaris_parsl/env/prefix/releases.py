@@ -7,8 +7,8 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
 from polaris_parsl.env.prefix.state import State
+from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import ReceiptError, VersionError
 
 FOLDER = "versions"

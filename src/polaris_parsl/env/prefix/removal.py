@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.prefix.announce import announce
+from polaris_parsl.env.modules.modulefile import FOLDERS as MODULE_FOLDERS
+from polaris_parsl.env.modules.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.prefix.cleanup import sweep
 from polaris_parsl.env.prefix.lifecycle import Change, differences
-from polaris_parsl.env.prefix.modulefile import FOLDERS as MODULE_FOLDERS
-from polaris_parsl.env.prefix.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.env.prefix.publish_modulefiles import announce
 from polaris_parsl.env.prefix.releases import (
     FOLDER,
     Release,
@@ -21,7 +22,6 @@ from polaris_parsl.env.prefix.releases import (
 )
 from polaris_parsl.env.prefix.state import FOLDER as STATE
 from polaris_parsl.env.prefix.state import State, commit, generations, read_state
-from polaris_parsl.env.prefix.sweep import sweep
 from polaris_parsl.env.prefix.usage import find_usage
 from polaris_parsl.errors import VersionError
 from polaris_parsl.version import NAME

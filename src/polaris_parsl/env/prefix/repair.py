@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from polaris_parsl.env.base.drift import Verdict
-from polaris_parsl.env.prefix.announce import announce
-from polaris_parsl.env.prefix.inspection import inspect_files
+from polaris_parsl.env.prefix.cleanup import litter, sweep
 from polaris_parsl.env.prefix.lifecycle import Change, differences
+from polaris_parsl.env.prefix.publish_modulefiles import announce
 from polaris_parsl.env.prefix.releases import default_of, find_releases
 from polaris_parsl.env.prefix.state import State, commit, read_state
-from polaris_parsl.env.prefix.sweep import litter, sweep
+from polaris_parsl.env.prefix.verify import inspect_files
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.version import NAME
 

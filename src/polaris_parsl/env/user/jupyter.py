@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.configuration.worker_init import load_module
 from polaris_parsl.driver import Driver, module_home
-from polaris_parsl.env.prefix.inspection import inspect_module
-from polaris_parsl.env.prefix.module_system import module_tree
-from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
+from polaris_parsl.env.modules.module_system import module_tree
 from polaris_parsl.env.prefix.staging import write_atomically
+from polaris_parsl.env.prefix.verify import inspect_module
+from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import MissingToolError, OptionError, PolarisParslError, PrefixError
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
-from polaris_parsl.worker_init import load_module
 
 SPECIFICATION, START = "kernel.json", "start"
 

@@ -1,7 +1,7 @@
 """An environment of a user's own on top of an install: it sees itself, the overlay, the base.
 
 A virtual environment made from the overlay's Python alone would see the base only. So a `.pth`
-file in it names the overlay (polaris_parsl.venvs); that works without a module, under `-I`, and
+file in it names the overlay (polaris_parsl.installs); that works without a module, under `-I`, and
 leaks into no other Python, as PYTHONPATH would.
 """
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polaris_parsl.env.base.drift import Verdict
-from polaris_parsl.env.build.environments import create
-from polaris_parsl.env.prefix.inspection import inspect_base
-from polaris_parsl.env.prefix.receipt import Receipt, read_receipt
+from polaris_parsl.env.installer.environments import create
+from polaris_parsl.env.prefix.verify import inspect_base
+from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PolarisParslError, PrefixError
-from polaris_parsl.paths import interpreter
+from polaris_parsl.installs import LINK, install_of
+from polaris_parsl.options.paths import interpreter
 from polaris_parsl.process import run
-from polaris_parsl.venvs import LINK, install_of
 from polaris_parsl.version import NAME
 
 # Names of all that overlay and base have, for the option of uv that leaves them out.

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from polaris_parsl.env.base.drift import Finding, Verdict
 from polaris_parsl.env.base.fingerprint import leaned_on
-from polaris_parsl.env.base.shadows import held
-from polaris_parsl.env.prefix.announce import deprecation_notice
-from polaris_parsl.env.prefix.inspection import Report, inspect_install
-from polaris_parsl.env.prefix.receipt import read_receipt
+from polaris_parsl.env.base.shadowed_packages import held
+from polaris_parsl.env.prefix.publish_modulefiles import deprecation_notice
 from polaris_parsl.env.prefix.state import read_state
+from polaris_parsl.env.prefix.verify import Report, inspect_install
+from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.env.user.venv import VenvPlan, read_venv
 from polaris_parsl.env.variables import for_python
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.resources import show_walltime
 

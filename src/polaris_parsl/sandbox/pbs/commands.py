@@ -4,7 +4,7 @@ import getopt
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.pbs.call import Answer, Call
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.pbsnodes import pbsnodes

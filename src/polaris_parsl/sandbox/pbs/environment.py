@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from polaris_parsl.sandbox.nodes import JOB, Node
+from polaris_parsl.sandbox.linux.nodes import JOB, Node
 from polaris_parsl.sandbox.pbs.job import Job
 
 _PATH_BEFORE_PROFILE = "/usr/local/bin:/usr/bin:/bin"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from polaris_parsl.facts import polaris
-from polaris_parsl.queue_facts import Jobs, Queue
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.facts.queues import Jobs, Queue
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.refusal import (
     HOOK,

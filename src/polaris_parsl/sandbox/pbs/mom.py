@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from polaris_parsl.sandbox.keeper_api import Keeper
-from polaris_parsl.sandbox.nodes import JOB, Node
+from polaris_parsl.sandbox.event_loop import Keeper
+from polaris_parsl.sandbox.linux.nodes import JOB, Node
+from polaris_parsl.sandbox.linux.processes import in_sessions, with_marker
+from polaris_parsl.sandbox.linux.spawn import Process, send_signal, spawn
 from polaris_parsl.sandbox.pbs.environment import job_environment
 from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
-from polaris_parsl.sandbox.processes import in_sessions, with_marker
 from polaris_parsl.sandbox.settings import Settings
-from polaris_parsl.sandbox.spawn import Process, send_signal, spawn
 
 # Shorter than PBS, which takes 10 to 23 s: nobody rehearses waiting.
 KILL_DELAY_SECONDS = 3.0

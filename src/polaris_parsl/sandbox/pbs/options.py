@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from polaris_parsl.directives import QSUB_LETTERS
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.pbs.directives import QSUB_LETTERS
 from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, USAGE, Refusal
 
 _NOT_IMITATED = "aCfhIJWX"

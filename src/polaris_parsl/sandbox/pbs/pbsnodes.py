@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from polaris_parsl.facts import polaris
-from polaris_parsl.sandbox.nodes import Node
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.sandbox.linux.nodes import Node
 from polaris_parsl.sandbox.pbs.call import Answer, Call
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.placement import COUNTED, capacity

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.pbs.resources import Chunk
 
 COUNTED = ("ncpus", "ngpus")

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polaris_parsl.facts import polaris
-from polaris_parsl.pbs_queues import as_pbs
-from polaris_parsl.queue_facts import Queue
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.facts.queues import Queue
+from polaris_parsl.pbs.queue_listing import as_pbs
 from polaris_parsl.sandbox.pbs.call import Answer
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.refusal import UNKNOWN_QUEUE, Refusal

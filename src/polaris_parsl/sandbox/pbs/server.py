@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from polaris_parsl.facts import polaris
-from polaris_parsl.sandbox.keeper_api import Keeper
-from polaris_parsl.sandbox.nodes import Node
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.sandbox.event_loop import Keeper
+from polaris_parsl.sandbox.linux.nodes import Node
 from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
 from polaris_parsl.sandbox.pbs.limits import (
     check_queue,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polaris_parsl.facts import polaris
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.pbs.attributes import job_attributes, walltime_used
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.resources import show_walltime

@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from polaris_parsl.facts import polaris
-from polaris_parsl.sandbox.nodes import OURS
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.sandbox.linux.nodes import OURS
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.limits import check_hook, find_queue
 from polaris_parsl.sandbox.pbs.options import (
@@ -17,12 +17,7 @@ from polaris_parsl.sandbox.pbs.options import (
     read_variables,
 )
 from polaris_parsl.sandbox.pbs.refusal import Refusal
-from polaris_parsl.sandbox.pbs.resources import (
-    check_names,
-    check_place,
-    read_select,
-    read_walltime,
-)
+from polaris_parsl.sandbox.pbs.resources import check_names, check_place, read_select, read_walltime
 
 _USER = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ")
 

@@ -1,0 +1,178 @@
+"""Parsl's pieces, set up for the system: executor, provider and launcher."""
+
+import atexit
+import logging
+import os
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from parsl.executors import HighThroughputExecutor, MPIExecutor
+from parsl.jobs.states import JobState
+from parsl.launchers import GnuParallelLauncher, MpiExecLauncher, SimpleLauncher
+from parsl.providers import LocalProvider, PBSProProvider
+from parsl.providers.torque.torque import translate_table
+
+from polaris_parsl.configuration.addresses import refuse_foreign_address
+from polaris_parsl.configuration.settings import HTEX, ExecutorSettings, values
+from polaris_parsl.errors import warn
+from polaris_parsl.process import run
+
+# Directory in a run directory for what polaris_parsl says of the run.
+EXPLANATION = "polaris_parsl"
+
+# Ends the interchange with its parent; without it the workers see a living one until the walltime.
+_INTERCHANGE_THAT_DIES_WITH_THE_DRIVER = f"""\
+import ctypes, runpy, signal
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+runpy.run_module("{HTEX}.interchange", run_name="__main__", alter_sys=True)
+"""
+
+
+# Parsl before 2026.4.13 takes a finished job for one in an unknown state (its pull request 4085),
+# never counts it as failed, and submits another at every poll.
+translate_table.setdefault("F", JobState.COMPLETED)
+
+
+class _OrderlyBlocks(HighThroughputExecutor):
+    """Asks for its first blocks at once and leaves none behind.
+
+    Parsl leaves the first blocks to the first round of its scaling thread that
+    sees the executor, a whole strategy_period (5 s) after the start. And it
+    leaves all blocks running where the driver ends without `with parsl.load`,
+    is killed, or has given the executor up: they would idle until their walltime,
+    at the cost of the account.
+    """
+
+    mode = ""
+    explanation: Mapping[str, str] = MappingProxyType({})
+
+    def start(self) -> None:
+        """Start the interchange and submit the initial blocks.
+
+        Raises:
+            OptionError: the address that workers connect to is not one of this node.
+        """
+        if self.address is not None:
+            refuse_foreign_address(self.address)
+        if threading.current_thread() is threading.main_thread():
+            # The kernel tells it of the end of the thread that started it, not of the process.
+            python = self.interchange_launch_cmd[0]
+            self.interchange_launch_cmd = [
+                python,
+                "-P",
+                "-c",
+                _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER,
+            ]
+        atexit.register(self._delete_jobs_at_exit, os.getpid())
+        super().start()  # type: ignore[no-untyped-call]
+        provider = self.provider
+        assert provider is not None, "build_executor gives one"
+        # To Parsl's log, beside what it says about blocks.
+        logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
+        self._write_explanation()
+        self.scale_out_facade(provider.init_blocks)
+        # They are asked for; the scaling thread would ask for as many again.
+        provider.init_blocks = 0
+
+    def shutdown(self, timeout: float = 10.0) -> None:
+        """End the interchange, then whatever Parsl's scaling has left of the jobs."""
+        super().shutdown(timeout)
+        self._delete_jobs()
+        atexit.unregister(self._delete_jobs_at_exit)
+
+    def _write_explanation(self) -> None:
+        """Leave in the run directory who set which value and why; each executor writes the same."""
+        folder = Path(self.run_dir, EXPLANATION)
+        folder.mkdir(exist_ok=True)
+        for name, text in self.explanation.items():
+            (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+
+    def _delete_jobs_at_exit(self, driver: int) -> None:
+        # A process that the user's program forked ends in this way too; the jobs are not its own.
+        if os.getpid() == driver:
+            self._delete_jobs()
+
+    def _delete_jobs(self) -> None:
+        provider = self.provider
+        if not isinstance(provider, PBSProProvider):
+            return  # inside a job the blocks are processes, which end with the job
+        resources = provider.resources.items()
+        left = [str(job) for job, entry in resources if not entry["status"].terminal]
+        complaint = _qdel(left, provider.cmd_timeout) if left else ""
+        if complaint:
+            warn(
+                f"jobs may be left running: {complaint}; look with `qstat -u $USER` and "
+                f"delete them with `qdel {' '.join(left)}`",
+            )
+
+
+def _qdel(jobs: list[str], timeout_seconds: float) -> str:
+    """Delete jobs; what qdel has against it, but for jobs that have ended by themselves.
+
+    The provider could do it, but not while Python exits.
+    """
+    try:
+        done = run(["qdel", *jobs], timeout_seconds=timeout_seconds)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = done.stderr.splitlines() if done.returncode != 0 else []
+    return " ".join(line for line in lines if "has finished" not in line)
+
+
+class PolarisExecutor(_OrderlyBlocks):
+    """HighThroughputExecutor with orderly blocks: tasks that run on one node."""
+
+
+class PolarisMPIExecutor(_OrderlyBlocks, MPIExecutor):
+    """MPIExecutor with orderly blocks: tasks that run over several nodes."""
+
+
+def build_executor(
+    settings: ExecutorSettings, mode: str, explanation: Mapping[str, str]
+) -> PolarisExecutor | PolarisMPIExecutor:
+    """The executor with its provider and launcher.
+
+    Args:
+        settings: their arguments.
+        mode: where the workers run and why, for Parsl's log.
+        explanation: texts for the run directory, by file name.
+    """
+    launcher = _LAUNCHERS[settings.launcher_kind](**values(settings.launcher))
+    provider = _PROVIDERS[settings.provider_kind](launcher=launcher, **values(settings.provider))
+    arguments = values(settings.executor)
+    # Of MPIExecutor it wants one word, of HighThroughputExecutor a list, and both take a list later.
+    interchange = arguments.pop("interchange_launch_cmd")
+    addresses = settings.addresses.value
+    executor = _EXECUTORS[settings.executor_kind](
+        provider=provider,
+        # With several, the interchange listens on all interfaces; see below.
+        address=addresses[0],
+        **arguments,
+    )
+    executor.interchange_launch_cmd = interchange
+    executor.mode = mode
+    executor.explanation = explanation
+    if len(addresses) > 1:
+        # The constructor takes one address, or asks an outside service for more.
+        executor.address = None
+        # Parsl 2026.2.23 and earlier write them with commas.
+        asked: object = executor.all_addresses
+        offered: object = ",".join(addresses) if isinstance(asked, str) else set(addresses)
+        executor.all_addresses = offered  # type: ignore[assignment]
+    return executor
+
+
+_EXECUTORS: dict[str, type[PolarisExecutor | PolarisMPIExecutor]] = {
+    "htex": PolarisExecutor,
+    "mpi": PolarisMPIExecutor,
+}
+_PROVIDERS = {"pbspro": PBSProProvider, "local": LocalProvider}
+_LAUNCHERS = {
+    "mpiexec": MpiExecLauncher,
+    "gnu_parallel": GnuParallelLauncher,
+    "simple": SimpleLauncher,
+}

@@ -1,0 +1,230 @@
+"""`polaris_parsl.explain`: every value that Parsl is handed, who set it, and why."""
+
+import inspect
+import json
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import parsl.config
+import parsl.executors
+import parsl.launchers
+import parsl.providers
+
+from polaris_parsl.configuration.addresses import addresses_for_workers
+from polaris_parsl.configuration.settings import (
+    CLASSES,
+    Setting,
+    Settings,
+    executor_settings,
+    run_settings,
+)
+from polaris_parsl.driver import Driver
+from polaris_parsl.errors import OptionError
+from polaris_parsl.facts.polaris import reason_for_default
+from polaris_parsl.options.resolve import Request
+from polaris_parsl.policy.request import plan
+
+_LEFT = "Parsl"
+_MODULES = (parsl.config, parsl.executors, parsl.providers, parsl.launchers)
+# Arguments that are objects of Parsl's; their own arguments are rows.
+_OBJECTS = frozenset(["executors", "provider", "launcher", "memoizer"])
+_VALUE_WIDTH = 48
+_WIDTH = 100
+_INDENT = " " * 6
+
+
+@dataclass(frozen=True)
+class Row:
+    """A value that Parsl is handed.
+
+    Attributes:
+        where: the object of Parsl's that gets it, with the label of its executor.
+        name: the argument's name.
+        value: the value.
+        layer: who set the option that it follows from: "argument", a variable, a file, "facts",
+            "default" where nobody did, "polaris_parsl" where it is always the same, or "Parsl" where
+            it is left to Parsl's own default.
+        why: the reason, "" where the option is handed on as it is.
+        source: where the knowledge comes from, "" where the user set it.
+    """
+
+    where: str
+    name: str
+    value: Any
+    layer: str
+    why: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All rows; `str` of it is a table."""
+
+    rows: tuple[Row, ...]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The rows as objects that `json.dumps` takes."""
+        return [asdict(row) for row in self.rows]
+
+    def as_files(self) -> dict[str, str]:
+        """What a run directory keeps of them: texts by file name."""
+        return {
+            "explain.txt": f"{self}\n",
+            "explain.json": json.dumps(self.as_json(), indent=1) + "\n",
+        }
+
+    def __str__(self) -> str:
+        sources = list(dict.fromkeys(row.source for row in self.rows if row.source))
+        lines = []
+        for where, rows in _grouped(self.rows):
+            lines.append(where)
+            for row in rows:
+                mark = f" [{sources.index(row.source) + 1}]" if row.source else ""
+                lines += [] if row.layer == _LEFT else _lines(row, mark)
+            lines += _left_lines(rows)
+        lines += [f"[{number}] {text}" for number, text in enumerate(sources, 1)]
+        return "\n".join(lines)
+
+
+def explain(**user_opts: Any) -> Explanation:
+    """What `polaris_parsl.config` would hand to Parsl for the same options, and why.
+
+    Args:
+        **user_opts: as for `polaris_parsl.config`.
+
+    Raises:
+        OptionError: as `polaris_parsl.config` would, but for the interfaces of this node:
+            where those are missing, the addresses are explained as not known here.
+    """
+    driver = Driver.current()
+    return explain_requests(plan(user_opts, driver), driver)
+
+
+def explain_requests(requests: Sequence[Request], driver: Driver) -> Explanation:
+    """The same for requests that are made and checked.
+
+    Args:
+        requests: from plan.
+        driver: the process that builds the configuration.
+    """
+    rows = list(_run_rows(requests[0]))
+    for request in requests:
+        rows += _executor_rows(request, driver)
+    return Explanation(tuple(rows))
+
+
+def _run_rows(request: Request) -> Iterable[Row]:
+    mode = Setting(
+        request.options.mode, ("mode",) if "mode" in request.layers else (), request.mode_reason
+    )
+    memoizer = Setting(
+        "CheckpointMemoizer",
+        (),
+        "results of apps with cache=True are written when their task ends, and found again",
+        "Parsl 2026.10.26",
+    )
+    yield from _rows("polaris_parsl", {"mode": mode}, request)
+    run = {**run_settings(request.options), "memoizer": memoizer}
+    yield from _rows("Config", run, request)
+    yield from _left_to_parsl("Config", "Config", run)
+
+
+def _executor_rows(request: Request, driver: Driver) -> Iterable[Row]:
+    found, problem = _addresses(request)
+    settings = executor_settings(request.options, driver, found)
+    label = request.options.label
+    addresses = settings.addresses
+    if problem:
+        addresses = Setting(None, addresses.options, f"not known here: {problem}", addresses.source)
+    option = "launcher" if settings.executor_kind == "htex" else "max_workers_per_block"
+    starter = CLASSES[settings.launcher_kind]
+    kind = Setting(starter, (option,), "starts the workers of a block")
+    for name, arguments in (
+        (CLASSES[settings.executor_kind], {**settings.executor, "address": addresses}),
+        (CLASSES[settings.provider_kind], settings.provider),
+        (starter, {"launcher": kind, **settings.launcher}),
+    ):
+        yield from _rows(f"{label}: {name}", arguments, request)
+        yield from _left_to_parsl(f"{label}: {name}", name, arguments)
+
+
+def _addresses(request: Request) -> tuple[list[str], str]:
+    """The addresses, or why they are not known on this node."""
+    try:
+        return addresses_for_workers(request.options), ""
+    except OptionError as error:
+        if request.options.interface is not None:
+            raise
+        return [], error.problem
+
+
+def _rows(where: str, settings: Settings, request: Request) -> Iterable[Row]:
+    for name, setting in settings.items():
+        why, source = _reason(setting, request)
+        yield Row(where, name, setting.value, _layer(setting, request), why, source)
+
+
+def _left_to_parsl(where: str, name: str, given: Settings) -> Iterable[Row]:
+    """The arguments of a class of the installed Parsl that it gets no value for."""
+    kind = next(getattr(module, name) for module in _MODULES if hasattr(module, name))
+    for each in inspect.signature(kind).parameters.values():
+        if each.name not in given.keys() | _OBJECTS and each.default is not each.empty:
+            yield Row(where, each.name, _plain(each.default), _LEFT, "left to Parsl", "")
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has, or the name of its type."""
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    is_plain = value is None or isinstance(value, str | int | float)
+    return value if is_plain else type(value).__name__
+
+
+def _layer(setting: Setting, request: Request) -> str:
+    """The strongest layer that has a say in a value."""
+    if not setting.options:
+        return "polaris_parsl"
+    found = [(request.layers[name], name) for name in setting.options if name in request.layers]
+    if not found:
+        has_default = any(reason_for_default(name)[1] for name in setting.options)
+        return "facts" if has_default or setting.source else "default"
+    layer, name = min(found, key=lambda pair: pair[0].rank)
+    place = layer.place(name)
+    return f"{layer.name} {place}" if place else layer.name
+
+
+def _reason(setting: Setting, request: Request) -> tuple[str, str]:
+    """Why a value is what it is, and where that is written."""
+    defaults = [reason_for_default(name) for name in setting.options if name not in request.layers]
+    why, source = next((each for each in defaults if each[1]), ("", ""))
+    return setting.why or why, setting.source or source
+
+
+def _grouped(rows: Sequence[Row]) -> Iterable[tuple[str, list[Row]]]:
+    groups: Mapping[str, list[Row]] = {row.where: [] for row in rows}
+    for row in rows:
+        groups[row.where].append(row)
+    return groups.items()
+
+
+def _lines(row: Row, mark: str) -> list[str]:
+    first = f"  {row.name} = {_short(row.value)}"
+    reason = f"{row.why}{mark}".strip()
+    wrapped = textwrap.wrap(reason, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    return [f"{first:<{_VALUE_WIDTH}}  ({row.layer})", *wrapped]
+
+
+def _left_lines(rows: Sequence[Row]) -> list[str]:
+    left = [f"{row.name}={_short(row.value)}" for row in rows if row.layer == _LEFT]
+    text = f"left to Parsl: {', '.join(left)}" if left else ""
+    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent=_INDENT)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str) and "\n" in value:
+        first, *rest = value.splitlines()
+        return f"{first!r} and {len(rest)} more lines"
+    text = repr(value)
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}... ({len(text)} characters)"

@@ -1,0 +1,281 @@
+"""Every value that Parsl is handed, with the options it follows from and the reason.
+
+The one place where a request becomes Parsl's arguments: `executor` builds Parsl's
+objects from it, `explain` shows it.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
+
+from polaris_parsl.configuration.worker_init import compose
+from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
+from polaris_parsl.driver import Driver
+from polaris_parsl.facts.polaris import polaris, source
+from polaris_parsl.options.options import Options
+from polaris_parsl.options.paths import interpreter
+
+HTEX = "parsl.executors.high_throughput"
+# Parsl's classes behind the kinds of ExecutorSettings.
+CLASSES = {
+    "htex": "HighThroughputExecutor",
+    "mpi": "MPIExecutor",
+    "pbspro": "PBSProProvider",
+    "local": "LocalProvider",
+    "mpiexec": "MpiExecLauncher",
+    "gnu_parallel": "GnuParallelLauncher",
+    "simple": "SimpleLauncher",
+}
+_NODE_SCRIPTS = Path(__file__).parent / "node"
+_PARSL = "Parsl's documentation"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An argument of one of Parsl's constructors.
+
+    Attributes:
+        value: what Parsl gets.
+        options: the options that it follows from; none where it is always the same.
+        why: the reason, "" where the option is handed on as it is.
+        source: where the knowledge comes from.
+    """
+
+    value: Any
+    options: tuple[str, ...] = ()
+    why: str = ""
+    source: str = ""
+
+
+Settings = Mapping[str, Setting]
+
+
+def values(settings: Settings) -> dict[str, Any]:
+    """The bare arguments."""
+    return {name: setting.value for name, setting in settings.items()}
+
+
+@dataclass(frozen=True)
+class ExecutorSettings:
+    """An executor with its provider and launcher.
+
+    Attributes:
+        executor: arguments of the executor; its kind is "mpi" for MPI tasks over nodes.
+        provider: arguments of the provider, "local" inside a job and "pbspro" otherwise.
+        launcher: arguments of the launcher.
+        addresses: where the workers connect to; Parsl's constructor takes only one.
+    """
+
+    executor_kind: Literal["htex", "mpi"]
+    executor: Settings
+    provider_kind: Literal["pbspro", "local"]
+    provider: Settings
+    launcher_kind: Literal["mpiexec", "gnu_parallel", "simple"]
+    launcher: Settings
+    addresses: Setting
+
+
+def executor_settings(
+    options: Options, driver: Driver, addresses: Sequence[str]
+) -> ExecutorSettings:
+    """What an executor gets that does what the options ask for.
+
+    Raises:
+        OptionError: the workers do not fit on a node, or a path would break the job script.
+    """
+    is_mpi = options.max_workers_per_block is not None
+    return ExecutorSettings(
+        executor_kind="mpi" if is_mpi else "htex",
+        executor={**_common(options, driver), **(_mpi(options) if is_mpi else _pool(options))},
+        provider_kind="local" if options.mode == "inside_job" else "pbspro",
+        provider=_provider(options, driver),
+        launcher_kind="simple" if is_mpi else options.launcher,
+        launcher=_launcher(options),
+        addresses=Setting(
+            list(addresses),
+            ("address", "interface"),
+            "the addresses of this node that compute nodes reach; workers try each",
+            source("network"),
+        ),
+    )
+
+
+def run_settings(options: Options) -> Settings:
+    """Arguments of parsl.Config, without executors and memoizer."""
+    return {
+        "retries": Setting(options.retries, ("retries",)),
+        "run_dir": Setting(
+            str(options.run_dir), ("run_dir",), "made absolute, for the nodes to find it"
+        ),
+        "strategy": Setting(options.strategy, ("strategy",)),
+        "max_idletime": Setting(options.max_idletime, ("max_idletime",)),
+        "usage_tracking": Setting(options.usage_tracking, ("usage_tracking",)),
+        "initialize_logging": Setting(options.initialize_logging, ("initialize_logging",)),
+    }
+
+
+def _common(options: Options, driver: Driver) -> dict[str, Setting]:
+    return {
+        **_as_they_are(
+            options,
+            "label",
+            "heartbeat_period",
+            "heartbeat_threshold",
+            "drain_period",
+            "address_probe_timeout",
+            "prefetch_capacity",
+            "encrypted",
+            "worker_debug",
+            "block_error_handler",
+        ),
+        "launch_cmd": Setting(
+            _launch_command(options, driver),
+            ("run_dir", "workers_per_gpu"),
+            "the driver's interpreter by its path, not a look-up on PATH; tasks start in run_dir"
+            + ("; NVIDIA MPS runs on every node" if _needs_mps(options) else ""),
+            source("node.mps") if _needs_mps(options) else _PARSL,
+        ),
+        "interchange_launch_cmd": Setting(
+            [str(driver.python), "-P", "-m", f"{HTEX}.interchange"],
+            (),
+            "the driver's interpreter by its path, not a look-up on PATH; started so that it ends "
+            "with the driver",
+            _PARSL,
+        ),
+    }
+
+
+def _pool(options: Options) -> dict[str, Setting]:
+    workers = workers_of_node(options)
+    on_gpus = bool(options.available_accelerators)
+    follows = ("available_accelerators", "workers_per_gpu", "gpus_per_worker")
+    if not on_gpus:
+        follows = ("available_accelerators", "max_workers_per_node", "cores_per_worker")
+    return {
+        "max_workers_per_node": Setting(
+            len(workers),
+            follows,
+            "as many as the node's GPUs or CPUs are shared out to",
+            source("node"),
+        ),
+        "available_accelerators": Setting(
+            accelerator_names(workers) if on_gpus else [],
+            follows,
+            "one name for each worker, for its CUDA_VISIBLE_DEVICES" if on_gpus else "CPU only",
+            source("node"),
+        ),
+        "cpu_affinity": Setting(
+            "list:" + ":".join(worker.cpus for worker in workers),
+            follows,
+            "the CPUs of the NUMA domain of each worker's GPU, one entry for each worker"
+            if on_gpus
+            else "whole cores of one NUMA domain after the other, one entry for each worker",
+            source("node"),
+        ),
+        "cores_per_worker": Setting(options.cores_per_worker, ("cores_per_worker",)),
+    }
+
+
+def _mpi(options: Options) -> dict[str, Setting]:
+    return {
+        "max_workers_per_block": Setting(
+            options.max_workers_per_block,
+            ("max_workers_per_block",),
+            "MPI tasks at once; each says its nodes and ranks in parsl_resource_specification",
+        ),
+        "mpi_launcher": Setting("mpiexec", (), "what PALS has", source("node")),
+    }
+
+
+def _provider(options: Options, driver: Driver) -> Settings:
+    common = {
+        "nodes_per_block": Setting(
+            options.nodes_per_block,
+            ("nodes_per_block",),
+            f"of the running job: {', '.join(options.nodes)}" if options.nodes else "",
+        ),
+        "worker_init": Setting(
+            compose(options, driver, _rank_variables(options)),
+            ("worker_init", "run_dir"),
+            "makes the driver's environment again on the node, or stops the job with the reason",
+        ),
+        **_as_they_are(options, "init_blocks", "min_blocks", "max_blocks", "cmd_timeout"),
+    }
+    if options.mode == "inside_job":
+        return common
+    return {
+        **_as_they_are(options, "account", "queue", "walltime"),
+        "cpus_per_node": Setting(options.cpus_per_node, ("cpus_per_node",), "PBS calls it ncpus"),
+        "select_options": Setting(
+            f"ngpus={len(polaris().node.accelerators)}",
+            (),
+            "every node with all its GPUs, so that no two chunks share one",
+            source("node"),
+        ),
+        "scheduler_options": Setting(
+            options.scheduler_options, ("scheduler_options",), "", source("pbs")
+        ),
+        **common,
+    }
+
+
+def _launcher(options: Options) -> Settings:
+    if options.launcher == "gnu_parallel" or options.max_workers_per_block is not None:
+        return {}
+    node = polaris().node
+    return {
+        "bind_cmd": Setting(
+            "--cpu-bind",
+            (),
+            'Parsl appends "none": the pool sees all CPUs and binds its workers itself',
+            source("node"),
+        ),
+        "overrides": Setting(
+            f"--depth={node.threads} --ppn 1 --env TMPDIR={node.tmpdir}",
+            (),
+            "one pool a node, and a TMPDIR short enough for Python's sockets",
+            source("node"),
+        ),
+    }
+
+
+def _as_they_are(options: Options, *names: str) -> dict[str, Setting]:
+    return {name: Setting(getattr(options, name), (name,)) for name in names}
+
+
+def _needs_mps(options: Options) -> bool:
+    return bool(options.available_accelerators) and options.workers_per_gpu > 1
+
+
+def mps_prefix(options: Options) -> str:
+    """What goes before the command of a pool to have NVIDIA MPS on its node; "" without need."""
+    if not _needs_mps(options):
+        return ""
+    mps = polaris().node.mps
+    script = shlex.quote(str(interpreter(_NODE_SCRIPTS / "with_mps.sh")))
+    return f"sh {script} {mps.pipe_directory} {mps.log_directory} -- "
+
+
+def _launch_command(options: Options, driver: Driver) -> str:
+    """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
+    python = shlex.quote(str(interpreter(driver.python)))
+    pool = f"{mps_prefix(options)}{python} -P -m {HTEX}.process_worker_pool"
+    # ssh starts in HOME, where tasks would leave their files.
+    command = DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool, 1)
+    return f"cd {shlex.quote(str(options.run_dir))} && exec {command}"
+
+
+def _rank_variables(options: Options) -> dict[str, str]:
+    """What the tasks of an MPIExecutor need to give each rank its GPU and CPUs."""
+    gpus = options.available_accelerators
+    if options.max_workers_per_block is None or not gpus:
+        return {}
+    script = shlex.quote(str(interpreter(_NODE_SCRIPTS / "rank.sh")))
+    return {
+        "POLARIS_PARSL_RANK": f"sh {script}",
+        "POLARIS_PARSL_GPU_CPUS": " ".join(f"{each.gpu}:{each.cpus}" for each in gpus),
+    }

@@ -1,0 +1,102 @@
+"""Virtual environments that can be moved: the overlay and the tools."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from polaris_parsl.env.installer.wheels import Wheel
+from polaris_parsl.env.tools import uv_program
+from polaris_parsl.env.variables import for_python, for_uv
+from polaris_parsl.errors import LockError
+from polaris_parsl.process import run
+
+# uv leaves these for its own purposes; the lock is open to everybody
+_LEFTOVERS = (".lock", ".gitignore", "CACHEDIR.TAG")
+# uv opens all wheels of a run at the same time, each in threads of its own: no setting limits
+# them, and 80 wheels took 97 threads (2026-11-24, uv 0.13.8); 8 took 22
+_WHEELS_A_RUN = 8
+
+
+def create(
+    folder: Path,
+    python: Path,
+    *,
+    sees_base: bool,
+    env: Mapping[str, str],
+    is_relocatable: bool = True,
+) -> None:
+    """Make an empty virtual environment.
+
+    Args:
+        folder: where; it must not exist.
+        python: the interpreter of the base.
+        sees_base: whether it also imports what is installed in the base.
+        env: environment variables.
+        is_relocatable: whether it can be moved. One that can be moved cannot be activated
+            in sh and tcsh, which do not tell a script where it lies.
+    """
+    command: list[str | Path] = [uv_program(), "venv", "--quiet", "--no-project"]
+    if sees_base:
+        command.append("--system-site-packages")
+    if is_relocatable:
+        command += ["--relocatable", "--prompt", "polaris-parsl"]
+    command += ["--python", python, folder]
+    _must(command, f"no environment was made on {python}", env=for_uv(env), cwd=folder.parent)
+
+
+def fill(folder: Path, wheels: Sequence[Wheel], *, env: Mapping[str, str]) -> None:
+    """Install wheels into an environment, each with its hash checked, and compile them.
+
+    The byte code carries neither times nor the path of the folder, so that the
+    same wheels give the same files, wherever and whenever they are installed.
+    """
+    for number in range(0, len(wheels), _WHEELS_A_RUN):
+        _install(folder, wheels[number : number + _WHEELS_A_RUN], env=env)
+    _forget_cache(folder)
+    _compile(folder, env=env)
+    for name in _LEFTOVERS:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _install(folder: Path, wheels: Sequence[Wheel], *, env: Mapping[str, str]) -> None:
+    listed = folder.with_name(f"{folder.name}.requirements")
+    listed.write_text("".join(f"{wheel.requirement}\n" for wheel in wheels), encoding="utf-8")
+    python = folder / "bin" / "python"
+    command: list[str | Path] = [uv_program(), "pip", "install", "--quiet", "--python", python]
+    command += ["--no-deps", "--require-hashes", "--no-index", "--only-binary", ":all:"]
+    for place in sorted({wheel.path.parent for wheel in wheels}):
+        command += ["--find-links", place]
+    command += ["--requirement", listed]
+    _must(command, "uv did not install the wheels", env=for_uv(env), cwd=folder.parent)
+    listed.unlink()
+
+
+def _forget_cache(folder: Path) -> None:
+    """Remove uv's notes on when each wheel came to this machine, and their lines in RECORD."""
+    for note in folder.glob("lib/python3.*/site-packages/*.dist-info/uv_cache.json"):
+        record = note.with_name("RECORD")
+        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if f"{note.parent.name}/{note.name}," not in line]
+        record.write_text("".join(kept), encoding="utf-8", newline="")
+        note.unlink()
+
+
+def _compile(folder: Path, *, env: Mapping[str, str]) -> None:
+    # unchecked-hash: Python does not look at the source again, which saves half of the
+    # file accesses of an import; an install is never edited
+    command: list[str | Path] = [folder / "bin/python", "-I", "-B", "-m", "compileall", "-q"]
+    # -f: a .pth file of the base may import a module of ours as soon as Python starts
+    command += ["-f", "-j", "2", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", folder, "-p", "", folder / "lib"]
+    # its exit code counts files that are no valid Python, which some distributions ship as data
+    run(command, env=for_python(env), cwd=folder)
+
+
+def _must(
+    command: Iterable[str | Path], problem: str, *, env: Mapping[str, str], cwd: Path
+) -> None:
+    done = run(list(command), env=env, cwd=cwd)
+    if done.returncode != 0:
+        raise LockError(
+            f"{problem}:\n    {done.stderr.strip()}",
+            remedy="see the message above; --debug shows the command",
+        )

@@ -1,0 +1,179 @@
+"""Building an install from its plan: staged, verified, renamed, and only then announced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.env.base.drift import PROBLEMS, Verdict
+from polaris_parsl.env.base.fingerprint import fingerprint
+from polaris_parsl.env.installer import gnu_parallel
+from polaris_parsl.env.installer.archive import ARCHIVE, pack
+from polaris_parsl.env.installer.environments import create, fill
+from polaris_parsl.env.installer.launcher import render_launcher
+from polaris_parsl.env.installer.plan import Plan
+from polaris_parsl.env.installer.preflight import (
+    check_modulefiles,
+    check_overlay,
+    check_tools,
+    refuse_unmet,
+    unmet,
+)
+from polaris_parsl.env.installer.wheelhouse import ARCHIVES
+from polaris_parsl.env.modules.base_module import describe
+from polaris_parsl.env.modules.module_system import module_tree
+from polaris_parsl.env.modules.modulefile import render_modulefiles, values_of
+from polaris_parsl.env.prefix.lifecycle import publish
+from polaris_parsl.env.prefix.permissions import group_of, seal
+from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
+from polaris_parsl.env.variables import user_cache
+from polaris_parsl.errors import MissingToolError
+from polaris_parsl.process import Step
+from polaris_parsl.version import NAME
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A published install, and what its user should know."""
+
+    root: Path
+    module_tree: Path
+    module: str
+    default: str | None
+    warnings: tuple[str, ...]
+
+
+def build(
+    plan: Plan, folder: Path, *, scratch: Path, env: Mapping[str, str], step: Step
+) -> Installed:
+    """Build, verify and publish what a plan says. On any failure nothing is published.
+
+    Args:
+        plan: from make_plan.
+        folder: the staging directory, from publish.staging.
+        scratch: temporary directory.
+        env: environment variables.
+        step: called with the name of each step.
+
+    Raises:
+        PolarisParslError: a check of the new install fails.
+    """
+    with step("build the overlay"):
+        create(folder / "overlay", plan.base.executable, sees_base=True, env=env)
+        before = unmet(folder / "overlay", plan.base, env=env)
+        fill(folder / "overlay", [*plan.delta.install, plan.own], env=env)
+    with step("build the tools"):
+        create(folder / "tools", plan.base.executable, sees_base=False, env=env)
+        fill(folder / "tools", [*plan.tools, plan.own], env=env)
+    _write_commands(plan, folder)
+    if plan.parallel.packages:
+        with step("install GNU Parallel"):
+            _install_parallel(plan, folder, scratch=scratch, env=env)
+    with step("verify"):
+        check_overlay(folder, parsl=plan.parsl, version=plan.version, env=env)
+        check_tools(folder, version=plan.version, env=env)
+        after = unmet(folder / "overlay", plan.base, env=env)
+        warnings = refuse_unmet(before, after, locked=plan.locked)
+    with step("pack the overlay"):
+        pack(folder / "overlay", folder / ARCHIVE)
+        tree = scan(folder, prefix=plan.request.prefix)
+        write_receipt(folder, _receipt(plan, warnings, env=env), tree)
+        seal(folder, group=group_of(plan.request.prefix))
+    with step("publish"):
+        untested: list[str | None] = []
+
+        def check() -> None:
+            untested.append(_check_in_place(plan, scratch=scratch, env=env))
+
+        state = publish(plan.request.prefix, folder, plan.request.release, check=check)
+    told = (plan.parallel.note, *warnings, *untested)
+    return Installed(
+        root=plan.target,
+        module_tree=module_tree(plan.request.prefix, env),
+        module=f"{NAME}/{plan.request.release}",
+        default=state.default,
+        warnings=tuple(text for text in told if text),
+    )
+
+
+def _write_commands(plan: Plan, folder: Path) -> None:
+    commands = folder / "bin"
+    commands.mkdir()
+    launcher = commands / NAME
+    text = render_launcher(
+        version=plan.version,
+        minor=plan.base.minor,
+        base=f"CPython {plan.base.version}",
+        broken=Verdict.BROKEN,
+        problems=PROBLEMS,
+    )
+    launcher.write_text(text, encoding="utf-8", errors="surrogateescape")
+    launcher.chmod(0o755)
+    if plan.parallel.packages:
+        (commands / "parallel").symlink_to("../gnu-parallel/bin/parallel")
+    elif plan.parallel.path:
+        (commands / "parallel").symlink_to(plan.parallel.path)
+
+
+def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[str, str]) -> None:
+    house = plan.request.wheelhouse
+    archives = gnu_parallel.fetch_archives(
+        plan.parallel.packages,
+        scratch / "archives" if house else user_cache(env) / "archives",
+        env=env,
+        archives=house and house / ARCHIVES,
+    )
+    gnu_parallel.install_archives(
+        archives,
+        plan.parallel.packages,
+        folder=folder / "gnu-parallel",
+        prefix=plan.target / "gnu-parallel",
+        scratch=scratch,
+        env=env,
+    )
+
+
+def _check_in_place(plan: Plan, *, scratch: Path, env: Mapping[str, str]) -> str | None:
+    """Check what only works in its final place; in words what could not be checked, if anything."""
+    if plan.parallel.packages and not gnu_parallel.gnu_version(plan.target / "bin/parallel", env):
+        raise MissingToolError(
+            f"GNU Parallel of conda-lock.yml does not run in {plan.target}",
+            remedy="choose a shorter --prefix, or report this",
+        )
+    modulefiles = render_modulefiles(values_of(read_receipt(plan.target)))
+    return check_modulefiles(modulefiles, scratch=scratch, env=env)
+
+
+def _receipt(plan: Plan, warnings: list[str], *, env: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "version": plan.version,
+        "track": plan.request.track,
+        "prefix": str(plan.request.prefix),
+        "command": list(plan.request.command),
+        "locks": dict(plan.locks),
+        "base": fingerprint(
+            plan.base.executable,
+            plan.base.answer,
+            leans_on=plan.delta.leans_on,
+            module=describe(plan.base_module, env),
+        ),
+        "wheel": {"name": plan.own.path.name, "sha256": plan.own.sha256},
+        "parsl": plan.parsl,
+        "allowed_shadows": sorted(plan.request.allow_shadow),
+        "overlay": [
+            {
+                "name": wheel.name,
+                "version": wheel.version,
+                "sha256": wheel.sha256,
+                "why": plan.delta.why[wheel.name],
+            }
+            for wheel in plan.delta.install
+        ],
+        "from_base": dict(plan.delta.from_base),
+        "tools": [
+            {"name": wheel.name, "version": wheel.version, "sha256": wheel.sha256}
+            for wheel in plan.tools
+        ],
+        "gnu_parallel": plan.parallel.facts(),
+        "warnings": warnings,
+    }

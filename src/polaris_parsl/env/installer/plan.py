@@ -1,0 +1,171 @@
+"""What an install will do: computed whole before anything is written to the prefix."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from polaris_parsl.env.base.choice import Base, choose_base, probe
+from polaris_parsl.env.base.drift import Finding
+from polaris_parsl.env.base.shadowed_packages import shadows
+from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
+from polaris_parsl.env.installer.gnu_parallel import Parallel, choose_parallel
+from polaris_parsl.env.installer.wheelhouse import ARCHIVES, WHEELS, check_wheelhouse
+from polaris_parsl.env.installer.wheels import Wheel, build_own, fetch, read_wheel
+from polaris_parsl.env.locks.files import (
+    CONDA_LOCK,
+    CURRENT,
+    TOOLS_LOCK,
+    digest,
+    overlay_lock,
+    read_conda,
+    read_requirements,
+    release_name,
+    track_requirements,
+)
+from polaris_parsl.env.modules.base_module import conda_module
+from polaris_parsl.env.prefix.publish import refuse_unusable
+from polaris_parsl.env.variables import user_cache
+from polaris_parsl.files import shipped
+from polaris_parsl.process import Step
+from polaris_parsl.version import VERSION
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; None lets us choose. Without a wheelhouse, the network is asked.
+
+    Raises:
+        LockError: environment.yml has no such track.
+    """
+
+    prefix: Path
+    base: Path | None
+    base_module: str | None
+    command: tuple[str, ...]
+    allow_shadow: tuple[str, ...] = ()
+    track: str = CURRENT
+    wheelhouse: Path | None = None
+
+    def __post_init__(self) -> None:
+        # before the track becomes a part of a path
+        track_requirements(shipped("environment.yml"), self.track)
+
+    @property
+    def release(self) -> str:
+        """Name of the install's directory and module."""
+        return release_name(VERSION, self.track)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that building an install needs; wheels lie in the user's cache or in scratch."""
+
+    request: Request
+    version: str
+    locks: Mapping[str, str]
+    base: Base
+    base_found: str
+    base_module: str | None
+    own: Wheel
+    delta: Delta
+    shadows: tuple[Finding, ...]
+    tools: tuple[Wheel, ...]
+    parallel: Parallel
+
+    @property
+    def target(self) -> Path:
+        """Where the install will be."""
+        return self.request.prefix / "versions" / self.request.release
+
+    @property
+    def locked(self) -> frozenset[str]:
+        """Names whose requirements the install must meet."""
+        added = {wheel.name for wheel in (self.own, *self.delta.install)}
+        return frozenset(added | self.delta.from_base.keys())
+
+    @property
+    def parsl(self) -> str:
+        """Version of Parsl that the overlay will import."""
+        for wheel in self.delta.install:
+            if wheel.name == "parsl":
+                return wheel.version
+        return self.delta.from_base["parsl"]
+
+
+def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: Step) -> Plan:
+    """Compute what an install will do. Writes to scratch and to the user's cache of wheels only.
+
+    Args:
+        request: what the user asked for.
+        scratch: temporary directory; it must outlive the plan.
+        env: environment variables.
+        step: called with the name of each step.
+
+    Raises:
+        BaseEnvironmentError: the base cannot be used.
+        LockError: there is no such track, a wheel is not the one that a lock names, or the
+            locks do not fit the base; the wheelhouse is damaged or of other locks.
+        OptionError: a name that --allow-shadow gives is not protected.
+        MissingToolError: there is no source tree to build from.
+        PrefixError: the prefix cannot be written, or has this version.
+    """
+    requirements = track_requirements(shipped("environment.yml"), request.track)
+    refuse_unusable(request.prefix, request.release)
+    refuse_unprotected(request.allow_shadow)
+    overlay = overlay_lock(request.track)
+    locks = {name: shipped(name) for name in (CONDA_LOCK, overlay, TOOLS_LOCK)}
+    names = sorted(read_requirements(locks[overlay]))
+    house = request.wheelhouse
+    if house:
+        with step("check the wheelhouse"):
+            check_wheelhouse(house, locks)
+    with step("look at the base"):
+        python, base_found = choose_base(request.base, env)
+        base = probe(python, names=names, env=env)
+    with step("build the wheel of polaris-parsl"):
+        (scratch / "own").mkdir()
+        own = read_wheel(build_own(scratch / "own", env=env))
+    get = partial(
+        fetch,
+        base=base,
+        cache=user_cache(env) / "wheels",
+        scratch=scratch,
+        env=env,
+        wheelhouse=house and house / WHEELS,
+    )
+    with step("fetch the wheels of the overlay"):
+        wheels = get(locks[overlay])
+    with step("compare them with the base"):
+        delta = compute_delta(
+            requirements, wheels, base, allowed=request.allow_shadow, scratch=scratch, env=env
+        )
+    with step("fetch the wheels of the tools"):
+        tools = get(locks[TOOLS_LOCK])
+        # what the command explains and rehearses must be what the overlay does
+        tools["parsl"] = wheels["parsl"]
+    with step("look for GNU Parallel"):
+        parallel = choose_parallel(
+            read_conda(locks[CONDA_LOCK]), env, archives=house and house / ARCHIVES
+        )
+    return Plan(
+        request=request,
+        version=VERSION,
+        locks={name: digest(path) for name, path in locks.items()},
+        base=base,
+        base_found=base_found,
+        base_module=request.base_module or conda_module(base.prefix),
+        own=own,
+        delta=delta,
+        shadows=tuple(
+            # the install's own processes see no user site, jobs may
+            shadows(
+                frozenset(names),
+                delta.leans_on,
+                minor=base.minor,
+                env={**env, "PYTHONNOUSERSITE": ""},
+            )
+        ),
+        tools=tuple(tools.values()),
+        parallel=parallel,
+    )

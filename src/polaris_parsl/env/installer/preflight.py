@@ -1,0 +1,129 @@
+"""What an install must show before it is published."""
+
+import json
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from polaris_parsl.env.base.choice import Base
+from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
+from polaris_parsl.env.prefix.staging import write_atomically
+from polaris_parsl.env.variables import for_offline_pip, for_python
+from polaris_parsl.errors import LockError, PolarisParslError
+from polaris_parsl.process import run
+from polaris_parsl.version import NAME
+
+_REPORT = "report this with the output of the same command after `polaris-parsl --debug`"
+
+_IMPORT = """\
+import json, sys
+import parsl, polaris_parsl
+from polaris_parsl.version import VERSION
+print(json.dumps([parsl.__version__, VERSION, sys.prefix, parsl.__file__]))
+"""
+
+
+def check_overlay(folder: Path, *, parsl: str, version: str, env: Mapping[str, str]) -> None:
+    """The overlay's Python imports the locked Parsl and our package.
+
+    Raises:
+        LockError: it does not, or other versions than the locked ones.
+    """
+    done = run([folder / "overlay/bin/python", "-c", _IMPORT], env=for_python(env), cwd=Path("/"))
+    if done.returncode != 0:
+        raise LockError(
+            f"the overlay cannot import parsl and polaris_parsl:\n    {done.stderr.strip()[-800:]}",
+            remedy=_REPORT,
+        )
+    found_parsl, found_own, prefix, place = json.loads(done.stdout)
+    # Parsl 2026.2.23 calls itself 2026.02.23
+    is_locked = Version(found_parsl) == Version(parsl) and found_own == version
+    if not is_locked or Path(prefix) != folder / "overlay":
+        raise LockError(
+            f"the overlay {prefix} imports parsl {found_parsl} ({place}) and polaris_parsl "
+            f"{found_own}; wanted are {parsl} and {version}",
+            remedy=_REPORT,
+        )
+
+
+def check_tools(folder: Path, *, version: str, env: Mapping[str, str]) -> None:
+    """The command of the install starts.
+
+    Raises:
+        LockError: it does not.
+    """
+    done = run([folder / "bin" / NAME, "version"], env=for_python(env), cwd=Path("/"))
+    if done.stdout.strip() != version:
+        raise LockError(
+            f"polaris-parsl version gives {done.stdout.strip()!r}, not {version!r}:\n    "
+            f"{done.stderr.strip()[-800:]}",
+            remedy=_REPORT,
+        )
+
+
+def unmet(environment: Path, base: Base, *, env: Mapping[str, str]) -> set[str]:
+    """What `pip check` complains of in an environment, one sentence each."""
+    command: list[str | Path] = [base.executable, "-m", "pip", "--python"]
+    command += [environment / "bin/python", "check"]
+    done = run(command, env=for_offline_pip(env), cwd=environment)
+    return {line for line in done.stdout.splitlines() if line and done.returncode != 0}
+
+
+def refuse_unmet(before: set[str], after: set[str], *, locked: Collection[str]) -> list[str]:
+    """Compare the complaints about the base alone with those about base and overlay.
+
+    Returns:
+        New complaints about packages of the base, which the overlay causes.
+
+    Raises:
+        LockError: a requirement of a locked package is not met.
+    """
+    mine = sorted(line for line in after if canonicalize_name(line.split()[0]) in locked)
+    if mine:
+        raise LockError(
+            "the overlay does not meet its own requirements:\n    " + "\n    ".join(mine),
+            remedy="lock again with `polaris-parsl lock`, or choose another base",
+        )
+    return sorted(after - before)
+
+
+def check_modulefiles(
+    files: Mapping[Path, str], *, scratch: Path, env: Mapping[str, str]
+) -> str | None:
+    """The modulefiles are valid Lua and load, as far as the machine has Lua and a module system.
+
+    Args:
+        files: the modulefiles of one version, from render_modulefiles.
+        scratch: temporary directory.
+        env: environment variables; those of the module system count.
+
+    Returns:
+        In words, what could not be checked; None where all was.
+
+    Raises:
+        PolarisParslError: it is refused.
+    """
+    for path, text in files.items():
+        write_atomically(scratch / path, text)
+    (modulefile,) = (path for path in files if path.suffix == ".lua")
+    luac = shutil.which("luac", path=env.get("PATH"))
+    if luac:
+        done = run([luac, "-p", scratch / modulefile])
+        _refuse_modulefile(done.stderr if done.returncode != 0 else "")
+    system = module_system(env)
+    if system is None:
+        return f"the module was not tried: {NONE_HERE}; the overlay works without one"
+    complaint = system.loads(f"{NAME}/{modulefile.stem}", scratch / system.tree, env)
+    _refuse_modulefile(complaint or "")
+    return None
+
+
+def _refuse_modulefile(complaint: str) -> None:
+    if complaint:
+        raise PolarisParslError(
+            f"the modulefile does not load:\n    {complaint.strip()}",
+            remedy="see the message; --base-module names the module that holds the base",
+        )

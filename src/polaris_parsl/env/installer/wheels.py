@@ -1,0 +1,224 @@
+"""Wheels: our own, built from the source tree, and the locked ones, fetched by the base's pip."""
+
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from polaris_parsl.env.base.choice import Base
+from polaris_parsl.env.installer.archive import EPOCH_SECONDS
+from polaris_parsl.env.locks.files import Pin, digest, read_requirements
+from polaris_parsl.env.network import say_through, site_proxy, sparing_loopback
+from polaris_parsl.env.variables import for_offline_pip, for_python
+from polaris_parsl.errors import LockError, MissingToolError
+from polaris_parsl.files import checkout
+from polaris_parsl.process import run
+
+# The newest wheels that glibc 2.28 (of 2018) and later can load, on whatever machine pip runs:
+# where its own glibc is newer, pip might choose others, and an install would differ.
+PLATFORMS = (
+    *(f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)),
+    "manylinux2014_x86_64",
+    "linux_x86_64",
+)
+
+# beside the cache of wheels; bootstrap.py has the same
+PIP_CACHE = "pip"
+# how pip says so
+_WRONG_HASH = "DO NOT MATCH THE HASHES"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel on disk, with the sha256 of its bytes."""
+
+    name: str
+    version: str
+    path: Path
+    sha256: str
+
+    @property
+    def requirement(self) -> str:
+        """The wheel as a line of a hashed requirements file."""
+        return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+
+def read_wheel(path: Path) -> Wheel:
+    """A wheel on disk, by what its file name says."""
+    name, version, _, _ = parse_wheel_filename(path.name)
+    return Wheel(canonicalize_name(name), str(version), path, digest(path))
+
+
+def build_own(folder: Path, *, env: Mapping[str, str], kind: str = "wheel") -> Path:
+    """Build polaris_parsl from the source tree; the same source, the same bytes.
+
+    Args:
+        folder: an empty directory for the result.
+        env: environment variables.
+        kind: "wheel", or "sdist": the source tree in one file.
+
+    Raises:
+        MissingToolError: there is no source tree, or hatchling is missing or refuses it.
+    """
+    source = checkout()
+    if source is None:
+        raise MissingToolError(
+            "this polaris-parsl was installed from a wheel: there is no source tree to install",
+            remedy="run scripts/install.sh of the source tree",
+        )
+    command: list[str | Path] = [sys.executable, "-m", "hatchling", "build"]
+    command += ["-t", kind, "-d", folder]
+    done = run(
+        command, cwd=source, env={**for_python(env), "SOURCE_DATE_EPOCH": str(EPOCH_SECONDS)}
+    )
+    built = sorted(folder.glob("polaris_parsl-*"))
+    if done.returncode != 0 or len(built) != 1:
+        raise MissingToolError(
+            f"hatchling built no {kind} from {source}:\n    {done.stderr.strip()[-800:]}",
+            remedy="start this command with scripts/install.sh, in a complete source tree",
+        )
+    return built[0]
+
+
+def fetch(
+    lock: Path,
+    *,
+    base: Base,
+    cache: Path,
+    scratch: Path,
+    env: Mapping[str, str],
+    wheelhouse: Path | None = None,
+) -> dict[str, Wheel]:
+    """The wheels that a lock names for a base, by normalised name; each checked against the lock.
+
+    They are kept in the cache, so that the next install needs no network. pip
+    fetches them with the settings of the user (index, proxy, certificate).
+
+    Args:
+        lock: an overlay lock or tools.lock.
+        base: whose pip fetches, and for whose interpreter.
+        cache: directory of the user for wheels; made where it is missing.
+        scratch: temporary directory; wheels of a wheelhouse are copied into it.
+        env: environment variables.
+        wheelhouse: directory with wheels to take in the place of index and cache.
+
+    Raises:
+        LockError: a wheel is not the one that the lock names, or cannot be had.
+    """
+    pins = {name: pin for name, pin in read_requirements(lock).items() if pin.applies(base.markers)}
+    if wheelhouse:
+        folder = scratch / f"{lock.name}.wheels"
+        folder.mkdir()
+        options = ["--no-index", "--find-links", str(wheelhouse)]
+        download(lock, folder, python=base.executable, options=options, env=for_offline_pip(env))
+        return _check(folder, pins, lock)
+    kept = cache / f"{base.cache_tag}-{digest(lock)[:16]}"
+    if wheels := _read_cache(kept, pins):
+        return wheels
+    # pip keeps what has arrived whole, also when it is stopped, and whatever the user's settings
+    options = ["--cache-dir", str(cache.with_name(PIP_CACHE))]
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        download(lock, Path(name), python=base.executable, options=options, env=for_python(env))
+        _check(Path(name), pins, lock)
+        _keep(Path(name), kept)
+    return _check(kept, pins, lock)
+
+
+def download(
+    lock: Path,
+    folder: Path,
+    *,
+    python: Path,
+    env: Mapping[str, str],
+    options: Sequence[str] = (),
+) -> None:
+    """Let pip download what a requirements file with hashes names, for the interpreter that runs it.
+
+    Args:
+        lock: the file.
+        folder: where the wheels go.
+        python: an interpreter with pip.
+        env: all environment variables of pip.
+        options: more options of `pip download`.
+
+    Raises:
+        LockError: a wheel is not the one that the lock names, or cannot be had.
+    """
+    command: list[str | Path] = [python, "-m", "pip", "download", "--quiet"]
+    command += ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    command += [word for name in PLATFORMS for word in ("--platform", name)]
+    command += ["--progress-bar", "off", *options, "-r", lock, "-d", folder]
+    done = _run_pip(command, env=env, cwd=folder)
+    if done.returncode == 0:
+        return
+    told = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+    if _WRONG_HASH in done.stderr:
+        raise LockError(
+            f"a wheel is not the one that {lock.name} names:\n    {told}",
+            remedy=f"do not install it; look at your index, or take {lock.name} from a release",
+        )
+    remedy = "set the site's proxy (https_proxy) or pip's index (PIP_INDEX_URL)"
+    if "--no-index" in options:
+        remedy = "make the wheelhouse again, for this track and for the Python of this base"
+    if os.strerror(errno.ENOSPC) in told:
+        remedy = f"make room in {folder} and in TMPDIR"
+    raise LockError(f"pip could not fetch the wheels of {lock.name}:\n    {told}", remedy=remedy)
+
+
+def _run_pip(
+    command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
+) -> CompletedProcess[str]:
+    """Run pip; where it fetches nothing, again through the site's proxy, if that answers."""
+    done = run(command, env={**env, **sparing_loopback(env)}, cwd=cwd)
+    if done.returncode == 0 or "--no-index" in command or _WRONG_HASH in done.stderr:
+        return done
+    spare = site_proxy(env)
+    if not spare:
+        return done
+    say_through(spare)
+    return run(command, env={**env, **spare}, cwd=cwd)
+
+
+def _check(folder: Path, pins: Mapping[str, Pin], lock: Path) -> dict[str, Wheel]:
+    wheels = {}
+    for path in sorted(folder.iterdir()):
+        wheel = read_wheel(path)
+        pin = pins.get(wheel.name)
+        if pin is None or pin.version != wheel.version or wheel.sha256 not in pin.sha256:
+            raise LockError(
+                f"{path.name} with sha256 {wheel.sha256} is not in {lock.name}",
+                remedy=f"remove {folder} and install again",
+            )
+        wheels[wheel.name] = wheel
+    if lacking := sorted(pins.keys() - wheels.keys()):
+        raise LockError(f"no wheel was fetched of: {', '.join(lacking)}", remedy="lock again")
+    return wheels
+
+
+def _read_cache(folder: Path, pins: Mapping[str, Pin]) -> dict[str, Wheel]:
+    """The wheels of a cache folder; none at all where one is missing, damaged or too many."""
+    if not folder.is_dir():
+        return {}
+    try:
+        return _check(folder, pins, folder)
+    except (LockError, ValueError, OSError):
+        return {}
+
+
+def _keep(folder: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
+    try:
+        shutil.copytree(folder, staged, dirs_exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        staged.rename(target)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)

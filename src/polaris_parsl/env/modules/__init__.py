@@ -1,0 +1,1 @@
+"""Modulefiles, the module systems that read them, and the base's module."""

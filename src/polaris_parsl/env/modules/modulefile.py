@@ -1,0 +1,203 @@
+"""Rendering what a module tree holds: modulefiles and the file that names default and hidden ones.
+
+Each version has two modulefiles from the same values: one in Lua for Lmod 8.6 and
+later, one in Tcl for Environment Modules 5.1 and later.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from polaris_parsl.env.locks.files import short_digest
+from polaris_parsl.env.receipt import Receipt
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.files import shipped
+from polaris_parsl.version import NAME, VERSION
+
+LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
+# where our modulefiles lie, below the prefix
+FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
+_SUFFIXES = {LUA_TREE: ".lua", TCL_TREE: ""}
+
+
+@dataclass(frozen=True)
+class ModuleValues:
+    """What a modulefile is filled with.
+
+    Attributes:
+        version: name of the version's directory and module.
+        lock: short digest of the locks.
+        prefix: the prefix; the install is its versions/VERSION.
+        parsl: version of Parsl.
+        base: the base in words.
+        conda_module: ALCF's module that holds the base; None where the base is in no module.
+        conda_modulefile: where its modulefile lay at install time; None where that is not known.
+        site_tree: module tree in which conda_module lies.
+        parallel_module: the site's module to load for GNU Parallel, where there is one; None
+            where the install has GNU Parallel.
+        deprecation: a finished sentence that is shown on load; None where it is not deprecated.
+    """
+
+    version: str
+    lock: str
+    prefix: Path
+    parsl: str
+    base: str
+    conda_module: str | None
+    conda_modulefile: Path | None
+    site_tree: Path
+    parallel_module: str | None
+    deprecation: str | None = None
+
+    @property
+    def root(self) -> Path:
+        """The install."""
+        return self.prefix / "versions" / self.version
+
+
+def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValues:
+    """The values of an install, of which all but the deprecation stand in its receipt."""
+    module = receipt.base["module"] or {}
+    name = module.get("name")
+    file = module.get("file")
+    return ModuleValues(
+        version=receipt.release,
+        lock=short_digest(receipt.locks),
+        prefix=receipt.prefix,
+        parsl=receipt.parsl,
+        base=receipt.base_words,
+        conda_module=name,
+        conda_modulefile=Path(file) if file else None,
+        site_tree=polaris().modulefiles,
+        parallel_module=None if receipt.has_parallel else polaris().parallel_module,
+        deprecation=deprecation,
+    )
+
+
+def modulefile(tree: Path, version: str) -> Path:
+    """Where the modulefile of a version lies in one of the two module trees."""
+    return tree / NAME / f"{version}{_SUFFIXES[tree.name]}"
+
+
+def render_modulefiles(values: ModuleValues) -> dict[Path, str]:
+    """The modulefiles of one version, by their paths below the prefix."""
+    texts = _texts(values)
+    return {
+        modulefile(Path(tree), values.version): _render(
+            f"polaris-parsl.{dialect}.j2",
+            {**vars(values), **texts, "root": values.root, "module_tree": values.prefix / tree},
+        )
+        for tree, dialect in ((LUA_TREE, "lua"), (TCL_TREE, "tcl"))
+    }
+
+
+def render_defaults(*, default: str | None, hidden: Collection[str] = ()) -> dict[Path, str]:
+    """The files that name default and hidden versions, by their paths below the prefix.
+
+    Args:
+        default: the version that is loaded where none is named; None leaves the choice to the
+            module system, which takes the highest.
+        hidden: versions that are shown and loaded only by their full name.
+    """
+    values = {"version": VERSION, "default": default, "hidden": sorted(hidden)}
+    return {
+        Path(LUA_TREE, NAME, ".modulerc.lua"): _render("modulerc.lua.j2", values),
+        Path(TCL_TREE, NAME, ".modulerc"): _render("modulerc.tcl.j2", values),
+    }
+
+
+def _texts(values: ModuleValues) -> dict[str, object]:
+    """What a modulefile says, as finished sentences."""
+    module = f"{NAME}/{values.version}"
+    newer = f"load a newer {NAME}; `module avail {NAME}` lists them"
+    return {
+        "help": (
+            f"{NAME} {values.version}: Parsl {values.parsl} on Polaris.\n"
+            "\n"
+            "Adds to your environment:\n"
+            f"  python          {values.base}, with Parsl and polaris_parsl on top\n"
+            "  polaris-parsl   shows, checks and rehearses configurations\n"
+            "\n"
+            "In Python:\n"
+            "  import parsl, polaris_parsl\n"
+            "  parsl.load(polaris_parsl.config(account='PROJECT', walltime='1:00:00'))\n"
+            "\n"
+            f"Installed in {values.root}\n"
+        ),
+        "whatis": [
+            f"Name: {NAME}",
+            f"Version: {values.version}",
+            "Category: workflow, python",
+            "Keywords: parsl, workflow, python, gpu, pbs",
+            "URL: https://docs.alcf.anl.gov/polaris/workflows/parsl/",
+            f"Description: Parsl {values.parsl}, configured for Polaris",
+        ],
+        "unreadable": (
+            f"{module}: cannot read {values.root}\n"
+            "  fix: ask its owner whether it was removed or is closed to you; "
+            f"`module avail {NAME}` lists the others"
+        ),
+        "conda_gone": (
+            f"{module} needs the module {values.conda_module}, which this system no longer has\n"
+            f"  fix: {newer}"
+        ),
+        "conda_broken": (
+            f"{module} needs the module {values.conda_module}, which does not load here\n"
+            f"  fix: {newer}; tell the site of `module load {values.conda_module}`"
+        ),
+        "conda_needs": f"{module} needs the module {values.conda_module}, which does not load: "
+        "this system no longer has the module that it names, ",
+        "conda_needs_fix": f"\n  fix: {newer}; tell the site of `module load {values.conda_module}`",
+        "not_for_lmod": (
+            f"{values.prefix / TCL_TREE} is for Environment Modules, not for Lmod\n"
+            f"  fix: module use {values.prefix / LUA_TREE}"
+        ),
+        "base_gone": f"{module}: its base is gone: {values.base}\n  fix: {newer}",
+    }
+
+
+def lua(value: object) -> str:
+    """A Lua string literal that means exactly this text."""
+    text = str(value)
+    quoted = "".join(
+        f"\\{ord(char):03d}" if ord(char) < 0x20 or ord(char) == 0x7F or char in '"\\' else char
+        for char in text
+    )
+    return f'"{quoted}"'
+
+
+def tcl(value: object) -> str:
+    """A Tcl word that means exactly this text."""
+    quoted = re.sub(
+        r'[\x00-\x1f\x7f"\\$\[\]{};]',
+        lambda found: f"\\u{ord(found[0]):04x}",
+        str(value),
+    )
+    return f'"{quoted}"'
+
+
+def comment(value: object) -> str:
+    """Text that stays within one line of a comment."""
+    return " ".join(str(value).split())
+
+
+def _render(template: str, values: Mapping[str, object]) -> str:
+    return _templates().get_template(template).render({**values, "name": NAME})
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(shipped("modulefiles")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters.update(lua=lua, tcl=tcl, comment=comment)
+    return environment

@@ -1,0 +1,149 @@
+"""What users see of a prefix: its modulefiles, made from the receipts and the state.
+
+They are derived: whoever changes the state renders them again from the newest
+generation, each file by atomic replace. Who finds a newer generation before one of its
+steps begins anew, so the last one to look has rendered what holds, whoever was killed
+meanwhile.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.version import Version
+
+from polaris_parsl.env.modules.modulefile import FOLDERS as MODULE_FOLDERS
+from polaris_parsl.env.modules.modulefile import render_defaults, render_modulefiles, values_of
+from polaris_parsl.env.prefix.permissions import make_folders
+from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
+from polaris_parsl.env.prefix.staging import staged_file
+from polaris_parsl.env.prefix.state import State, history, read_state
+from polaris_parsl.errors import PrefixError, ReceiptError
+from polaris_parsl.version import NAME, VERSION
+
+_MADE_BY = f"made by {NAME} "
+
+
+class _OutdatedError(Exception):
+    """Somebody decided anew meanwhile: what was to be shown may no longer hold."""
+
+
+def announce(prefix: Path) -> list[str]:
+    """Make the modulefiles of a prefix say what its receipts and its state say.
+
+    Returns:
+        What was written or removed, a line each.
+
+    Raises:
+        PrefixError: they cannot be written; users see what they saw before.
+        VersionError: the state is damaged.
+    """
+    changed: list[str] = []
+    while True:
+        state = read_state(prefix)
+        try:
+            for line in _render(prefix, state):
+                changed.append(line)  # noqa: PERF402  # one by one: the rest may be outdated
+            _refuse_outdated(prefix, state)
+        except _OutdatedError:
+            continue
+        except OSError as error:
+            raise PrefixError(
+                f"the modulefiles of {prefix} cannot be written: {error.strerror}: "
+                f"{error.filename}",
+                remedy="see the message; then run `polaris-parsl repair`",
+            ) from error
+        return list(dict.fromkeys(changed))
+
+
+def is_ours(release: Release) -> bool:
+    """Whether this polaris-parsl renders the modulefile: an older one does not know how it looks."""
+    return release.version <= Version(VERSION)
+
+
+def _render(prefix: Path, state: State) -> Iterator[str]:
+    """Write what has changed. The order keeps the default complete between any two steps."""
+    # first: what somebody publishes after the look at the versions must not seem to be gone
+    names_of = {path: path.name.removesuffix(".lua") for path in _module_paths(prefix)}
+    releases = find_releases(prefix, state)
+    names = {each.name for each in releases}
+    default = default_of(releases, state)
+    modulefiles: dict[Path, str] = {}
+    for release in releases:
+        if is_ours(release) and not isinstance(receipt := release.read, ReceiptError):
+            notice = deprecation_notice(release.name, state, default)
+            modulefiles |= render_modulefiles(values_of(receipt, deprecation=notice))
+    defaults = render_defaults(default=default, hidden=hidden(releases, state))
+    if releases:
+        yield from _write(prefix, state, modulefiles)
+        yield from _write(prefix, state, defaults)
+    # what was the default goes last: until then an unversioned load means the same
+    last = next((each.default for each in history(prefix) if each.default), None)
+    gone = [path for path, name in names_of.items() if name not in names]
+    for path in sorted(gone, key=lambda each: (names_of[each] == last, each)):
+        yield from _remove(prefix, state, path)
+    if not releases:
+        for name in defaults:
+            yield from _remove(prefix, state, prefix / name)
+
+
+def deprecation_notice(name: str, state: State, default: str | None) -> str | None:
+    """What users of a version are told: why it goes, until when it stays, what to load instead.
+
+    Args:
+        name: the version.
+        state: the decisions of its prefix.
+        default: the version that is loaded where none is named; None where there is none.
+
+    Returns:
+        One sentence; None where the version is not deprecated.
+    """
+    if name not in state.deprecated:
+        return None
+    told = state.deprecated[name]
+    instead = f"; load {NAME}/{default}" if default not in {None, name} else ""
+    return f"{NAME}/{name} is deprecated: {told.because}. It stays until {told.until}{instead}"
+
+
+def _write(prefix: Path, state: State, texts: dict[Path, str]) -> Iterator[str]:
+    for name, text in texts.items():
+        path = prefix / name
+        if not _says(path, text):
+            make_folders(path, prefix=prefix)
+            with staged_file(path, text) as staged:
+                _refuse_outdated(prefix, state)
+                staged.rename(path)
+            yield f"written: {name}"
+
+
+def _refuse_outdated(prefix: Path, state: State) -> None:
+    if read_state(prefix).generation != state.generation:
+        raise _OutdatedError
+
+
+def _says(path: Path, text: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape") == text
+    except FileNotFoundError:
+        return False
+
+
+def _module_paths(prefix: Path) -> Iterator[Path]:
+    """Our modulefiles; what somebody else put beside them is not ours."""
+    for folder in MODULE_FOLDERS:
+        for path in (prefix / folder).glob("[!.]*"):
+            try:
+                with path.open(encoding="utf-8", errors="surrogateescape") as stream:
+                    head = stream.readline() + stream.readline()
+            except (FileNotFoundError, IsADirectoryError):
+                continue
+            if _MADE_BY in head:
+                yield path
+
+
+def _remove(prefix: Path, state: State, path: Path) -> Iterator[str]:
+    _refuse_outdated(prefix, state)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    yield f"removed: {path.relative_to(prefix)}"

@@ -1,0 +1,1 @@
+"""What a user may ask for, who set it, and whether each value can work."""

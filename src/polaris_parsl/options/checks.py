@@ -1,0 +1,246 @@
+"""Checks of single option values: each takes name and value, returns the final value or refuses."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
+
+from polaris_parsl.errors import OptionError, warn
+from polaris_parsl.facts.polaris import Accelerator, polaris, source
+from polaris_parsl.pbs.directives import read_scheduler_options, resources
+
+Launcher = Literal["mpiexec", "gnu_parallel"]
+Mode = Literal["blocks", "inside_job", "sandbox"]
+Strategy = Literal["simple", "htex_auto_scale", "none"]
+Check = Callable[[str, Any], Any]
+
+WALLTIME = re.compile(r"[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]")
+# The longest time of that form; waiting longer than any job may last is a slip of the keyboard.
+SECONDS_MAX = 9999 * 3600 + 59 * 60 + 59
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+# Surrogates stand for bytes of the environment that are no UTF-8; Parsl could not write them.
+_SHELL_TEXT = re.compile(r"[^\x00\ud800-\udfff]*")
+_SHOWN = 60
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
+# What Parsl writes around a label, in the name of a job (parsl.LABEL.block-N.TIME) and of its files.
+_ROOM_OF_PARSL = 60
+_PLACEHOLDER_ACCOUNTS = frozenset({"YOURPROJECT", "YOUR_PROJECT", "YOURACCOUNT", "YOUR_ACCOUNT"})
+PLACEHOLDER_PATHS = ("/path/to/", "/yourproject/", "/yourrundir")
+
+
+def account(name: str, value: Any) -> str | None:
+    """An ALCF project, or None; a page's placeholder is refused."""
+    if value is None:
+        return None
+    text = word(name, value)
+    if text.upper() in _PLACEHOLDER_ACCOUNTS:
+        raise OptionError(
+            f"account={text!r} is the placeholder of an example, not a project",
+            remedy="put the ALCF project to charge in its place (`sbank` lists yours)",
+        )
+    return text
+
+
+def word(name: str, value: Any) -> str:
+    """A name as PBS takes it: letters, digits and . _ + -, nothing that a shell would act on."""
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise OptionError(
+            f"{name}={value!r} is not a name that PBS takes",
+            remedy="use letters, digits and . _ + - only, beginning with a letter or a digit",
+        )
+    longest = polaris().pbs_name_length_max - _ROOM_OF_PARSL
+    if len(value) > longest:
+        raise OptionError(
+            f"{name}={start_of(value)} has {len(value)} characters; PBS takes names up to "
+            f"{polaris().pbs_name_length_max}, of which Parsl needs {_ROOM_OF_PARSL} for a job's",
+            remedy=f"give a name of at most {longest} characters",
+        )
+    return value
+
+
+def walltime(name: str, value: Any) -> str:
+    """A length of time as H:MM:SS, longer than nothing."""
+    if not isinstance(value, str) or not WALLTIME.fullmatch(value):
+        raise OptionError(
+            f"{name}={value!r} is not a time of the form H:MM:SS",
+            remedy='write hours, minutes and seconds, for instance walltime="1:00:00" for one hour',
+        )
+    if not value.strip("0:"):
+        raise OptionError(
+            f"{name}={value!r} is no time at all",
+            remedy='give the length of one block, for instance walltime="1:00:00"',
+        )
+    return value
+
+
+def count(least: int, most: int, table: str = "") -> Check:
+    """A check for a whole number within limits, both included.
+
+    Args:
+        least: the lowest.
+        most: the highest.
+        table: of the facts file, where the limits are facts.
+    """
+    limits = f"from {least} to {most}"
+    cited = f" [{source(table)}]" if table else ""
+
+    def check(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise OptionError(
+                f"{name}={value!r} is not a whole number", remedy=f"give a whole number, {limits}"
+            )
+        if not least <= value <= most:
+            raise OptionError(
+                f"{name}={start_of(value)} is out of range, {limits}{cited}",
+                remedy=f"give a whole number, {limits}",
+            )
+        return value
+
+    return check
+
+
+def number(least: float, most: float) -> Check:
+    """A check for a number within limits, both included."""
+    limits = f"from {least:g} to {most:g}"
+
+    def check(name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise OptionError(f"{name}={value!r} is not a number", remedy=f"give one {limits}")
+        if not least <= value <= most:
+            raise OptionError(
+                f"{name}={start_of(value)} is out of range, {limits}",
+                remedy=f"give a number {limits}",
+            )
+        return float(value)
+
+    return check
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise OptionError(
+            f"{name}={value!r} is neither True nor False", remedy="give one of the two"
+        )
+    return value
+
+
+def accelerators(name: str, value: Any) -> tuple[Accelerator, ...]:
+    """How many GPUs of a node get workers, or which; 0 or an empty list for CPU-only work."""
+    known = {accelerator.gpu: accelerator for accelerator in polaris().node.accelerators}
+    remedy = f"give how many GPUs get a worker, 0 to {len(known)}, or a list of GPU numbers"
+    if isinstance(value, int) and not isinstance(value, bool):
+        chosen: Sequence[Any] = range(count(0, len(known), "node")(name, value))
+    elif isinstance(value, list | tuple):
+        chosen = value
+    else:
+        raise OptionError(f"{name}={value!r} names no GPUs", remedy=remedy)
+    gpus = [int(gpu) if isinstance(gpu, str) and gpu.isdecimal() else gpu for gpu in chosen]
+    if not all(type(gpu) is int and gpu in known for gpu in gpus):
+        raise OptionError(
+            f"{name}={value!r} names a GPU that a node does not have: it has {sorted(known)} "
+            f"[{source('node')}]",
+            remedy=remedy,
+        )
+    if len(set(gpus)) < len(gpus):
+        raise OptionError(
+            f"{name}={value!r} names a GPU twice",
+            remedy="name each once; for several tasks per GPU give workers_per_gpu",
+        )
+    return tuple(known[gpu] for gpu in gpus)
+
+
+def scheduler_options(name: str, value: Any) -> str:
+    """Lines of "#PBS ...", among them the filesystems."""
+    if not isinstance(value, str):
+        raise OptionError(f"{name}={value!r} is not text", remedy='give lines of "#PBS ..."')
+    if "filesystems" not in resources(read_scheduler_options(name, value)):
+        default = polaris().default_filesystems
+        raise OptionError(
+            f"{name}={value!r} names no filesystems, and PBS refuses a job without them "
+            f"[{source('pbs')}]",
+            remedy=f'add the line "#PBS -l filesystems={default}"',
+        )
+    return "\n".join(line.strip() for line in value.splitlines() if line.strip())
+
+
+def worker_init(name: str, value: Any) -> str:
+    """Shell text of the user's; a page's placeholder path in it gets a warning."""
+    if not isinstance(value, str) or not _SHELL_TEXT.fullmatch(value):
+        raise OptionError(
+            f"{name}={value!r} is not shell text",
+            remedy="give text in UTF-8 without zero bytes, or leave it out",
+        )
+    for placeholder in PLACEHOLDER_PATHS:
+        if placeholder in value:
+            warn(
+                f"{name} still holds the example's {placeholder!r}; leave {name} out: the workers "
+                "get the environment of this process without it",
+            )
+            break
+    return value.strip()
+
+
+def choice(kind: Any) -> Check:
+    """A check for one of the names of a Literal type."""
+    names = get_args(kind)
+
+    def check(name: str, value: Any) -> Any:
+        if not isinstance(value, str) or value not in names:
+            raise OptionError(
+                f"{name}={value!r} is no {name} that works here",
+                remedy=f"use {' or '.join(repr(each) for each in names)}",
+            )
+        return value
+
+    return check
+
+
+def optional(check: Check) -> Check:
+    """The same check, for a value that may also be None."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def start_method(name: str, value: Any) -> Literal["spawn"]:
+    """The way in which Parsl starts workers, which is no longer a choice."""
+    if value != "spawn":
+        raise OptionError(
+            f"{name}={value!r} cannot be had: Parsl has always spawned its workers since release "
+            "2023.12.11 (forked ones could hang under MPI)",
+            remedy=f"leave {name} out",
+        )
+    return "spawn"
+
+
+def address(name: str, value: Any) -> str | None:
+    """An IP address of the driver's node, or None."""
+    if value is None:
+        return None
+    remedy = "give the address that compute nodes reach, or leave it out"
+    try:
+        # Behind a % Python takes any text for the zone of an address, even a command of the shell.
+        found = ipaddress.ip_address(value) if _ADDRESS.fullmatch(value) else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None:
+        raise OptionError(f"{name}={value!r} is not an IP address", remedy=remedy)
+    if found.is_unspecified or found.is_multicast:
+        raise OptionError(f"{name}={value!r} is the address of no single node", remedy=remedy)
+    return str(found)
+
+
+def interface(name: str, value: Any) -> str | None:
+    """The name of a network interface of the driver's node, or None."""
+    if value is not None and (not isinstance(value, str) or not value):
+        raise OptionError(
+            f"{name}={value!r} is no name of an interface",
+            remedy=f"use one of {', '.join(polaris().interfaces)}, or leave it out",
+        )
+    return value
+
+
+def start_of(value: Any) -> str:
+    """A value for a message, cut where it is long."""
+    # Of a number beyond 4300 digits Python makes no text.
+    text = hex(value) if isinstance(value, int) and abs(value) > 10**20 else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,0 +1,180 @@
+"""Where option values come from, and which one wins.
+
+argument > environment > project file > install-wide file > facts. The last is
+filled in by `options`; this module gathers the others and remembers for each
+value who set it.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.driver import Driver
+from polaris_parsl.errors import OptionError, warn
+from polaris_parsl.facts.polaris import polaris
+
+PROJECT_FILE = "polaris-parsl.toml"
+INSTALL_FILE = "defaults.toml"
+
+_NAMES = ("argument", "environment", "project file", "install")
+
+# Options whose value is text, in which nothing is to be read but the text.
+_TEXTS = frozenset(
+    [
+        "account",
+        "queue",
+        "walltime",
+        "scheduler_options",
+        "worker_init",
+        "run_dir",
+        "launcher",
+        "label",
+        "start_method",
+        "address",
+        "interface",
+        "mode",
+        "strategy",
+    ]
+)
+# Of each of these pairs a higher layer's choice overrules the other in a lower one.
+_ALTERNATIVES = {"address": "interface", "interface": "address"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Values that one place sets.
+
+    Attributes:
+        name: "argument", "environment", "project file" or "install".
+        file: where the values stand, None for arguments and environment variables.
+        values: option names and values.
+    """
+
+    name: str
+    file: Path | None
+    values: Mapping[str, Any]
+
+    @property
+    def rank(self) -> int:
+        """Place in the order of layers; the strongest has the lowest."""
+        return _NAMES.index(self.name)
+
+    def place(self, option: str) -> str:
+        """What to look at to change an option: a variable or a file, "" for an argument."""
+        if self.name == "environment":
+            return f"POLARIS_PARSL_{option.upper()}"
+        return "" if self.file is None else str(self.file)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value that somebody set, with the layer that did."""
+
+    value: Any
+    layer: Layer
+
+
+def gather(arguments: Mapping[str, Any], driver: Driver, known: Iterable[str]) -> list[Layer]:
+    """All layers that set a value, the strongest first.
+
+    Args:
+        arguments: what the caller of `polaris_parsl.config` gave.
+        driver: whose environment, working directory and install count.
+        known: names of options; other variables POLARIS_PARSL_* mean something else.
+
+    Raises:
+        OptionError: a file of options is not readable as TOML.
+    """
+    layers = [Layer("argument", None, arguments)]
+    environment = {
+        name: parse(name, driver.variables[name.upper()])
+        for name in known
+        if name.upper() in driver.variables
+    }
+    layers.append(Layer("environment", None, environment))
+    _warn_of_misspelt(driver, known)
+    for name, file in (
+        ("project file", _nearest(driver.folder)),
+        ("install", _of_install(driver.python)),
+    ):
+        if file is not None:
+            layers.append(Layer(name, file, _read(file)))
+    return layers
+
+
+def merge(layers: list[Layer]) -> dict[str, Given]:
+    """The strongest value of each option."""
+    merged: dict[str, Given] = {}
+    for layer in layers:
+        # None stands for "left out", as everywhere in Python.
+        new = {
+            name: Given(value, layer) for name, value in layer.values.items() if value is not None
+        }
+        for name, given in new.items():
+            other = merged.get(_ALTERNATIVES.get(name, ""))
+            if name not in merged and (other is None or other.layer is layer):
+                merged[name] = given
+    return merged
+
+
+def parse(name: str, text: str) -> Any:
+    """The value that a text from the environment or a command line stands for.
+
+    Options that are text are taken as they are, others as TOML has them: 4, true,
+    [0, 3]. What is no TOML stays text, for the option's own check to refuse.
+    """
+    if name in _TEXTS:
+        return text
+    try:
+        read = tomllib.loads(f"value = {text.lower() if text in ('True', 'False') else text}")
+    except (ValueError, RecursionError):  # a number of more than 4300 digits, too
+        return text
+    # A text of several lines could hold more than the value.
+    return read["value"] if read.keys() == {"value"} else text
+
+
+def _warn_of_misspelt(driver: Driver, known: Iterable[str]) -> None:
+    options = {name.upper() for name in known}
+    for name in sorted(driver.variables.keys() - options):
+        near = difflib.get_close_matches(name, options, n=1, cutoff=0.85)
+        if near:
+            warn(
+                f"POLARIS_PARSL_{name} is set and stands for no option; "
+                f"did you mean POLARIS_PARSL_{near[0]}?"
+            )
+
+
+def _nearest(folder: Path) -> Path | None:
+    places = (place / PROJECT_FILE for place in (folder, *folder.parents))
+    return next((file for file in places if _is_there(file)), None)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except PermissionError:  # a directory above the working directory may be closed to the user
+        return False
+
+
+def _of_install(python: Path) -> Path | None:
+    """The defaults.toml of the prefix that this package, or the interpreter, is installed in."""
+    for start in (Path(__file__), python):
+        for place in start.parents:
+            if (place / "receipt.json").is_file() and place.parent.name == "versions":
+                file = place.parent.parent / INSTALL_FILE
+                return file if file.is_file() else None
+    return None
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        default = polaris().defaults["walltime"]
+        raise OptionError(
+            f"{file} is not readable as a file of options: {error}",
+            remedy=f'write lines such as walltime = "{default}" into it, or move it away',
+        ) from error

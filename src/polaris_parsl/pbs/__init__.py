@@ -1,0 +1,1 @@
+"""PBS's own words: directives, queue listings, walltimes."""

@@ -1,0 +1,1 @@
+"""Whether the site's queues take a request."""

@@ -1,0 +1,1 @@
+"""What the sandbox asks of Linux: namespaces, processes, network, nodes."""

@@ -1,0 +1,109 @@
+"""Nodes as network and UTS namespaces on bridges, inside the sandbox's user namespace.
+
+The addresses are of our own making and seen nowhere else. The keeper holds the
+namespaces open by file descriptor; they end with it.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+from polaris_parsl.errors import SandboxError
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.process import run
+from polaris_parsl.sandbox.linux import syscalls
+from polaris_parsl.sandbox.linux.nodes import Node, host_names, node_environment
+from polaris_parsl.sandbox.settings import Settings
+
+_FIRST_SUBNET = 77  # 10.77.0.0/16, 10.78.0.0/16, ...: one for each interface
+
+
+def build_network(settings: Settings) -> tuple[Node, list[Node]]:
+    """Make the login node and the compute nodes, joined by one bridge for each interface.
+
+    Raises:
+        SandboxError: `ip` or the kernel refused.
+    """
+    scratch = settings.folder("network")
+    names = host_names(settings)
+    _write_hosts(scratch / "hosts", names)
+    syscalls.bind_mount(str(scratch / "hosts"), "/etc/hosts")
+    lines = ["link set lo up"]
+    for index, _ in enumerate(polaris().interfaces):
+        lines += [f"link add name br{index} type bridge", f"link set br{index} up"]
+    _ip(scratch / "bridges", lines)
+    nodes = [
+        Node(
+            name,
+            number,
+            node_environment(settings, is_login=number == 0),
+            _make_namespaces(scratch, name, number),
+        )
+        for number, name in enumerate(names)
+    ]
+    return nodes[0], nodes[1:]
+
+
+def _address(interface: int, number: int) -> str:
+    return f"10.{_FIRST_SUBNET + interface}.{(number + 1) // 250}.{(number + 1) % 250 + 1}"
+
+
+def _write_hosts(path: Path, names: list[str]) -> None:
+    lines = ["127.0.0.1 localhost"]
+    for number, name in enumerate(names):
+        lines.append(f"{_address(0, number)} {name}.{polaris().node.domain} {name}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _make_namespaces(scratch: Path, name: str, number: int) -> tuple[int, int]:
+    """Namespaces of one node; a child makes them and sets up their side of the cables."""
+    inside = scratch / name
+    lines = ["link set lo up"]
+    for index, interface in enumerate(polaris().interfaces):
+        lines += [
+            f"addr add {_address(index, number)}/16 dev {interface}",
+            f"link set {interface} up",
+        ]
+    inside.write_text("\n".join(lines) + "\n")
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        _child(theirs, name, inside)
+    theirs.close()
+    if ours.recv(1) != b"+":
+        raise SandboxError(f"no namespaces for node {name}", remedy=_REMEDY)
+    namespaces = tuple(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("net", "uts"))
+    cables: list[str] = []
+    for index, interface in enumerate(polaris().interfaces):
+        end = f"v{number}i{index}"
+        cables += [
+            f"link add name {end} type veth peer name {interface} netns {pid}",
+            f"link set {end} master br{index} up",
+        ]
+    _ip(scratch / f"{name}.cables", cables)
+    ours.sendall(b"+")
+    if os.waitpid(pid, 0)[1] != 0:
+        raise SandboxError(f"`ip` could not set up node {name}", remedy=_REMEDY)
+    ours.close()
+    return namespaces[0], namespaces[1]
+
+
+def _child(theirs: socket.socket, name: str, inside: Path) -> None:
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS)
+        socket.sethostname(name)
+        theirs.sendall(b"+")
+        if theirs.recv(1) == b"+":
+            os.execvp("ip", ["ip", "-batch", str(inside)])
+    finally:
+        os._exit(1)
+
+
+def _ip(path: Path, lines: list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n")
+    result = run(["ip", "-batch", path])
+    if result.returncode != 0:
+        raise SandboxError(f"`ip` failed: {result.stderr.strip()}", remedy=_REMEDY)
+
+
+_REMEDY = "set POLARIS_PARSL_SANDBOX_TIER=loopback to do without namespaces"

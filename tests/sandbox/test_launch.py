@@ -1,0 +1,114 @@
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from polaris_parsl.errors import MissingToolError, SandboxError
+from polaris_parsl.sandbox.launch import run_sandbox
+from polaris_parsl.sandbox.linux.isolation import choose_tier
+from polaris_parsl.sandbox.linux.nodes import node_names
+
+
+def test_the_exit_code_and_the_streams_are_those_of_the_command(run):
+    done = run("sh", "-c", "cat; echo err >&2; hostname; exit 42", stdin=None, input="in\n")
+    assert done.returncode == 42
+    assert done.stdout == "in\npolaris-login-01\n"
+    assert done.stderr.splitlines()[1:] == ["err"]
+
+
+def test_the_first_line_on_stderr_names_the_tier_and_the_nodes(run, tier):
+    first = run("true", nodes=2).stderr.splitlines()[0]
+    assert f"tier {tier}, 2 nodes" in first
+
+
+def test_a_temporary_state_directory_is_removed(run):
+    state = Path(run("printenv", "POLARIS_PARSL_SANDBOX").stdout.strip())
+    assert state.is_absolute()
+    assert not state.exists()
+
+
+def test_a_command_that_does_not_exist_is_a_127(run):
+    done = run("no-such-command")
+    assert done.returncode == 127
+    assert "no-such-command" in done.stderr
+
+
+def test_a_tier_that_does_not_exist_is_refused():
+    with pytest.raises(SandboxError, match="POLARIS_PARSL_SANDBOX_TIER=docker"):
+        choose_tier("docker")
+
+
+def test_without_a_c_compiler_the_package_to_install_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_TIER", "loopback")
+    with pytest.raises(MissingToolError, match="libc6-dev"):
+        run_sandbox(["true"], nodes=1, state=None)
+
+
+def test_without_ip_the_loopback_tier_is_chosen(monkeypatch, tmp_path):
+    for tool in ("setpriv", "unshare"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or "/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert choose_tier("") == "loopback"
+    with pytest.raises(SandboxError, match="no ip on PATH"):
+        choose_tier("namespaces")
+
+
+def test_a_state_directory_with_a_blank_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_TIER", "loopback")
+    with pytest.raises(SandboxError, match="a blank or a colon"):
+        run_sandbox(["true"], nodes=1, state=tmp_path / "a b")
+
+
+@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+def test_two_sandboxes_do_not_share_a_state_directory(sandbox, monkeypatch):
+    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_TIER", "loopback")
+    with pytest.raises(SandboxError, match="another sandbox runs in"):
+        run_sandbox(["true"], nodes=1, state=sandbox.state)
+
+
+def test_a_state_directory_may_have_a_long_path(start, tmp_path):
+    sandbox = start(folder=tmp_path / ("long" * 40))
+    assert sandbox.wait(sandbox.submit("true\n"))["Exit_status"] == 0
+
+
+def test_node_names_follow_the_naming_scheme():
+    names = node_names(20)
+    assert len(set(names)) == 20
+    assert names[:2] == ["x3001c0s1b0n0", "x3001c0s1b1n0"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_user_without_privileges_can_run_three_nodes(base_environment, tier, tools):
+    # Not tmp_path: its parents are closed to other users.
+    home = Path("/tmp") / f"polaris-parsl-unprivileged-{os.getpid()}-{tier}"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    script = home / "job.sh"
+    script.write_text("mpiexec -n 3 --ppn 1 hostname; id -u\n")
+    submit = (
+        "id=$(qsub -A me -q debug-scaling -l select=3:ngpus=4 -l walltime=60 -l filesystems=home "
+        f"-j oe -o {home}/out {script}) || exit 1\n"
+        'until qstat -x "$id" | grep -q " F "; do sleep 0.1; done; id -u; cat out'
+    )
+    # The interpreter of the tests may be out of another user's reach.
+    python = "/usr/bin/python3"
+    become = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    try:
+        done = subprocess.run(
+            [*become, *tools.front_command(["bash", "-c", submit], python=python)],
+            env=base_environment | {"HOME": str(home), "POLARIS_PARSL_SANDBOX_TIER": tier},
+            cwd=home,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        shutil.rmtree(home)
+    assert done.returncode == 0, done.stderr
+    first, *lines = done.stdout.split()
+    assert first == "65534"
+    assert sorted(lines) == ["65534", *node_names(3)]

@@ -1,0 +1,62 @@
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polaris_parsl.configuration.settings import ExecutorSettings, executor_settings, values
+from polaris_parsl.driver import Driver
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.options import Options
+
+NODE_SCRIPTS = Path(sys.modules[ExecutorSettings.__module__].__file__ or "").parent / "node"
+
+
+def settings(mode: str = "blocks", **given: Any) -> ExecutorSettings:
+    options = Options.parse(
+        {"account": "datascience", "run_dir": "/eagle/runs", "mode": mode, **given},
+        nodes=("n1", "n2") if mode == "inside_job" else (),
+    )
+    return executor_settings(options, Driver(python=Path(sys.executable)), ["127.0.0.1"])
+
+
+def test_workers_that_share_a_gpu_start_under_mps_on_every_node() -> None:
+    command = settings(workers_per_gpu=2).executor["launch_cmd"].value
+    mps = polaris().node.mps
+    start = ["sh", str(NODE_SCRIPTS / "with_mps.sh"), mps.pipe_directory, mps.log_directory, "--"]
+    assert shlex.split(command)[4:10] == [*start, sys.executable]
+    # it goes through an unquoted here document of Parsl's
+    assert "$" not in command
+    assert "`" not in command
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"gpus_per_worker": 2}, {"available_accelerators": 0, "cores_per_worker": 2}]
+)
+def test_workers_that_share_no_gpu_start_without_mps(given: dict[str, Any]) -> None:
+    assert "mps" not in settings(**given).executor["launch_cmd"].value
+
+
+def test_inside_a_job_nothing_is_asked_of_pbs() -> None:
+    found = settings("inside_job", nodes_per_block=2)
+    assert found.provider_kind == "local"
+    assert not {"account", "queue", "walltime", "scheduler_options"} & found.provider.keys()
+    assert "n1 n2" in found.provider["worker_init"].value
+
+
+def test_mpi_tasks_run_under_parsls_mpi_executor_and_find_a_wrapper_for_their_ranks() -> None:
+    found = settings(nodes_per_block=4, max_workers_per_block=2)
+    assert (found.executor_kind, found.launcher_kind) == ("mpi", "simple")
+    arguments = values(found.executor)
+    assert arguments["max_workers_per_block"] == 2
+    assert "cpu_affinity" not in arguments
+    worker_init = found.provider["worker_init"].value
+    assert f"export POLARIS_PARSL_RANK='sh {NODE_SCRIPTS / 'rank.sh'}'" in worker_init
+    pairs = " ".join(f"{each.gpu}:{each.cpus}" for each in polaris().node.accelerators)
+    assert f"export POLARIS_PARSL_GPU_CPUS='{pairs}'" in worker_init
+
+
+def test_mpi_tasks_on_cpus_get_no_wrapper_for_gpus() -> None:
+    found = settings(nodes_per_block=2, max_workers_per_block=1, available_accelerators=0)
+    assert "POLARIS_PARSL_RANK" not in found.provider["worker_init"].value

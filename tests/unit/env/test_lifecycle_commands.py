@@ -1,0 +1,163 @@
+"""What the verbs of the life cycle print, and how they end."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import builder
+import kills
+from polaris_parsl.cli.main import app
+from polaris_parsl.env.prefix.publish_modulefiles import announce
+from polaris_parsl.env.prefix.state import commit
+from polaris_parsl.errors import PolarisParslError, VersionError
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    place = tmp_path / "my prefix"
+    kills.filled(place)
+    return place
+
+
+@pytest.fixture
+def call(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """A verb on the prefix."""
+    kills.alone(monkeypatch.setattr)
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    def invoke(*words: str) -> Result:
+        return CliRunner().invoke(app, [*words, "--prefix", str(prefix)])
+
+    return invoke
+
+
+def test_list_shows_what_users_and_maintainers_ask_for(call: Call) -> None:
+    call("deprecate", kills.OLD, "--until", "2999-12-31", "--because", "a newer Parsl")
+    head, *rows = call("list").stdout.splitlines()
+    assert head.split("  ")[0] == "version"
+    assert [row.split()[0] for row in rows[:3]] == [kills.CANDIDATE, kills.USUAL, kills.OLD]
+    assert "hidden: a pre-release" in rows[0]
+    assert rows[1].split()[1] == "default"
+    assert rows[1].endswith("ok")
+    assert rows[2].endswith("deprecated until 2999-12-31: a newer Parsl")
+    assert all("CPython 3.12.11 of" in row and " 0 MB " in row for row in rows[:3])
+    assert rows[3].startswith(f"last change: deprecate {kills.OLD}, by ")
+
+
+def test_list_gives_the_same_to_programs(call: Call, prefix: Path) -> None:
+    told = json.loads(call("list", "--json").stdout)
+    assert told["prefix"] == str(prefix)
+    assert told["generation"] == 3
+    by_name = {each["version"]: each for each in told["versions"]}
+    assert by_name[kills.USUAL]["is_default"]
+    assert by_name[kills.USUAL]["size_bytes"] > 0
+    assert by_name[kills.CANDIDATE]["state"] == ["hidden: a pre-release"]
+
+
+def test_list_names_the_default_that_users_get_also_where_none_was_chosen(
+    call: Call, prefix: Path
+) -> None:
+    # as after an install that was killed before it decided
+    commit(prefix, "none", lambda state: replace(state, default=None))
+    announce(prefix)
+    modulerc = (prefix / "modulefiles/polaris-parsl/.modulerc.lua").read_text()
+    assert f'module_version("polaris-parsl/{kills.USUAL}", "default")' in modulerc
+    told = json.loads(call("list", "--json").stdout)
+    assert [each["version"] for each in told["versions"] if each["is_default"]] == [kills.USUAL]
+
+
+def test_list_names_damaged_versions_and_lost_bases(call: Call, prefix: Path) -> None:
+    receipt = prefix / "versions" / kills.OLD / "receipt.json"
+    receipt.chmod(0o644)
+    receipt.write_text("{")
+    other = prefix / "versions" / kills.USUAL / "receipt.json"
+    data = json.loads(other.read_text())
+    data["base"]["executable"] = "/gone/bin/python"
+    other.chmod(0o644)
+    other.write_text(json.dumps(data))
+    states = {row.split()[0]: row for row in call("list").stdout.splitlines()[1:4]}
+    assert "damaged: " in states[kills.OLD]
+    assert states[kills.USUAL].endswith("its base is gone")
+
+
+def test_a_change_says_what_it_changed_and_the_next_command(call: Call, prefix: Path) -> None:
+    told = call("default", kills.OLD)
+    assert told.exit_code == 0
+    assert told.stdout.splitlines() == [
+        f"changed in {prefix}:",
+        f"  default: {kills.USUAL} -> {kills.OLD}",
+        "  written: modulefiles/polaris-parsl/.modulerc.lua",
+        "  written: modulefiles-tcl/polaris-parsl/.modulerc",
+        f"next: polaris-parsl list --prefix '{prefix}'",
+    ]
+    assert call("default", kills.OLD).stdout.startswith("nothing to change in ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("default", kills.OLD),
+        ("rollback",),
+        ("deprecate", kills.OLD, "--until", "2999-12-31", "--because", "old"),
+        ("remove", kills.OLD),
+        ("remove", "--all"),
+        ("repair",),
+    ],
+)
+def test_a_dry_run_writes_nothing(call: Call, prefix: Path, words: tuple[str, ...]) -> None:
+    before = builder.tree(prefix)
+    told = call(*words, "--dry-run")
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith("would change in ")
+    assert told.stdout.endswith("next: the same command without --dry-run\n")
+    assert builder.tree(prefix) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("remove",),
+        ("remove", kills.OLD, "--all"),
+        ("deprecate", kills.OLD),
+        ("deprecate", kills.OLD, "--until", "2999-12-31"),
+        ("deprecate", kills.OLD, "--undo", "--because", "x"),
+        ("deprecate", kills.OLD, "--until", "tomorrow", "--because", "x"),
+    ],
+)
+def test_a_command_line_that_says_too_little_or_too_much_is_refused(
+    call: Call, prefix: Path, words: tuple[str, ...]
+) -> None:
+    before = builder.tree(prefix)
+    assert call(*words).exit_code == 2
+    assert builder.tree(prefix) == before
+
+
+def test_what_is_refused_has_an_exit_code_of_its_own(call: Call) -> None:
+    told = call("remove", kills.USUAL)
+    assert isinstance(told.exception, VersionError)
+    assert told.exception.exit_code == 15
+
+
+def test_a_prefix_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["repair", "--prefix", str(tmp_path / "gone")])
+    assert isinstance(told.exception, PolarisParslError)
+    assert "is no directory" in told.exception.problem
+
+
+def test_removing_all_of_a_directory_that_is_no_prefix_touches_nothing(tmp_path: Path) -> None:
+    for name in ("state/00000001.txt", "state/x.json", "modulefiles/polaris-parsl/x.lua"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "versions").mkdir()
+    before = builder.tree(tmp_path)
+    told = CliRunner().invoke(app, ["remove", "--all", "--prefix", str(tmp_path)])
+    assert told.exit_code == 0
+    assert told.stdout.startswith("nothing to change")
+    assert builder.tree(tmp_path) == before

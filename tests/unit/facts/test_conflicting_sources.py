@@ -1,0 +1,26 @@
+import datetime
+
+from polaris_parsl.facts.conflicting_sources import Dispute, all_disputes, disputes_of, show
+
+DAY = datetime.date(2026, 11, 22)
+ENTRY = {"fact": "a", "other": 2, "source": "a page", "checked": DAY, "why": "it is older"}
+DISPUTE = Dispute("a", 2, "a page", DAY, "it is older")
+
+
+def test_a_dispute_says_the_other_value_its_source_and_why_it_is_not_used() -> None:
+    assert disputes_of({"a": 1, "disputed": [ENTRY]}) == (DISPUTE,)
+    assert disputes_of({"a": 1}) == ()
+    assert str(DISPUTE) == "a = 2 in a page; not used because it is older"
+
+
+def test_disputes_are_found_in_tables_at_any_depth_and_in_lists_of_tables() -> None:
+    table = {"a": 1, "disputed": [ENTRY]}
+    data = {"one": table, "two": {"three": table}, "many": [{"a": 1}, table]}
+    assert list(all_disputes(data)) == [("one", DISPUTE), ("two.three", DISPUTE), ("many", DISPUTE)]
+
+
+def test_values_are_shown_as_a_person_writes_them() -> None:
+    assert show({"user": 1, "project": 20}) == "1/user, 20/project"
+    assert show(["hsn0", "bond0"]) == "hsn0, bond0"
+    assert show(128) == "128"
+    assert show({}) == ""

@@ -1,0 +1,76 @@
+import datetime
+from typing import Any
+
+import pytest
+
+from polaris_parsl.facts.queues import Queue, clock, read_queue
+
+TABLE: dict[str, Any] = {
+    "nodes_min": 2,
+    "nodes_max": 4,
+    "walltime_min_minutes": 5,
+    "walltime_max_minutes": 60,
+    "source": "a page",
+    "checked": datetime.date(2026, 11, 22),
+}
+
+
+def queue(**fields: Any) -> Queue:
+    return read_queue("demo", {**TABLE, **fields})
+
+
+@pytest.mark.parametrize(
+    ("nodes", "seconds", "taken"),
+    [(2, 300, True), (4, 3600, True), (1, 300, False), (5, 300, False), (2, 299, False),
+     (2, 3601, False)],
+)  # fmt: skip
+def test_a_queue_takes_what_is_within_its_limits_and_these_themselves(
+    nodes: int, seconds: int, taken: bool
+) -> None:
+    assert queue().takes(nodes, seconds) is taken
+
+
+def test_the_shortest_walltime_can_be_lowered_and_not_raised() -> None:
+    assert queue().takes(2, 10, shortest_seconds=10)
+    assert queue().takes(2, 300, shortest_seconds=600)
+
+
+@pytest.mark.parametrize(
+    ("limits", "held"),
+    [
+        ({}, {}),
+        ({"max_run": {"user": 1}}, {}),
+        ({"max_queued": {"project": 20}}, {"project": 20}),
+        ({"max_run": {"user": 1}, "queued_jobs_threshold": {"user": 2}}, {"user": 3}),
+        ({"max_run": {"user": 1}, "queued_jobs_threshold": {"project": 2}}, {}),
+        (
+            {
+                "max_run": {"user": 2},
+                "queued_jobs_threshold": {"user": 2},
+                "max_queued": {"user": 3, "project": 9},
+            },
+            {"user": 3, "project": 9},
+        ),
+    ],
+    ids=["nothing", "run", "queued", "both", "of others", "all"],
+)
+def test_a_queue_holds_what_may_run_and_what_may_wait(
+    limits: dict[str, Any], held: dict[str, int]
+) -> None:
+    assert queue(**limits).jobs_held == held
+
+
+def test_a_dispute_gives_the_queue_of_the_other_source() -> None:
+    entry = {"fact": "nodes_max", "other": 8, "why": "it is older", **TABLE}
+    names = ("fact", "other", "source", "checked", "why")
+    found = queue(disputed=[{name: entry[name] for name in names}])
+    (dispute,) = found.disputed_sizes
+    assert found.disputed_limits_of_jobs == ()
+    assert found.according_to(dispute).takes(8, 300)
+    assert not found.takes(8, 300)
+
+
+def test_lists_become_tuples_and_minutes_a_clock() -> None:
+    assert queue(routes_to=["small"]).routes_to == ("small",)
+    assert queue().citation == "[a page, read 2026-11-22]"
+    assert [clock(5), clock(90), clock(10080)] == ["0:05:00", "1:30:00", "168:00:00"]

@@ -1,0 +1,140 @@
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer import BadParameter
+
+from polaris_parsl import PolarisParslWarning
+from polaris_parsl.cli.user_opts import read_words
+from polaris_parsl.driver import Driver
+from polaris_parsl.errors import OptionError
+from polaris_parsl.options.resolve import Request, resolve
+from polaris_parsl.options.sources import parse
+
+
+def ask(folder: Path, variables: dict[str, str] | None = None, **arguments: Any) -> Request:
+    driver = Driver(python=Path(sys.executable), folder=folder, variables=variables or {})
+    (request,) = resolve(arguments, driver)
+    return request
+
+
+def install_with_defaults(prefix: Path, text: str) -> Path:
+    """A prefix with an install whose interpreter is returned."""
+    version = prefix / "versions" / "1.2"
+    python = version / "overlay" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    (version / "receipt.json").write_text("{}")
+    (prefix / "defaults.toml").write_text(text)
+    return python
+
+
+def test_each_layer_wins_over_those_below_it(tmp_path: Path) -> None:
+    python = install_with_defaults(
+        tmp_path / "prefix", 'account = "install"\nretries = 4\nqueue = "demand"\nlabel = "i"\n'
+    )
+    below = tmp_path / "project" / "runs"
+    below.mkdir(parents=True)
+    (tmp_path / "project" / "polaris-parsl.toml").write_text(
+        'account = "project"\nqueue = "preemptable"\nlabel = "p"\n'
+    )
+    driver = Driver(
+        python=python, folder=below, variables={"ACCOUNT": "environment", "QUEUE": "debug-scaling"}
+    )
+    (request,) = resolve({"account": "argument"}, driver)
+    options = request.options
+    assert (options.account, options.queue, options.label, options.retries) == (
+        "argument",
+        "debug-scaling",
+        "p",
+        4,
+    )
+    assert options.walltime == "1:00:00"
+    assert {name: layer.name for name, layer in request.layers.items()} == {
+        "account": "argument",
+        "queue": "environment",
+        "label": "project file",
+        "retries": "install",
+    }
+
+
+def test_the_nearest_project_file_upwards_counts_alone(tmp_path: Path) -> None:
+    (tmp_path / "polaris-parsl.toml").write_text('account = "far"\nretries = 5\n')
+    near = tmp_path / "near"
+    near.mkdir()
+    (near / "polaris-parsl.toml").write_text('account = "near"\n')
+    options = ask(near).options
+    assert (options.account, options.retries) == ("near", 2)
+
+
+def test_none_counts_as_left_out(tmp_path: Path) -> None:
+    options = ask(tmp_path, {"RETRIES": "7"}, account="datascience", retries=None).options
+    assert options.retries == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("nodes_per_block", "3", 3),
+        ("cores_per_worker", "0.5", 0.5),
+        ("encrypted", "false", False),
+        ("encrypted", "True", True),
+        ("available_accelerators", "[0, 3]", [0, 3]),
+        (
+            "executors",
+            "{cpu = {available_accelerators = 0}}",
+            {"cpu": {"available_accelerators": 0}},
+        ),
+        ("account", "2024", "2024"),
+        ("walltime", "1:00:00", "1:00:00"),
+        ("nodes_per_block", "three", "three"),
+        ("retries", "9" * 5000, "9" * 5000),
+        ("nodes_per_block", "3\nqueue = 'prod'", "3\nqueue = 'prod'"),
+        ("available_accelerators", "[" * 5000, "[" * 5000),
+    ],
+)
+def test_text_of_the_environment_becomes_the_value_that_it_stands_for(
+    name: str, text: str, value: Any
+) -> None:
+    assert parse(name, text) == value
+
+
+def test_an_argument_overrules_the_alternative_in_a_lower_layer(tmp_path: Path) -> None:
+    options = ask(
+        tmp_path, {"ADDRESS": "10.0.0.1"}, account="datascience", interface="hsn0"
+    ).options
+    assert (options.address, options.interface) == (None, "hsn0")
+
+
+def test_a_refusal_names_the_variable_or_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="POLARIS_PARSL_RETRIES: retries='many'"):
+        ask(tmp_path, {"RETRIES": "many"}, account="datascience")
+    file = tmp_path / "polaris-parsl.toml"
+    file.write_text("retries = -1\n")
+    with pytest.raises(OptionError, match=f"{file}: retries=-1"):
+        ask(tmp_path, account="datascience")
+    file.write_text('acount = "x"\n')
+    with pytest.raises(OptionError, match=f"{file}: acount is not an option"):
+        ask(tmp_path)
+    file.write_text("retries = \n")
+    with pytest.raises(OptionError, match=f"{file} is not readable"):
+        ask(tmp_path)
+
+
+def test_a_misspelt_variable_gets_a_warning_and_those_of_other_use_do_not(tmp_path: Path) -> None:
+    with pytest.warns(PolarisParslWarning, match="did you mean POLARIS_PARSL_ACCOUNT"):
+        ask(tmp_path, {"ACOUNT": "x"}, account="datascience")
+    others = dict.fromkeys(("MODULE", "MODULEPATH", "SANDBOX", "SANDBOX_TIER", "RANK"), "x")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ask(tmp_path, others, account="datascience")
+
+
+@pytest.mark.parametrize("words", [["retries"], ["retries=1", "retries=2"]])
+def test_a_word_of_the_command_line_that_is_no_option_or_a_second_one_is_refused(
+    words: list[str],
+) -> None:
+    with pytest.raises(BadParameter, match=r"NAME=VALUE|retries is given twice"):
+        read_words(words)
+    assert read_words(["retries=1", "queue=debug"]) == {"retries": 1, "queue": "debug"}
