@@ -65,7 +65,7 @@ Config(
     checkpoint_files=[], run_dir="runs", checkpoint_mode="task_exit", retries=2, app_cache=True)
 """
 SHAPES = """
-from polaris_parsl.jobscript import job_scripts
+from polaris_parsl.configuration.job_script import job_scripts
 import polaris_parsl
 shapes = [{}, {"workers_per_gpu": 2}, {"gpus_per_worker": 2}, {"available_accelerators": 0},
           {"nodes_per_block": 4, "max_workers_per_block": 2}, {"launcher": "gnu_parallel"},

@@ -1,1 +1,1 @@
-"""Reads configurations and job scripts that people have, and says them as `polaris_parsl.config`."""
+"""Translates a configuration or job script into a call of `polaris_parsl.config`."""

@@ -1,1 +1,1 @@
-"""The doctor: looks at every promise of an install on the machine at hand, and names true causes."""
+"""Checks an install, the shell and the machine, and names the cause of each problem."""

@@ -1,1 +1,1 @@
-"""Build, verify and publish installs: base, locks, overlay, modulefile. Runs in the tools environment."""
+"""Builds, verifies and publishes installs: base, locks, overlay, modulefiles. Runs in the tools environment."""

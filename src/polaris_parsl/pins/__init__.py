@@ -1,1 +1,1 @@
-"""Pins: bundles that say what a result was computed with, and build it again."""
+"""Records what a result was computed with, and builds it again."""

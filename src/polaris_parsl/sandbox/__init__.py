@@ -1,1 +1,1 @@
-"""A stand-in for Polaris on one machine: PBS, nodes, mpiexec, ssh, nvidia-smi. Standard library only."""
+"""Imitates Polaris on one machine: PBS, nodes, mpiexec, ssh, nvidia-smi. Standard library only."""
