@@ -12,7 +12,7 @@ from polaris_parsl.doctor.findings import Finding, Status
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.node_checks import examine_block
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 THERE = {"file": "/eagle/overlay/lib/python3.12/site-packages/parsl/__init__.py"}
 ANSWER: dict[str, Any] = {
@@ -37,7 +37,7 @@ ANSWER: dict[str, Any] = {
 
 def look(answer: dict[str, Any], tmp_path: Path, *, nodes: int = 1) -> dict[str, list[Finding]]:
     given = {"account": "datascience", "run_dir": str(tmp_path), "nodes_per_block": nodes}
-    block = Block(Options.parse(given), (answer,), "there is no mpiexec")
+    block = Block(ExecutorOptions.parse(given), (answer,), "there is no mpiexec")
     here = Here({"PATH": "/nowhere"}, tmp_path, None, given)
     # the driver's Python, which is not there to ask
     here.__dict__.update(python=Path("/eagle/overlay/bin/python"), answer="not asked")

@@ -21,7 +21,7 @@ import polaris_parsl
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.errors import OptionError, PolarisParslWarning, SandboxError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.policy.policy import check_policy
 from polaris_parsl.sandbox.linux.isolation import choose_tier
 
@@ -227,7 +227,7 @@ def policy_takes(given: dict[str, Any]) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PolarisParslWarning)
         try:
-            check_policy(Options.parse(given))
+            check_policy(ExecutorOptions.parse(given))
         except OptionError:
             return False
     return True

@@ -12,7 +12,7 @@ import pytest
 import places
 from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.driver import Driver
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "modules.md"
 PARSL = "2026.10.26"
@@ -111,7 +111,7 @@ def worker_init(place: Any, folder: Path, init: Path) -> str:
         module_tree=place.prefix / place.tree,
         module_home=init.parents[1],
     )
-    return compose(Options.parse({"account": "datascience", "run_dir": folder}), driver)
+    return compose(ExecutorOptions.parse({"account": "datascience", "run_dir": folder}), driver)
 
 
 @pytest.mark.parametrize("options", ["", "-V"])

@@ -8,7 +8,7 @@ from typing import Any
 from polaris_parsl.adopt.rules import Findings
 from polaris_parsl.configuration.workers import workers_of_node
 from polaris_parsl.errors import OptionError, PolarisParslWarning
-from polaris_parsl.options.options import Options, option_checks
+from polaris_parsl.options.options import ExecutorOptions, option_checks
 from polaris_parsl.policy.policy import check_blocks_together, check_policy
 
 _OF_THE_JOB = ("account", "queue", "walltime", "nodes_per_block", "scheduler_options", "mode")
@@ -47,12 +47,12 @@ def _without_refused(entry: Mapping[str, Any], line: int, findings: Findings) ->
     }
 
 
-def _parse(entry: Mapping[str, Any], line: int, findings: Findings) -> Options | None:
-    found: list[Options] = []
+def _parse(entry: Mapping[str, Any], line: int, findings: Findings) -> ExecutorOptions | None:
+    found: list[ExecutorOptions] = []
     # A refused account has been noted; the rest is to be looked at in any case.
     _try(
         "PP105",
-        lambda: found.append(Options.parse({"account": "unknown", **entry})),
+        lambda: found.append(ExecutorOptions.parse({"account": "unknown", **entry})),
         line,
         findings,
     )

@@ -22,7 +22,7 @@ def queues(
         ),
     ] = False,
 ) -> None:
-    """Print the queues with their limits, where these are written, and what sources dispute."""
+    """Print the queues with their limits, where these are written, and where sources conflict."""
     if refresh:
         _compare(ask_pbs())
         return
@@ -33,9 +33,9 @@ def queues(
     for citation in sorted({queue.citation for queue in known}):
         print(f"source: {citation.strip('[]')}")
     for queue in known:
-        for dispute in queue.disputed:
-            used = show(getattr(queue, dispute.fact)) or "none"
-            print(f"disputed: {queue.name}, {dispute.fact} = {used}, but {dispute}")
+        for conflict in queue.conflicting_sources:
+            used = show(getattr(queue, conflict.fact)) or "none"
+            print(f"conflicting sources: {queue.name}, {conflict.fact} = {used}, but {conflict}")
 
 
 def _row(queue: Queue) -> str:

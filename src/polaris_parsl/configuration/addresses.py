@@ -6,12 +6,12 @@ from parsl.addresses import address_by_interface
 
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 LOOPBACK = "127.0.0.1"
 
 
-def addresses_for_workers(options: Options) -> list[str]:
+def addresses_for_workers(options: ExecutorOptions) -> list[str]:
     """The address that is asked for, or those of the interfaces that face the compute nodes.
 
     Raises:

@@ -13,7 +13,7 @@ from polaris_parsl.configuration.explain import explain_requests
 from polaris_parsl.configuration.settings import executor_settings, run_settings, values
 from polaris_parsl.driver import Driver
 from polaris_parsl.installs import PACKAGES, own_packages
-from polaris_parsl.options.resolve import Request
+from polaris_parsl.options.resolve import ExecutorRequest
 from polaris_parsl.policy.request import plan
 
 _LOGGER = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def config(**user_opts: Any) -> Config:
 
 
 def _executor(
-    request: Request, driver: Driver, files: Mapping[str, str]
+    request: ExecutorRequest, driver: Driver, files: Mapping[str, str]
 ) -> PolarisExecutor | PolarisMPIExecutor:
     options = request.options
     settings = executor_settings(options, driver, addresses_for_workers(options))

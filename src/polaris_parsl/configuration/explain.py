@@ -23,7 +23,7 @@ from polaris_parsl.configuration.settings import (
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import reason_for_default
-from polaris_parsl.options.resolve import Request
+from polaris_parsl.options.resolve import ExecutorRequest
 from polaris_parsl.policy.request import plan
 
 _LEFT = "Parsl"
@@ -102,7 +102,7 @@ def explain(**user_opts: Any) -> Explanation:
     return explain_requests(plan(user_opts, driver), driver)
 
 
-def explain_requests(requests: Sequence[Request], driver: Driver) -> Explanation:
+def explain_requests(requests: Sequence[ExecutorRequest], driver: Driver) -> Explanation:
     """The same for requests that are made and checked.
 
     Args:
@@ -115,9 +115,9 @@ def explain_requests(requests: Sequence[Request], driver: Driver) -> Explanation
     return Explanation(tuple(rows))
 
 
-def _run_rows(request: Request) -> Iterable[Row]:
+def _run_rows(request: ExecutorRequest) -> Iterable[Row]:
     mode = Setting(
-        request.options.mode, ("mode",) if "mode" in request.layers else (), request.mode_reason
+        request.options.mode, ("mode",) if "mode" in request.sources else (), request.mode_reason
     )
     memoizer = Setting(
         "CheckpointMemoizer",
@@ -131,7 +131,7 @@ def _run_rows(request: Request) -> Iterable[Row]:
     yield from _left_to_parsl("Config", "Config", run)
 
 
-def _executor_rows(request: Request, driver: Driver) -> Iterable[Row]:
+def _executor_rows(request: ExecutorRequest, driver: Driver) -> Iterable[Row]:
     found, problem = _addresses(request)
     settings = executor_settings(request.options, driver, found)
     label = request.options.label
@@ -150,7 +150,7 @@ def _executor_rows(request: Request, driver: Driver) -> Iterable[Row]:
         yield from _left_to_parsl(f"{label}: {name}", name, arguments)
 
 
-def _addresses(request: Request) -> tuple[list[str], str]:
+def _addresses(request: ExecutorRequest) -> tuple[list[str], str]:
     """The addresses, or why they are not known on this node."""
     try:
         return addresses_for_workers(request.options), ""
@@ -160,10 +160,10 @@ def _addresses(request: Request) -> tuple[list[str], str]:
         return [], error.problem
 
 
-def _rows(where: str, settings: Settings, request: Request) -> Iterable[Row]:
+def _rows(where: str, settings: Settings, request: ExecutorRequest) -> Iterable[Row]:
     for name, setting in settings.items():
         why, source = _reason(setting, request)
-        yield Row(where, name, setting.value, _layer(setting, request), why, source)
+        yield Row(where, name, setting.value, _set_by(setting, request), why, source)
 
 
 def _left_to_parsl(where: str, name: str, given: Settings) -> Iterable[Row]:
@@ -182,22 +182,22 @@ def _plain(value: Any) -> Any:
     return value if is_plain else type(value).__name__
 
 
-def _layer(setting: Setting, request: Request) -> str:
-    """The strongest layer that has a say in a value."""
+def _set_by(setting: Setting, request: ExecutorRequest) -> str:
+    """The strongest source that has a say in a value."""
     if not setting.options:
         return "polaris_parsl"
-    found = [(request.layers[name], name) for name in setting.options if name in request.layers]
+    found = [(request.sources[name], name) for name in setting.options if name in request.sources]
     if not found:
         has_default = any(reason_for_default(name)[1] for name in setting.options)
         return "facts" if has_default or setting.source else "default"
-    layer, name = min(found, key=lambda pair: pair[0].rank)
-    place = layer.place(name)
-    return f"{layer.name} {place}" if place else layer.name
+    setter, name = min(found, key=lambda pair: pair[0].rank)
+    place = setter.place(name)
+    return f"{setter.name} {place}" if place else setter.name
 
 
-def _reason(setting: Setting, request: Request) -> tuple[str, str]:
+def _reason(setting: Setting, request: ExecutorRequest) -> tuple[str, str]:
     """Why a value is what it is, and where that is written."""
-    defaults = [reason_for_default(name) for name in setting.options if name not in request.layers]
+    defaults = [reason_for_default(name) for name in setting.options if name not in request.sources]
     why, source = next((each for each in defaults if each[1]), ("", ""))
     return setting.why or why, setting.source or source
 

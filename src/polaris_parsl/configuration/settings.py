@@ -16,7 +16,7 @@ from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris, source
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.paths import interpreter
 
 HTEX = "parsl.executors.high_throughput"
@@ -80,7 +80,7 @@ class ExecutorSettings:
 
 
 def executor_settings(
-    options: Options, driver: Driver, addresses: Sequence[str]
+    options: ExecutorOptions, driver: Driver, addresses: Sequence[str]
 ) -> ExecutorSettings:
     """What an executor gets that does what the options ask for.
 
@@ -104,7 +104,7 @@ def executor_settings(
     )
 
 
-def run_settings(options: Options) -> Settings:
+def run_settings(options: ExecutorOptions) -> Settings:
     """Arguments of parsl.Config, without executors and memoizer."""
     return {
         "retries": Setting(options.retries, ("retries",)),
@@ -118,7 +118,7 @@ def run_settings(options: Options) -> Settings:
     }
 
 
-def _common(options: Options, driver: Driver) -> dict[str, Setting]:
+def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
     return {
         **_as_they_are(
             options,
@@ -149,7 +149,7 @@ def _common(options: Options, driver: Driver) -> dict[str, Setting]:
     }
 
 
-def _pool(options: Options) -> dict[str, Setting]:
+def _pool(options: ExecutorOptions) -> dict[str, Setting]:
     workers = workers_of_node(options)
     on_gpus = bool(options.available_accelerators)
     follows = ("available_accelerators", "workers_per_gpu", "gpus_per_worker")
@@ -180,7 +180,7 @@ def _pool(options: Options) -> dict[str, Setting]:
     }
 
 
-def _mpi(options: Options) -> dict[str, Setting]:
+def _mpi(options: ExecutorOptions) -> dict[str, Setting]:
     return {
         "max_workers_per_block": Setting(
             options.max_workers_per_block,
@@ -191,7 +191,7 @@ def _mpi(options: Options) -> dict[str, Setting]:
     }
 
 
-def _provider(options: Options, driver: Driver) -> Settings:
+def _provider(options: ExecutorOptions, driver: Driver) -> Settings:
     common = {
         "nodes_per_block": Setting(
             options.nodes_per_block,
@@ -223,7 +223,7 @@ def _provider(options: Options, driver: Driver) -> Settings:
     }
 
 
-def _launcher(options: Options) -> Settings:
+def _launcher(options: ExecutorOptions) -> Settings:
     if options.launcher == "gnu_parallel" or options.max_workers_per_block is not None:
         return {}
     node = polaris().node
@@ -243,15 +243,15 @@ def _launcher(options: Options) -> Settings:
     }
 
 
-def _as_they_are(options: Options, *names: str) -> dict[str, Setting]:
+def _as_they_are(options: ExecutorOptions, *names: str) -> dict[str, Setting]:
     return {name: Setting(getattr(options, name), (name,)) for name in names}
 
 
-def _needs_mps(options: Options) -> bool:
+def _needs_mps(options: ExecutorOptions) -> bool:
     return bool(options.available_accelerators) and options.workers_per_gpu > 1
 
 
-def mps_prefix(options: Options) -> str:
+def mps_prefix(options: ExecutorOptions) -> str:
     """What goes before the command of a pool to have NVIDIA MPS on its node; "" without need."""
     if not _needs_mps(options):
         return ""
@@ -260,7 +260,7 @@ def mps_prefix(options: Options) -> str:
     return f"sh {script} {mps.pipe_directory} {mps.log_directory} -- "
 
 
-def _launch_command(options: Options, driver: Driver) -> str:
+def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
     python = shlex.quote(str(interpreter(driver.python)))
     pool = f"{mps_prefix(options)}{python} -P -m {HTEX}.process_worker_pool"
@@ -269,7 +269,7 @@ def _launch_command(options: Options, driver: Driver) -> str:
     return f"cd {shlex.quote(str(options.run_dir))} && exec {command}"
 
 
-def _rank_variables(options: Options) -> dict[str, str]:
+def _rank_variables(options: ExecutorOptions) -> dict[str, str]:
     """What the tasks of an MPIExecutor need to give each rank its GPU and CPUs."""
     gpus = options.available_accelerators
     if options.max_workers_per_block is None or not gpus:

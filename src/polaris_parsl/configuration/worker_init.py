@@ -5,14 +5,16 @@ from shlex import quote
 
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.version import VERSION
 
 # They belong to the first node, its shell or its run of GNU Parallel; the other nodes have their own.
 _STAY_ON_FIRST_NODE = ("HOSTNAME", "PWD", "OLDPWD", "SHLVL", "PARALLEL_HOME", "_")
 
 
-def compose(options: Options, driver: Driver, variables: Mapping[str, str] | None = None) -> str:
+def compose(
+    options: ExecutorOptions, driver: Driver, variables: Mapping[str, str] | None = None
+) -> str:
     """Shell text for the provider's worker_init.
 
     bash runs it on the first node of a block. Where a part fails, it ends the
@@ -75,7 +77,7 @@ export PARALLEL_HOME=$polaris_parsl_scratch
 printf '%s\\n' {" ".join(_STAY_ON_FIRST_NODE)} >"$PARALLEL_HOME/ignored_vars\""""
 
 
-def _nodes(options: Options) -> str:
+def _nodes(options: ExecutorOptions) -> str:
     """The nodes of this executor, where Parsl's launchers and MPIExecutor look for them."""
     return f"""\
 printf '%s\\n' {" ".join(quote(node) for node in options.nodes)} >"$polaris_parsl_scratch/nodes"
@@ -145,7 +147,7 @@ def _check_interpreter(driver: Driver) -> str:
     return f'[ "$({python} -P -c {script})" = {quote(parsl)} ] || {missing}'
 
 
-def _enter_run_dir(options: Options) -> str:
+def _enter_run_dir(options: ExecutorOptions) -> str:
     missing = _stop(
         f"cannot enter the run directory {options.run_dir}",
         "choose a run_dir on a filesystem that the nodes mount and scheduler_options names",

@@ -6,7 +6,7 @@ from itertools import chain, groupby
 
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import Accelerator, polaris, source
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Worker:
     cpus: str
 
 
-def workers_of_node(options: Options) -> tuple[Worker, ...]:
+def workers_of_node(options: ExecutorOptions) -> tuple[Worker, ...]:
     """The workers that one node gets, in Parsl's order.
 
     Raises:
@@ -68,7 +68,7 @@ def accelerator_names(workers: Sequence[Worker]) -> list[str]:
     return names
 
 
-def _on_gpus(options: Options) -> tuple[Worker, ...]:
+def _on_gpus(options: ExecutorOptions) -> tuple[Worker, ...]:
     gpus, several = options.available_accelerators, options.gpus_per_worker
     if several > 1 and options.workers_per_gpu > 1:
         raise OptionError(
@@ -90,7 +90,7 @@ def _on_gpus(options: Options) -> tuple[Worker, ...]:
     return tuple(workers)
 
 
-def _on_cpus(options: Options) -> tuple[Worker, ...]:
+def _on_cpus(options: ExecutorOptions) -> tuple[Worker, ...]:
     node = polaris().node
     for name in ("workers_per_gpu", "gpus_per_worker"):
         if getattr(options, name) != 1:
@@ -147,7 +147,7 @@ def _ranges(cpus: Sequence[int]) -> str:
     return ",".join(parts)
 
 
-def _what_follows(options: Options) -> str:
+def _what_follows(options: ExecutorOptions) -> str:
     gpus = len(options.available_accelerators)
     if not gpus:
         return f"cores_per_worker={options.cores_per_worker:g}"

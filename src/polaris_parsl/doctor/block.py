@@ -26,7 +26,7 @@ from polaris_parsl.driver import Driver
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import clock
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.paths import interpreter, run_dir
 
 _PROBES = ("node_probe.py", "python_probe.py")
@@ -47,7 +47,7 @@ class Block:
         complaint: what the job said on standard error, where nodes did not answer.
     """
 
-    options: Options
+    options: ExecutorOptions
     answers: tuple[Mapping[str, Any], ...]
     complaint: str
 
@@ -81,7 +81,7 @@ def ask_nodes(here: Here) -> Block:
         return Block(options, tuple(answers), complaint)
 
 
-def _options(here: Here) -> Options:
+def _options(here: Here) -> ExecutorOptions:
     options = here.planned.requests[0].options
     # a pool of MPI tasks runs on the first node alone
     changes: dict[str, Any] = {"max_workers_per_block": None, "init_blocks": 1, "max_blocks": 1}
@@ -127,7 +127,7 @@ def _command(driver: Driver, folder: Path, question: list[str]) -> str:
     return f"exec {shlex.join([*words, *question])}"
 
 
-def _run(executor: PolarisExecutor, command: str, folder: Path, options: Options) -> str:
+def _run(executor: PolarisExecutor, command: str, folder: Path, options: ExecutorOptions) -> str:
     """Submit, and wait until all nodes have answered or the job has ended; what it complains of."""
     provider = executor.provider
     assert isinstance(provider, PBSProProvider | LocalProvider), "build_executor gives no other"

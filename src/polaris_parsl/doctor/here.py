@@ -13,7 +13,7 @@ from typing import Any
 from polaris_parsl.driver import Driver
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import OptionError, ReceiptError
-from polaris_parsl.options.resolve import Request
+from polaris_parsl.options.resolve import ExecutorRequest
 from polaris_parsl.policy.request import plan
 from polaris_parsl.process import run
 
@@ -47,7 +47,7 @@ class Planned:
         has_account: whether an account is given; without one, a stand-in was planned with.
     """
 
-    requests: tuple[Request, ...]
+    requests: tuple[ExecutorRequest, ...]
     refusal: OptionError | None
     warned: tuple[str, ...]
     has_account: bool
@@ -138,7 +138,7 @@ class Here:
         told = tuple(dict.fromkeys(str(each.message) for each in caught))
         return Planned(requests, refusal, told, has_account)
 
-    def _plan(self) -> tuple[tuple[Request, ...], OptionError | None, bool]:
+    def _plan(self) -> tuple[tuple[ExecutorRequest, ...], OptionError | None, bool]:
         try:
             return tuple(plan(self.user_opts, self.driver)), None, True
         except OptionError:

@@ -17,7 +17,7 @@ from polaris_parsl.driver import Driver
 from polaris_parsl.endpoint.environment import PROGRAM, Environment
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris, source
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.policy.job_size import seconds_of
 
 # What is read as YAML: settings, and tables of them.
@@ -48,7 +48,7 @@ class Choice:
 
 
 def configuration(
-    options: Options, driver: Driver, environment: Environment, *, choices: frozenset[str]
+    options: ExecutorOptions, driver: Driver, environment: Environment, *, choices: frozenset[str]
 ) -> Table:
     """What the process of an endpoint that runs tasks gets: its engine and its idle times.
 
@@ -65,7 +65,7 @@ def configuration(
     return {**_idle(options, choices), "engine": _engine(options, driver, environment, choices)}
 
 
-def _idle(options: Options, choices: frozenset[str]) -> Settings:
+def _idle(options: ExecutorOptions, choices: frozenset[str]) -> Settings:
     """Heartbeats after which the process of a user ends, and with it its blocks."""
     facts = polaris().globus_compute
     before_blocks_go = ceil(options.max_idletime / facts.heartbeat_seconds) + 1
@@ -91,7 +91,7 @@ def _idle(options: Options, choices: frozenset[str]) -> Settings:
 
 
 def _engine(
-    options: Options, driver: Driver, environment: Environment, choices: frozenset[str]
+    options: ExecutorOptions, driver: Driver, environment: Environment, choices: frozenset[str]
 ) -> Table:
     in_endpoint = replace(driver, python=environment.python, parsl=environment.parsl)
     asked = replace(options, worker_init=_MARK) if "worker_init" in choices else options
@@ -119,7 +119,7 @@ def _engine(
 
 
 def _provider(
-    provider: Settings, options: Options, environment: Environment, choices: frozenset[str]
+    provider: Settings, options: ExecutorOptions, environment: Environment, choices: frozenset[str]
 ) -> Settings:
     made = dict(provider)
     worker_init = _worker_init(provider["worker_init"].value, options, environment)
@@ -133,7 +133,7 @@ def _provider(
     return made
 
 
-def _worker_init(text: str, options: Options, environment: Environment) -> str:
+def _worker_init(text: str, options: ExecutorOptions, environment: Environment) -> str:
     """Ours, for a run directory that nobody has made, and workers that are found on PATH."""
     program = quote(str(environment.program))
     stop = (
@@ -146,7 +146,7 @@ def _worker_init(text: str, options: Options, environment: Environment) -> str:
     )
 
 
-def _mps(options: Options) -> Table:
+def _mps(options: ExecutorOptions) -> Table:
     """NVIDIA MPS around the pool on each node, by the engine's hook for containers of any kind."""
     prefix = mps_prefix(options)
     if not prefix:
@@ -168,7 +168,7 @@ def _mps(options: Options) -> Table:
     }
 
 
-def _address(options: Options) -> Setting | Table:
+def _address(options: ExecutorOptions) -> Setting | Table:
     if options.address is not None:
         return Setting(options.address, ("address",))
     return {
@@ -182,7 +182,7 @@ def _address(options: Options) -> Setting | Table:
     }
 
 
-def _refuse_no_blocks(options: Options) -> None:
+def _refuse_no_blocks(options: ExecutorOptions) -> None:
     if options.strategy == "none" and options.init_blocks == 0:
         raise OptionError(
             "strategy='none' with init_blocks=0 would never ask PBS for a block",

@@ -11,8 +11,8 @@ from polaris_parsl.endpoint.schema import render_schema
 from polaris_parsl.endpoint.template import render
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
-from polaris_parsl.options.resolve import Request
+from polaris_parsl.options.options import ExecutorOptions
+from polaris_parsl.options.resolve import ExecutorRequest
 from polaris_parsl.policy.request import plan
 from polaris_parsl.version import VERSION
 
@@ -73,7 +73,7 @@ def _refuse_without_meaning(user_opts: Mapping[str, Any]) -> None:
             )
 
 
-def _one(requests: list[Request]) -> Options:
+def _one(requests: list[ExecutorRequest]) -> ExecutorOptions:
     if len(requests) > 1:
         labels = ", ".join(request.options.label for request in requests)
         raise OptionError(
@@ -81,7 +81,7 @@ def _one(requests: list[Request]) -> Options:
             remedy="write a template for an endpoint for each, with its options",
         )
     (request,) = requests
-    if "init_blocks" in request.layers:
+    if "init_blocks" in request.sources:
         return request.options
     return replace(request.options, init_blocks=request.options.min_blocks)
 

@@ -9,7 +9,7 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
 from polaris_parsl.options import checks
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.policy.job_count import most_blocks
 from polaris_parsl.policy.job_size import destinations, seconds_of
 
@@ -19,7 +19,7 @@ _MINUTES = "[0-5][0-9]"
 Schema = dict[str, Any]
 
 
-def render_schema(options: Options, choices: Iterable[str]) -> str:
+def render_schema(options: ExecutorOptions, choices: Iterable[str]) -> str:
     """The text of a user_config_schema.json.
 
     Args:
@@ -41,7 +41,7 @@ def render_schema(options: Options, choices: Iterable[str]) -> str:
     return json.dumps(schema, indent=2) + "\n"
 
 
-def _refuse_no_choice(options: Options, choices: Iterable[str]) -> None:
+def _refuse_no_choice(options: ExecutorOptions, choices: Iterable[str]) -> None:
     for name in choices:
         if name not in CHOICES:
             raise OptionError(
@@ -55,7 +55,7 @@ def _refuse_no_choice(options: Options, choices: Iterable[str]) -> None:
         )
 
 
-def _property(name: str, options: Options, chosen: list[str]) -> Schema:
+def _property(name: str, options: ExecutorOptions, chosen: list[str]) -> Schema:
     if name == "queue":
         listed = [
             queue.name
@@ -75,7 +75,7 @@ def _property(name: str, options: Options, chosen: list[str]) -> Schema:
     return {"type": "string"}
 
 
-def _limits(options: Options, chosen: list[str]) -> list[Schema]:
+def _limits(options: ExecutorOptions, chosen: list[str]) -> list[Schema]:
     """For each queue that can be asked for, the sizes and lengths that it takes."""
     limits = []
     for queue in polaris().queues.values():
@@ -97,7 +97,7 @@ def _where_queue(queue: Queue, then: Schema, chosen: list[str], *, required: boo
     return {"if": condition, "then": then}
 
 
-def _shapes(queue: Queue, options: Options, chosen: list[str]) -> list[Schema]:
+def _shapes(queue: Queue, options: ExecutorOptions, chosen: list[str]) -> list[Schema]:
     """What a job may be for each queue that it can end up in; none where nothing fits."""
     shapes = []
     for target in destinations(queue):
@@ -108,7 +108,7 @@ def _shapes(queue: Queue, options: Options, chosen: list[str]) -> list[Schema]:
     return shapes
 
 
-def _shape(target: Queue, options: Options, chosen: list[str]) -> Schema | None:
+def _shape(target: Queue, options: ExecutorOptions, chosen: list[str]) -> Schema | None:
     """What users must choose to fit a queue; None where a value that is set here does not."""
     nodes_fit = target.nodes_min <= options.nodes_per_block <= target.nodes_max
     shortest, longest = target.walltime_min_minutes, target.walltime_max_minutes

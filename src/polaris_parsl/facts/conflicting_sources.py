@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Dispute:
+class ConflictingSource:
     """A value that is not used, where the table that it belongs to holds the one that is.
 
     Attributes:
@@ -28,21 +28,21 @@ class Dispute:
         return f"{self.fact} = {show(self.other)} in {self.source}; not used because {self.why}"
 
 
-def disputes_of(table: Mapping[str, Any]) -> tuple[Dispute, ...]:
-    """The disputes of one table."""
-    return tuple(Dispute(**entry) for entry in table.get("disputed", ()))
+def conflicting_sources_of(table: Mapping[str, Any]) -> tuple[ConflictingSource, ...]:
+    """The conflicting sources of one table."""
+    return tuple(ConflictingSource(**entry) for entry in table.get("conflicting_sources", ()))
 
 
-def all_disputes(data: Any, place: str = "") -> Iterator[tuple[str, Dispute]]:
-    """All disputes in the tables below, each with the name of its table."""
+def all_conflicting_sources(data: Any, place: str = "") -> Iterator[tuple[str, ConflictingSource]]:
+    """All conflicting sources in the tables below, each with the name of its table."""
     if isinstance(data, list):
         for entry in data:
-            yield from all_disputes(entry, place)
+            yield from all_conflicting_sources(entry, place)
     elif isinstance(data, Mapping):
-        yield from ((place, dispute) for dispute in disputes_of(data))
+        yield from ((place, conflict) for conflict in conflicting_sources_of(data))
         for name, entry in data.items():
-            if name != "disputed":
-                yield from all_disputes(entry, f"{place}.{name}".removeprefix("."))
+            if name != "conflicting_sources":
+                yield from all_conflicting_sources(entry, f"{place}.{name}".removeprefix("."))
 
 
 def show(value: Any) -> str:

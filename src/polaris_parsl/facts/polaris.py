@@ -8,7 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.facts.conflicting_sources import Dispute, all_disputes, disputes_of
+from polaris_parsl.facts.conflicting_sources import (
+    ConflictingSource,
+    all_conflicting_sources,
+    conflicting_sources_of,
+)
 from polaris_parsl.facts.queues import Queue, read_queue
 
 _FILE = Path(__file__).with_name("polaris.toml")
@@ -151,7 +155,7 @@ class Facts:
     parsl: ParslReleases
     globus_compute: GlobusCompute
     defaults: Mapping[str, Any]
-    disputes: tuple[tuple[str, Dispute], ...]
+    conflicting_sources: tuple[tuple[str, ConflictingSource], ...]
 
     def is_closed_or_reserved(self, queue: str) -> bool:
         """Whether a queue that is not listed may exist: a reservation, or one for invited users."""
@@ -228,7 +232,7 @@ def polaris() -> Facts:
         defaults={
             name: value for entry in data["defaults"] for name, value in entry["values"].items()
         },
-        disputes=tuple(all_disputes(data)),
+        conflicting_sources=tuple(all_conflicting_sources(data)),
     )
 
 
@@ -293,6 +297,6 @@ def _login(data: Mapping[str, Any]) -> Login:
 
 
 def _doubtful(filesystems: Mapping[str, Any]) -> tuple[str, ...]:
-    """Filesystems that only the other side of a dispute names."""
-    others = [name for dispute in disputes_of(filesystems) for name in dispute.other]
+    """Filesystems that only a conflicting source names."""
+    others = [name for conflict in conflicting_sources_of(filesystems) for name in conflict.other]
     return tuple(name for name in others if name not in filesystems["names"])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from polaris_parsl.facts.conflicting_sources import Dispute, disputes_of
+from polaris_parsl.facts.conflicting_sources import ConflictingSource, conflicting_sources_of
 
 # Jobs of one "user" or "project", count.
 Jobs = Mapping[str, int]
@@ -33,7 +33,7 @@ class Queue:
         by_request: whether ALCF opens it on request only.
         source: where this is written.
         checked: day on which a person read it.
-        disputed: where other sources state other values.
+        conflicting_sources: where other sources state other values.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Queue:
     by_request: bool = False
     source: str
     checked: datetime.date
-    disputed: tuple[Dispute, ...]
+    conflicting_sources: tuple[ConflictingSource, ...]
 
     def takes(
         self, nodes: int, walltime_seconds: int, *, shortest_seconds: int | None = None
@@ -85,20 +85,20 @@ class Queue:
             held[scope] = min(both, held.get(scope, both))
         return held
 
-    def according_to(self, dispute: Dispute) -> "Queue":
+    def according_to(self, conflict: ConflictingSource) -> "Queue":
         """The queue as another source describes it."""
-        changed: dict[str, Any] = {dispute.fact: dispute.other}
+        changed: dict[str, Any] = {conflict.fact: conflict.other}
         return replace(self, **changed)
 
     @property
-    def disputed_limits_of_jobs(self) -> tuple[Dispute, ...]:
-        """The disputes about limits of jobs."""
-        return tuple(each for each in self.disputed if each.fact in _LIMITS_OF_JOBS)
+    def conflicts_about_jobs(self) -> tuple[ConflictingSource, ...]:
+        """The sources that conflict about limits of jobs."""
+        return tuple(each for each in self.conflicting_sources if each.fact in _LIMITS_OF_JOBS)
 
     @property
-    def disputed_sizes(self) -> tuple[Dispute, ...]:
-        """The disputes about the nodes and the walltime of a job."""
-        return tuple(each for each in self.disputed if each.fact not in _LIMITS_OF_JOBS)
+    def conflicts_about_sizes(self) -> tuple[ConflictingSource, ...]:
+        """The sources that conflict about the nodes and the walltime of a job."""
+        return tuple(each for each in self.conflicting_sources if each.fact not in _LIMITS_OF_JOBS)
 
 
 def read_queue(name: str, table: Mapping[str, Any]) -> Queue:
@@ -106,9 +106,9 @@ def read_queue(name: str, table: Mapping[str, Any]) -> Queue:
     fields: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in table.items()
-        if key != "disputed"
+        if key != "conflicting_sources"
     }
-    return Queue(name=name, disputed=disputes_of(table), **fields)
+    return Queue(name=name, conflicting_sources=conflicting_sources_of(table), **fields)
 
 
 def clock(minutes: int) -> str:

@@ -53,8 +53,8 @@ RUN_LEVEL = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """A checked request for one executor, complete with defaults. `Options.parse` makes it.
+class ExecutorOptions:
+    """A checked request for one executor, complete with defaults. `ExecutorOptions.parse` makes it.
 
     Attributes:
         mode: where the workers run: blocks through PBS, in the running job, or in the sandbox.
@@ -143,7 +143,7 @@ class Options:
         *,
         nodes: tuple[str, ...] = (),
         places: Mapping[str, str] | None = None,
-    ) -> "Options":
+    ) -> "ExecutorOptions":
         """Check what a user gave, fill in the defaults of the facts file.
 
         Args:
@@ -251,7 +251,7 @@ def refuse_unknown(given: Iterable[str], *, known: Iterable[str] | None = None) 
         )
 
 
-def refuse_misfits(options: Options) -> None:
+def refuse_misfits(options: ExecutorOptions) -> None:
     """Refuse values that are right by themselves and wrong together.
 
     Raises:
@@ -289,7 +289,7 @@ def refuse_misfits(options: Options) -> None:
         _refuse_misfit_mpi(options)
 
 
-def _refuse_misfit_times(options: Options) -> None:
+def _refuse_misfit_times(options: ExecutorOptions) -> None:
     if options.heartbeat_threshold <= options.heartbeat_period:
         raise OptionError(
             f"heartbeat_threshold={options.heartbeat_threshold} s is not longer than "
@@ -307,7 +307,7 @@ def _refuse_misfit_times(options: Options) -> None:
             )
 
 
-def _refuse_misfit_mpi(options: Options) -> None:
+def _refuse_misfit_mpi(options: ExecutorOptions) -> None:
     tasks = options.max_workers_per_block
     assert tasks is not None, "the caller has looked"
     if tasks > options.nodes_per_block:

@@ -1,4 +1,4 @@
-"""From what all layers say to one checked request for each executor of the run."""
+"""From the values of all sources to one checked request for each executor of the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from typing import Any, cast
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, set_in, warn
 from polaris_parsl.options.mode import choose_mode, nodes_of_job
-from polaris_parsl.options.options import RUN_LEVEL, Options, option_checks, refuse_unknown
-from polaris_parsl.options.sources import Given, Layer, gather, merge
+from polaris_parsl.options.options import RUN_LEVEL, ExecutorOptions, option_checks, refuse_unknown
+from polaris_parsl.options.sources import Given, Source, gather, merge
 
 _NAMES = (*option_checks(), "executors")
 
 
 @dataclass(frozen=True)
-class Request:
+class ExecutorRequest:
     """What one executor shall be.
 
     Attributes:
         options: the checked values.
-        layers: who set which option; those not listed come from the facts.
+        sources: who set which option; those not listed come from the facts.
         mode_reason: why this mode was taken.
     """
 
-    options: Options
-    layers: Mapping[str, Layer]
+    options: ExecutorOptions
+    sources: Mapping[str, Source]
     mode_reason: str
 
 
-def resolve(arguments: Mapping[str, Any], driver: Driver) -> list[Request]:
+def resolve(arguments: Mapping[str, Any], driver: Driver) -> list[ExecutorRequest]:
     """The executors of a run, at least one.
 
     Args:
@@ -40,11 +40,11 @@ def resolve(arguments: Mapping[str, Any], driver: Driver) -> list[Request]:
             the place.
     """
     refuse_unknown(arguments, known=_NAMES)
-    layers = gather(arguments, driver, _NAMES)
-    for layer in layers[1:]:
-        with set_in(layer.place("")):
-            refuse_unknown(layer.values, known=_NAMES)
-    common = merge(layers)
+    sources = gather(arguments, driver, _NAMES)
+    for source in sources[1:]:
+        with set_in(source.place("")):
+            refuse_unknown(source.values, known=_NAMES)
+    common = merge(sources)
     mode, reason = choose_mode(_value(common, "mode"), driver)
     entries = _entries(common)
     shares = _shares(entries, nodes_of_job(driver)) if mode == "inside_job" else [()] * len(entries)
@@ -53,36 +53,36 @@ def resolve(arguments: Mapping[str, Any], driver: Driver) -> list[Request]:
         values = {name: given.value for name, given in entry.items()}
         if mode == "inside_job":
             values |= _one_block(values, len(nodes))
-        options = Options.parse(
+        options = ExecutorOptions.parse(
             {**values, "mode": mode},
             nodes=nodes,
-            places={name: given.layer.place(name) for name, given in entry.items()},
+            places={name: given.source.place(name) for name, given in entry.items()},
         )
-        layers_of = {name: given.layer for name, given in entry.items()}
-        requests.append(Request(options, layers_of, reason))
+        sources_of = {name: given.source for name, given in entry.items()}
+        requests.append(ExecutorRequest(options, sources_of, reason))
     _warn_of_start_method(common)
     return requests
 
 
 def _entries(common: Mapping[str, Given]) -> list[dict[str, Given]]:
-    """The options of each executor, by the layers' rank and then the special before the common."""
+    """The options of each executor, by the sources' rank and then the special before the common."""
     shared = {name: given for name, given in common.items() if name != "executors"}
     executors = common.get("executors")
     if executors is None or executors.value is None:
         return [shared]
     return [
-        _entry(shared, label, special, executors.layer)
+        _entry(shared, label, special, executors.source)
         for label, special in _special(executors).items()
     ]
 
 
 def _entry(
-    shared: Mapping[str, Given], label: str, special: Mapping[str, Any], layer: Layer
+    shared: Mapping[str, Given], label: str, special: Mapping[str, Any], source: Source
 ) -> dict[str, Given]:
-    entry = {**shared, "label": Given(label, layer)}
+    entry = {**shared, "label": Given(label, source)}
     for name, value in special.items():
-        if name not in shared or shared[name].layer.rank >= layer.rank:
-            entry[name] = Given(value, layer)
+        if name not in shared or shared[name].source.rank >= source.rank:
+            entry[name] = Given(value, source)
     return entry
 
 
@@ -106,7 +106,7 @@ def _special(executors: Given) -> Mapping[str, Mapping[str, Any]]:
                     f"executors[{label!r}] sets {name}, which holds for the whole run",
                     remedy=f"give {name} beside executors, not in it",
                 )
-        with set_in(executors.layer.place("executors") or f"executors[{label!r}]"):
+        with set_in(executors.source.place("executors") or f"executors[{label!r}]"):
             refuse_unknown(special, known=names)
     return value
 
@@ -151,7 +151,7 @@ def _shares(
 def _count_of_nodes(given: Given | None) -> int | None:
     if given is None:
         return None
-    with set_in(given.layer.place("nodes_per_block")):
+    with set_in(given.source.place("nodes_per_block")):
         return cast("int", option_checks()["nodes_per_block"]("nodes_per_block", given.value))
 
 

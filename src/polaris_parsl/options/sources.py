@@ -39,12 +39,12 @@ _TEXTS = frozenset(
         "strategy",
     ]
 )
-# Of each of these pairs a higher layer's choice overrules the other in a lower one.
+# Of each of these pairs a stronger source's choice overrules the other in a weaker one.
 _ALTERNATIVES = {"address": "interface", "interface": "address"}
 
 
 @dataclass(frozen=True)
-class Layer:
+class Source:
     """Values that one place sets.
 
     Attributes:
@@ -59,7 +59,7 @@ class Layer:
 
     @property
     def rank(self) -> int:
-        """Place in the order of layers; the strongest has the lowest."""
+        """Place in the order of sources; the strongest has the lowest."""
         return _NAMES.index(self.name)
 
     def place(self, option: str) -> str:
@@ -71,14 +71,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Given:
-    """A value that somebody set, with the layer that did."""
+    """A value that somebody set, with the source that did."""
 
     value: Any
-    layer: Layer
+    source: Source
 
 
-def gather(arguments: Mapping[str, Any], driver: Driver, known: Iterable[str]) -> list[Layer]:
-    """All layers that set a value, the strongest first.
+def gather(arguments: Mapping[str, Any], driver: Driver, known: Iterable[str]) -> list[Source]:
+    """All sources that set a value, the strongest first.
 
     Args:
         arguments: what the caller of `polaris_parsl.config` gave.
@@ -88,34 +88,34 @@ def gather(arguments: Mapping[str, Any], driver: Driver, known: Iterable[str]) -
     Raises:
         OptionError: a file of options is not readable as TOML.
     """
-    layers = [Layer("argument", None, arguments)]
+    sources = [Source("argument", None, arguments)]
     environment = {
         name: parse(name, driver.variables[name.upper()])
         for name in known
         if name.upper() in driver.variables
     }
-    layers.append(Layer("environment", None, environment))
+    sources.append(Source("environment", None, environment))
     _warn_of_misspelt(driver, known)
     for name, file in (
         ("project file", _nearest(driver.folder)),
         ("install", _of_install(driver.python)),
     ):
         if file is not None:
-            layers.append(Layer(name, file, _read(file)))
-    return layers
+            sources.append(Source(name, file, _read(file)))
+    return sources
 
 
-def merge(layers: list[Layer]) -> dict[str, Given]:
+def merge(sources: list[Source]) -> dict[str, Given]:
     """The strongest value of each option."""
     merged: dict[str, Given] = {}
-    for layer in layers:
+    for source in sources:
         # None stands for "left out", as everywhere in Python.
         new = {
-            name: Given(value, layer) for name, value in layer.values.items() if value is not None
+            name: Given(value, source) for name, value in source.values.items() if value is not None
         }
         for name, given in new.items():
             other = merged.get(_ALTERNATIVES.get(name, ""))
-            if name not in merged and (other is None or other.layer is layer):
+            if name not in merged and (other is None or other.source is source):
                 merged[name] = given
     return merged
 

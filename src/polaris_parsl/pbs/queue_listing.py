@@ -49,7 +49,7 @@ class Difference:
         attribute: PBS's name of it.
         facts: the value of the facts, "none" where they have none.
         system: the value of the system that was asked, "none" where it has none.
-        note: the other source, where the system has what a disputing source says.
+        note: the other source, where the system has what a conflicting source says.
     """
 
     queue: str
@@ -179,11 +179,11 @@ def _unprinted(queue: Queue) -> dict[str, str]:
 
 
 def _who_else(queue: Queue, attribute: str, value: str) -> str:
-    """The source that disputes the facts and is right on this system."""
-    for dispute in queue.disputed:
-        theirs = _comparable(as_pbs(queue.according_to(dispute)))
+    """The source that conflicts with the facts and is right on this system."""
+    for conflict in queue.conflicting_sources:
+        theirs = _comparable(as_pbs(queue.according_to(conflict)))
         if theirs.get(attribute, NONE) == value:
-            return f"as in {dispute.source}"
+            return f"as in {conflict.source}"
     return ""
 
 

@@ -33,8 +33,8 @@ def check_blocks(blocks: int, queue: Queue, target: Queue) -> None:
     """
     held = _held(queue, target)
     others = [
-        (dispute, _held(queue.according_to(dispute), target))
-        for dispute in queue.disputed_limits_of_jobs
+        (conflict, _held(queue.according_to(conflict), target))
+        for conflict in queue.conflicts_about_jobs
     ]
     most = most_blocks(queue, target)
     if most is not None and blocks > most:
@@ -43,18 +43,18 @@ def check_blocks(blocks: int, queue: Queue, target: Queue) -> None:
             f"and each block is one {queue.citation}",
             remedy=f"use max_blocks={most}, perhaps with more nodes_per_block, or another queue",
         )
-    for dispute, limit in others:
+    for conflict, limit in others:
         if limit and blocks > limit.jobs:
             warn(
-                f"max_blocks={blocks}, but by {dispute.source} {_place(queue, target)} no more than "
-                f"{limit} at a time; this is not refused because {dispute.why} {queue.citation}"
+                f"max_blocks={blocks}, but by {conflict.source} {_place(queue, target)} no more than "
+                f"{limit} at a time; this is not refused because {conflict.why} {queue.citation}"
             )
             return
     if held and blocks > held.jobs:
         warn(
             f"max_blocks={blocks}, but {_place(queue, target)} no more than {held} at a time "
             f"{queue.citation}; not so by other sources: "
-            + "; ".join(str(dispute) for dispute, _ in others)
+            + "; ".join(str(conflict) for conflict, _ in others)
         )
         return
     running = _running(target)
@@ -72,7 +72,7 @@ def most_blocks(queue: Queue, target: Queue) -> int | None:
         queue: that they are submitted to.
         target: in which they run, where the queue routes; otherwise the same.
     """
-    sides = [queue, *(queue.according_to(dispute) for dispute in queue.disputed_limits_of_jobs)]
+    sides = [queue, *(queue.according_to(conflict) for conflict in queue.conflicts_about_jobs)]
     limits = [_held(side, target) for side in sides]
     known = [limit.jobs for limit in limits if limit is not None]
     return max(known) if len(known) == len(limits) else None

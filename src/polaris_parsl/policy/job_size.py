@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue, clock
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 
 def destinations(queue: Queue) -> list[Queue]:
@@ -19,13 +19,13 @@ def destinations(queue: Queue) -> list[Queue]:
     return [target for target in targets if not target.negative_balance]
 
 
-def destination(options: Options, queue: Queue) -> Queue | None:
+def destination(options: ExecutorOptions, queue: Queue) -> Queue | None:
     """The queue in which a block would run; None where there is none."""
     nodes, seconds = options.nodes_per_block, seconds_of(options.walltime)
     return next((each for each in destinations(queue) if each.takes(nodes, seconds)), None)
 
 
-def check_size(options: Options, queue: Queue) -> Queue:
+def check_size(options: ExecutorOptions, queue: Queue) -> Queue:
     """The queue in which a block would run; warns where ALCF advises to ask for less.
 
     Raises:
@@ -109,11 +109,11 @@ def _other_sources(nodes: int, seconds: int, queue: Queue) -> str:
     names = dict.fromkeys([queue.name, *(target.name for target in destinations(queue))])
     refusing = [polaris().queues[name] for name in names]
     found = [
-        f"; {dispute}"
+        f"; {conflict}"
         for each in refusing
         if not each.takes(nodes, seconds)
-        for dispute in each.disputed_sizes
-        if each.according_to(dispute).takes(nodes, seconds)
+        for conflict in each.conflicts_about_sizes
+        if each.according_to(conflict).takes(nodes, seconds)
     ]
     return "".join(found)
 

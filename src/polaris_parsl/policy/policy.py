@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts.polaris import polaris, source
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.pbs.directives import read_scheduler_options, resources
 from polaris_parsl.policy.job_count import check_blocks
 from polaris_parsl.policy.job_size import check_size, destination, lengths, sizes
 
 
-def check_policy(options: Options) -> None:
+def check_policy(options: ExecutorOptions) -> None:
     """Refuse what PBS would refuse or lose.
 
     Raises:
@@ -43,7 +43,7 @@ def check_policy(options: Options) -> None:
     check_blocks(options.max_blocks, queue, check_size(options, queue))
 
 
-def check_blocks_together(requests: Sequence[Options]) -> None:
+def check_blocks_together(requests: Sequence[ExecutorOptions]) -> None:
     """Refuse more blocks of all executors of a run than their queue holds.
 
     Raises:
@@ -82,10 +82,12 @@ def _check_filesystems(filesystems: str) -> None:
     facts = polaris()
     for name in filesystems.split(":"):
         if name in facts.doubtful_filesystems:
-            disputes = (each for place, each in facts.disputes if place == "filesystems")
+            conflicts = (
+                each for place, each in facts.conflicting_sources if place == "filesystems"
+            )
             warn(
                 f"scheduler_options asks for the filesystem {name!r}, on which sources disagree: "
-                f"{next(each for each in disputes if name in each.other)}",
+                f"{next(each for each in conflicts if name in each.other)}",
             )
         elif name not in facts.filesystems:
             raise OptionError(

@@ -14,7 +14,7 @@ from polaris_parsl.pbs import queue_listing
 from polaris_parsl.pbs.queue_listing import as_pbs
 
 
-def test_every_queue_stands_in_the_table_with_its_limits_and_disputes(
+def test_every_queue_stands_in_the_table_with_its_limits_and_conflicting_sources(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     queues()
@@ -22,10 +22,13 @@ def test_every_queue_stands_in_the_table_with_its_limits_and_disputes(
     for queue in polaris().queues.values():
         (row,) = [line for line in printed.splitlines() if line.split()[0] == queue.name]
         assert f"{queue.nodes_min}-{queue.nodes_max}" in row
-        assert printed.count(f"disputed: {queue.name}, ") == len(queue.disputed)
+        assert printed.count(f"conflicting sources: {queue.name}, ") == len(
+            queue.conflicting_sources
+        )
     assert "debug                1-2  0:05:00 to 1:00:00   1/user      2/user       24" in printed
     assert (
-        "disputed: capacity, max_run = 1/user, but max_run = 1/project in a live qstat" in printed
+        "conflicting sources: capacity, max_run = 1/user, but max_run = 1/project in a live qstat"
+        in printed
     )
     assert "source: ALCF docs/polaris/running-jobs/index.md, read 2026-11-22" in printed
 

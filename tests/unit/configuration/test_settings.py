@@ -8,13 +8,13 @@ import pytest
 from polaris_parsl.configuration.settings import ExecutorSettings, executor_settings, values
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 NODE_SCRIPTS = Path(sys.modules[ExecutorSettings.__module__].__file__ or "").parent / "node"
 
 
 def settings(mode: str = "blocks", **given: Any) -> ExecutorSettings:
-    options = Options.parse(
+    options = ExecutorOptions.parse(
         {"account": "datascience", "run_dir": "/eagle/runs", "mode": mode, **given},
         nodes=("n1", "n2") if mode == "inside_job" else (),
     )

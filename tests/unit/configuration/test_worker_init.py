@@ -7,7 +7,7 @@ import pytest
 
 from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.driver import Driver
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 MODULE_USER = Driver(
     python=Path(sys.executable),
@@ -17,7 +17,7 @@ MODULE_USER = Driver(
 
 
 def script(tmp_path: Path, driver: Driver | None = None, **given: Any) -> str:
-    options = Options.parse({"account": "datascience", "run_dir": tmp_path, **given})
+    options = ExecutorOptions.parse({"account": "datascience", "run_dir": tmp_path, **given})
     return compose(options, driver or Driver(python=Path(sys.executable)))
 
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from polaris_parsl.configuration.workers import Worker, accelerator_names, workers_of_node
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 CPUS_OF_GPU = {each.gpu: each.cpus for each in polaris().node.accelerators}
 
 
 def workers(**given: Any) -> tuple[Worker, ...]:
-    return workers_of_node(Options.parse({"account": "datascience", **given}))
+    return workers_of_node(ExecutorOptions.parse({"account": "datascience", **given}))
 
 
 def numbers(cpus: str) -> set[int]:

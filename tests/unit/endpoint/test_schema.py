@@ -8,11 +8,11 @@ from jsonschema import Draft202012Validator
 from polaris_parsl.endpoint.schema import CHOICES, render_schema
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 
 
 def schema(*choices: str, **given: Any) -> dict[str, Any]:
-    options = Options.parse({"account": "datascience", "queue": "preemptable", **given})
+    options = ExecutorOptions.parse({"account": "datascience", "queue": "preemptable", **given})
     found: dict[str, Any] = json.loads(render_schema(options, choices))
     return found
 

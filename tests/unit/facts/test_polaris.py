@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import polaris_parsl
-from polaris_parsl.facts.conflicting_sources import disputes_of
+from polaris_parsl.facts.conflicting_sources import conflicting_sources_of
 from polaris_parsl.facts.polaris import polaris
 
 FILE = Path(polaris_parsl.__file__).parent / "facts" / "polaris.toml"
@@ -56,19 +56,19 @@ def test_queues_are_consistent() -> None:
             assert facts.queues[target].only_by_routing
 
 
-def test_a_disputed_fact_belongs_to_its_table_and_the_other_value_differs() -> None:
-    disputes = polaris().disputes
+def test_a_fact_with_conflicting_sources_belongs_to_its_table_and_the_other_value_differs() -> None:
+    conflicts = polaris().conflicting_sources
     data = tables()
-    for place, dispute in disputes:
+    for place, conflict in conflicts:
         table: Any = data
         for key in place.split("."):
             table = table[key]
         for entry in table if isinstance(table, list) else [table]:
-            if dispute in disputes_of(entry):
-                used = entry.get("values", entry).get(dispute.fact)
-                assert used != dispute.other, (place, dispute)
-                assert used is not None or dispute.fact in {"max_run", "max_queued"}, dispute
-    assert {(place, dispute.fact) for place, dispute in disputes} >= {
+            if conflict in conflicting_sources_of(entry):
+                used = entry.get("values", entry).get(conflict.fact)
+                assert used != conflict.other, (place, conflict)
+                assert used is not None or conflict.fact in {"max_run", "max_queued"}, conflict
+    assert {(place, conflict.fact) for place, conflict in conflicts} >= {
         ("network", "interfaces"),
         ("filesystems", "names"),
         ("login", "tasks_per_user"),

@@ -60,13 +60,13 @@ def test_a_queue_holds_what_may_run_and_what_may_wait(
     assert queue(**limits).jobs_held == held
 
 
-def test_a_dispute_gives_the_queue_of_the_other_source() -> None:
+def test_a_conflicting_source_gives_the_queue_of_the_other_source() -> None:
     entry = {"fact": "nodes_max", "other": 8, "why": "it is older", **TABLE}
     names = ("fact", "other", "source", "checked", "why")
-    found = queue(disputed=[{name: entry[name] for name in names}])
-    (dispute,) = found.disputed_sizes
-    assert found.disputed_limits_of_jobs == ()
-    assert found.according_to(dispute).takes(8, 300)
+    found = queue(conflicting_sources=[{name: entry[name] for name in names}])
+    (conflict,) = found.conflicts_about_sizes
+    assert found.conflicts_about_jobs == ()
+    assert found.according_to(conflict).takes(8, 300)
     assert not found.takes(8, 300)
 
 

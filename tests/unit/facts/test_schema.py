@@ -37,25 +37,27 @@ def test_the_facts_follow_the_schema(tables: Tables) -> None:
     assert problems(tables) == []
 
 
-def tables_with_disputes(data: Any) -> Iterator[dict[str, Any]]:
+def tables_with_conflicting_sources(data: Any) -> Iterator[dict[str, Any]]:
     entries = data if isinstance(data, list) else data.values()
-    if isinstance(data, dict) and "disputed" in data:
+    if isinstance(data, dict) and "conflicting_sources" in data:
         yield data
     for entry in entries:
         if isinstance(entry, dict | list):
-            yield from tables_with_disputes(entry)
+            yield from tables_with_conflicting_sources(entry)
 
 
-def test_a_dispute_is_about_a_fact_of_its_table_and_states_another_value(tables: Tables) -> None:
+def test_a_conflicting_source_is_about_a_fact_of_its_table_and_states_another_value(
+    tables: Tables,
+) -> None:
     found = 0
-    for table in tables_with_disputes(tables):
-        for dispute in table["disputed"]:
+    for table in tables_with_conflicting_sources(tables):
+        for conflict in table["conflicting_sources"]:
             facts = table.get("values", table)
             # of a limit that one source does not know, the table has none
-            assert dispute["fact"] in facts or dispute["fact"].startswith("max_"), dispute
-            assert facts.get(dispute["fact"]) != dispute["other"]
+            assert conflict["fact"] in facts or conflict["fact"].startswith("max_"), conflict
+            assert facts.get(conflict["fact"]) != conflict["other"]
             found += 1
-    assert found == len(polaris().disputes) > 10
+    assert found == len(polaris().conflicting_sources) > 10
 
 
 MISSING = object()
@@ -64,9 +66,9 @@ DAMAGES: dict[str, tuple[str, tuple[str | int, ...], object]] = {
     "no source": ("$.node", ("node", "source"), MISSING),
     "no date": ("$.queue.debug", ("queue", "debug", "checked"), MISSING),
     "no reason for a default": ("$.defaults[0]", ("defaults", 0, "why"), MISSING),
-    "no reason in a dispute": (
-        "$.filesystems.disputed[0]",
-        ("filesystems", "disputed", 0, "why"),
+    "no reason in a conflicting source": (
+        "$.filesystems.conflicting_sources[0]",
+        ("filesystems", "conflicting_sources", 0, "why"),
         MISSING,
     ),
     "no such day": ("$.queue.debug.checked", ("queue", "debug", "checked"), "2026-13-01"),

@@ -10,11 +10,11 @@ from polaris_parsl.configuration.workers import workers_of_node
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.resolve import resolve
 
 
-def parse(**given: Any) -> Options:
+def parse(**given: Any) -> ExecutorOptions:
     driver = Driver(python=Path(sys.executable), folder=Path("/"))
     (request,) = resolve({"account": "datascience", **given}, driver)
     workers_of_node(request.options)

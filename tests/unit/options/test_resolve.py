@@ -8,7 +8,7 @@ from polaris_parsl import PolarisParslWarning
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
 from polaris_parsl.options.mode import choose_mode, nodes_of_job
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.resolve import resolve
 
 OUTSIDE = Driver(python=Path(sys.executable), folder=Path("/"))
@@ -23,7 +23,7 @@ def inside(tmp_path: Path) -> Driver:
     return Driver(python=Path(sys.executable), folder=Path("/"), job="1.pbs", nodefile=nodefile)
 
 
-def ask(driver: Driver = OUTSIDE, **arguments: Any) -> list[Options]:
+def ask(driver: Driver = OUTSIDE, **arguments: Any) -> list[ExecutorOptions]:
     return [request.options for request in resolve({"account": "datascience", **arguments}, driver)]
 
 

@@ -10,11 +10,11 @@ from polaris_parsl import PolarisParslWarning
 from polaris_parsl.cli.user_opts import read_words
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
-from polaris_parsl.options.resolve import Request, resolve
+from polaris_parsl.options.resolve import ExecutorRequest, resolve
 from polaris_parsl.options.sources import parse
 
 
-def ask(folder: Path, variables: dict[str, str] | None = None, **arguments: Any) -> Request:
+def ask(folder: Path, variables: dict[str, str] | None = None, **arguments: Any) -> ExecutorRequest:
     driver = Driver(python=Path(sys.executable), folder=folder, variables=variables or {})
     (request,) = resolve(arguments, driver)
     return request
@@ -51,7 +51,7 @@ def test_each_layer_wins_over_those_below_it(tmp_path: Path) -> None:
         4,
     )
     assert options.walltime == "1:00:00"
-    assert {name: layer.name for name, layer in request.layers.items()} == {
+    assert {name: source.name for name, source in request.sources.items()} == {
         "account": "argument",
         "queue": "environment",
         "label": "project file",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from polaris_parsl.errors import OptionError, PolarisParslWarning
-from polaris_parsl.facts.conflicting_sources import Dispute
+from polaris_parsl.facts.conflicting_sources import ConflictingSource
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
 from polaris_parsl.policy.job_count import check_blocks
@@ -16,11 +16,11 @@ from polaris_parsl.sandbox.pbs.submit import make_job
 
 def test_a_limit_that_only_the_facts_state_gives_a_warning() -> None:
     known = polaris().queues["preemptable"]
-    other = Dispute("max_queued", {"user": 50}, "a page", known.checked, "it is older")
+    other = ConflictingSource("max_queued", {"user": 50}, "a page", known.checked, "it is older")
     with pytest.warns(
         PolarisParslWarning, match="20 jobs of a project.*max_queued = 50/user in a page"
     ):
-        check_blocks(21, replace(known, disputed=(other,)), known)
+        check_blocks(21, replace(known, conflicting_sources=(other,)), known)
 
 
 def jobs_taken(queue: Queue, target: Queue) -> int:

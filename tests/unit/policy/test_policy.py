@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from polaris_parsl.errors import OptionError, PolarisParslWarning
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import Options
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.policy.policy import check_policy
 from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue
 from polaris_parsl.sandbox.pbs.refusal import Refusal
@@ -15,7 +15,7 @@ from polaris_parsl.sandbox.pbs.submit import make_job
 
 
 def check(**wanted: Any) -> None:
-    check_policy(Options.parse({"account": "datascience", **wanted}))
+    check_policy(ExecutorOptions.parse({"account": "datascience", **wanted}))
 
 
 @pytest.mark.parametrize(
