@@ -1,12 +1,13 @@
-"""Starts the polaris-parsl command from the source tree, with the tools that tools.lock names.
+"""Starts the polaris-parsl command from the source tree, with the tools that its locks name.
 
     python3 scripts/bootstrap.py install --prefix DIR      any verb of polaris-parsl
     python3 scripts/bootstrap.py install --wheelhouse DIR  without a network
     python3 scripts/bootstrap.py --only-print-python       path of the tools environment's Python
 
 The tools environment is made on first use in the user's cache directory
-($XDG_CACHE_HOME or ~/.cache), from wheels whose sha256 stands in tools.lock,
-and found there again as long as tools.lock and the interpreter stay the same.
+($XDG_CACHE_HOME or ~/.cache), from wheels whose sha256 stands in tools.lock and
+installer.lock (for the verb `lock` also in maintainer.lock), and found there
+again as long as these locks and the interpreter stay the same.
 It is made with a CPython 3.11-3.13 that has pip and venv: this one, the one that
 --base names, or a python3.13, python3.12, python3.11 on PATH.
 
@@ -24,11 +25,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "tools.lock"
+LOCKS = ("tools.lock", "installer.lock")
+# for what only this verb needs
+MORE_LOCKS = {"lock": ("maintainer.lock",)}
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 # The exit codes of BaseEnvironmentError, LockError and PrefixError.
-BASE, LOCKS, CACHE = 3, 4, 6
+BASE, LOCK, CACHE = 3, 4, 6
 
 ASK = (
     "import importlib.util as u, json, platform, sys;"
@@ -38,11 +41,11 @@ ASK = (
 )
 
 
-# As in env/build/wheels.py: the same wheels whatever the glibc of this machine.
+# As in env/installer/wheels.py: the same wheels whatever the glibc of this machine.
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
 PLATFORMS += ["manylinux2014_x86_64", "linux_x86_64"]
 
-CHECKED = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK))
+CHECKED = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
 CHECKED += ("--disable-pip-version-check", "--quiet", "--progress-bar", "off")
 
 
@@ -70,23 +73,33 @@ def main(arguments):
 def tools_python(arguments):
     """Path of the interpreter of the tools environment, which is made if there is none yet."""
     interpreter, version, tag = supported_interpreter(arguments)
-    try:
-        lock = LOCK.read_bytes()
-    except OSError as error:
-        problem = f"cannot read {LOCK}: {error.strerror}"
-        raise RefusalError(problem, "use a complete source tree", LOCKS) from None
-    key = hashlib.sha256(lock + f"{interpreter}\n{version}".encode()).hexdigest()[:16]
+    verb = next((word for word in arguments if not word.startswith("-")), "")
+    locks = [ROOT / name for name in LOCKS + MORE_LOCKS.get(verb, ())]
+    digests = {lock: digest(lock) for lock in locks}
+    words = [*digests.values(), interpreter, version]
+    key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     target = Path(home, "polaris-parsl", f"tools-{key}")
-    # `polaris-parsl install` looks for them under the same name (env/build/wheels.py), and checks them
-    wheels = Path(home, "polaris-parsl", "wheels", f"{tag}-{hashlib.sha256(lock).hexdigest()[:16]}")
+    # `polaris-parsl install` looks for wheels under the same names (env/installer/wheels.py), and checks them
+    cache = Path(home, "polaris-parsl", "wheels")
+    wheels = {lock: cache / f"{tag}-{found[:16]}" for lock, found in digests.items()}
     house = value_of("--wheelhouse", arguments)
     if not (target / "complete").exists():
         say(f"making the tools environment with CPython {version} (once): {target}")
-        if not wheels.exists():
-            build(wheels, lambda folder: fetch(interpreter, folder, house))
-        build(target, lambda folder: fill(interpreter, folder, wheels))
+        for lock, folder in wheels.items():
+            if not folder.exists():
+                build(folder, lambda staging, lock=lock: fetch(interpreter, lock, staging, house))
+        build(target, lambda staging: fill(interpreter, staging, wheels))
     return target / "bin" / "python"
+
+
+def digest(lock):
+    """sha256 of a lock of the source tree, in hexadecimal."""
+    try:
+        return hashlib.sha256(lock.read_bytes()).hexdigest()
+    except OSError as error:
+        problem = f"cannot read {lock}: {error.strerror}"
+        raise RefusalError(problem, "use a complete source tree", LOCK) from None
 
 
 def supported_interpreter(arguments):
@@ -175,27 +188,28 @@ def build(target, make):
         shutil.rmtree(str(staging), ignore_errors=True)
 
 
-def fetch(interpreter, folder, house):
-    """Download the wheels of tools.lock, or take them from a wheelhouse; pip checks their hashes."""
-    pip = [interpreter, "-m", "pip", "download", *CHECKED, "-d", str(folder)]
+def fetch(interpreter, lock, folder, house):
+    """Download the wheels of a lock, or take them from a wheelhouse; pip checks their hashes."""
+    pip = [interpreter, "-m", "pip", "download", *CHECKED, "-r", str(lock), "-d", str(folder)]
+    what = f"fetch the wheels of {lock.name}"
     for name in PLATFORMS:
         pip += ["--platform", name]
     if house:
         wheels = str(Path(house, "wheels").resolve())
-        step("fetch", [*pip, "--no-index", "--find-links", wheels], is_offline=True)
+        step(what, [*pip, "--no-index", "--find-links", wheels], is_offline=True, lock=lock.name)
         return
-    # as env/build/wheels.py does: what has arrived whole is kept, and the site's proxy only where needed
+    # as env/installer/wheels.py does: what has arrived whole is kept, and the site's proxy only where needed
     pip += ["--cache-dir", str(folder.parent.parent / "pip")]
     # for pip alone: what follows in this run is told of the user's own variables
     spared = network("sparing_loopback", interpreter)
     try:
-        step("fetch", pip, variables=spared)
+        step(what, pip, variables=spared, lock=lock.name)
     except RefusalError as refusal:
-        spare = network("site_proxy", interpreter) if refusal.code != LOCKS else {}
+        spare = network("site_proxy", interpreter) if refusal.code != LOCK else {}
         if not spare:
             raise
         say(f"  the direct way fails; through the site's proxy {spare['https_proxy']}")
-        step("fetch", pip, variables=spare)
+        step(what, pip, variables=spare, lock=lock.name)
 
 
 def network(function, interpreter):
@@ -207,15 +221,17 @@ def network(function, interpreter):
 
 
 def fill(interpreter, folder, wheels):
-    """Make an environment with the wheels of tools.lock; Python compiles them when it needs to."""
-    step("create", [interpreter, "-m", "venv", "--without-pip", str(folder)])
+    """Make an environment with the wheels of locks; Python compiles them when it needs to."""
+    step("create the tools environment", [interpreter, "-m", "venv", "--without-pip", str(folder)])
     pip = [interpreter, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
-    pip += ["--no-compile", "--no-index", "--find-links", str(wheels), *CHECKED]
-    step("install", pip, is_offline=True)
+    pip += ["--no-compile", "--no-index", *CHECKED]
+    for lock, place in wheels.items():
+        pip += ["--find-links", str(place), "-r", str(lock)]
+    step("install the tools", pip, is_offline=True)
     (folder / "complete").touch()
 
 
-def step(what, command, is_offline=False, variables=()):
+def step(what, command, is_offline=False, variables=(), lock="its lock"):
     """Run one step; its output is shown only where it fails."""
     say(f"  {what} ...")
     started = subprocess.Popen(
@@ -230,11 +246,11 @@ def step(what, command, is_offline=False, variables=()):
         return
     told = "\n".join(f"    {line}" for line in output.strip().splitlines()[-15:])
     if "DO NOT MATCH THE HASHES" in output or "require-hashes" in output:
-        problem = f"a wheel is not the one that tools.lock names:\n{told}"
-        remedy = "look at your index, take tools.lock from a release, or empty the cache: "
+        problem = f"a wheel is not the one that {lock} names:\n{told}"
+        remedy = "look at your index, take the locks from a release, or empty the cache: "
         remedy += "~/.cache/polaris-parsl"
-        raise RefusalError(problem, remedy, LOCKS)
-    problem = f"cannot {what} the tools environment:\n{told}"
+        raise RefusalError(problem, remedy, LOCK)
+    problem = f"cannot {what}:\n{told}"
     hint = (
         "a wheelhouse must be made for this Python"
         if is_offline

@@ -18,7 +18,8 @@ install_missing
 tools=$(python3 scripts/bootstrap.py --only-print-python)
 uv=$(dirname "$tools")/uv
 "$uv" venv --quiet --allow-existing --python "$tools" .venv
-"$uv" pip install --quiet --python .venv/bin/python --require-hashes -r tools.lock
+"$uv" pip install --quiet --python .venv/bin/python --require-hashes \
+  -r tools.lock -r installer.lock -r maintainer.lock
 "$uv" pip install --quiet --python .venv/bin/python --group dev
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 

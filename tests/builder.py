@@ -30,6 +30,8 @@ SOURCES = (
     "overlay.lock",
     "overlay-mep.lock",
     "tools.lock",
+    "installer.lock",
+    "maintainer.lock",
     "CHANGELOG.md",
     "CITATION.cff",
     "README.md",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 import builder
 from polaris_parsl.env.locks.files import read_requirements
@@ -31,6 +32,16 @@ def test_an_install_imports_the_locked_parsl_and_runs_its_command(install: Any) 
     assert overlay_python(install, code) == f"{PARSL} {install.root}/overlay/bin/python"
     done = builder.run(install.root / "bin/polaris-parsl", "version", env={"PATH": "/usr/bin:/bin"})
     assert done.stdout == f"{VERSION}\n"
+
+
+def test_the_tools_hold_what_their_lock_names_and_no_more(install: Any) -> None:
+    (site,) = (install.root / "tools").glob("lib/python3.*/site-packages")
+    code = "import importlib.metadata as m; print(*{each.name for each in m.distributions()})"
+    found = builder.run(install.root / "tools/bin/python", "-I", "-c", code, env={}).stdout.split()
+    locked = read_requirements(shipped("tools.lock"))
+    assert {canonicalize_name(name) for name in found} <= {*locked, "polaris-parsl"}
+    assert {"typer", "parsl"} <= set(found)
+    assert not [name for name in ("rattler", "conda_lock", "uv") if (site / name).exists()]
 
 
 def test_an_install_ends_with_the_commands_that_load_it(install: Any) -> None:

@@ -130,7 +130,7 @@ def test_a_requirement_that_is_no_pin_is_refused(tree: Path, env: dict[str, str]
         lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
 
 
-@pytest.mark.parametrize("name", ["overlay.lock", "tools.lock"])
+@pytest.mark.parametrize("name", ["overlay.lock", "tools.lock", "installer.lock"])
 def test_a_wheel_with_another_hash_is_refused_and_nothing_is_published(
     name: str, env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -20,7 +20,9 @@ def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_pa
     root = prefix / "versions" / f"{VERSION}-mep"
     receipt = json.loads((root / "receipt.json").read_text())
     assert receipt["track"] == "mep"
-    assert set(receipt["locks"]) == {"conda-lock.yml", "overlay-mep.lock", "tools.lock"}
+    assert set(receipt["locks"]) == {
+        *("conda-lock.yml", "overlay-mep.lock", "tools.lock", "installer.lock")
+    }
     added = {f"{entry['name']}=={entry['version']}" for entry in receipt["overlay"]}
     assert added >= set(track_requirements(shipped("environment.yml"), "mep"))
     # the command explains with the Parsl of the overlay

@@ -49,7 +49,10 @@ def test_a_wheelhouse_holds_what_the_locks_name(wheelhouse: Path, conda_source: 
     found = {str(path.relative_to(wheelhouse)) for path in wheelhouse.rglob("*") if path.is_file()}
     assert found == listed | {"SHA256SUMS"}
     wheels = [read_wheel(path) for path in (wheelhouse / "wheels").iterdir()]
-    pins = [read_requirements(conda_source / name) for name in ("overlay.lock", "tools.lock")]
+    pins = [
+        read_requirements(conda_source / f"{name}.lock")
+        for name in ("overlay", "tools", "installer")
+    ]
     for wheel in wheels:
         assert any(
             name in each and wheel.sha256 in each[name].sha256
@@ -120,7 +123,7 @@ def test_a_wheelhouse_for_another_python_says_what_it_lacks(
     code, said = install(copy, conda_source, conda_base, tmp_path)
     assert code == 1
     assert "py-rattler" in said
-    assert "cannot fetch the tools environment" in said
+    assert "cannot fetch the wheels of installer.lock" in said
     assert "a wheelhouse must be made for this Python" in said
 
 
@@ -144,9 +147,9 @@ def test_a_damaged_wheelhouse_is_refused(
         (copy / name).unlink()
     else:
         replace(copy / name, content)
-    locks = {each: conda_source / each for each in ("conda-lock.yml", "overlay.lock", "tools.lock")}
+    names = ("conda-lock.yml", "overlay.lock", "tools.lock", "installer.lock")
     with pytest.raises(LockError, match=re.escape(problem)):
-        check_wheelhouse(copy, locks)
+        check_wheelhouse(copy, {each: conda_source / each for each in names})
 
 
 def test_a_wheelhouse_of_other_locks_is_refused(wheelhouse: Path, conda_source: Path) -> None:
@@ -204,6 +207,7 @@ def test_a_channel_that_does_not_answer_leaves_a_list_of_what_is_missing(
         "conda-lock.yml",
         "overlay-mep.lock",
         "tools.lock",
+        "installer.lock",
     }
 
 

@@ -50,7 +50,7 @@ def lock(
         ),
     ] = None,
 ) -> None:
-    """Solve environment.yml again and replace conda-lock.yml, the overlay locks and tools.lock."""
+    """Solve environment.yml again and replace all locks."""
     if sum(map(bool, (check, diff, conda or repodata))) > 1 or (new and not diff):
         raise typer.BadParameter("--check, --diff OLD [NEW] and solving exclude each other")
     if diff:

@@ -1,8 +1,6 @@
-"""The programs of the tools environment that env starts."""
+"""The programs of the source tree's tools that env starts."""
 
 from pathlib import Path
-
-from uv import find_uv_bin
 
 from polaris_parsl.errors import MissingToolError
 
@@ -14,8 +12,10 @@ def uv_program() -> Path:
         MissingToolError: there is none.
     """
     try:
+        from uv import find_uv_bin  # noqa: PLC0415 - an installed command has none
+
         return Path(find_uv_bin())
-    except FileNotFoundError as error:
+    except (ImportError, FileNotFoundError) as error:
         raise MissingToolError(
             f"uv is not installed beside this command: {error}",
             remedy="start it with `python3 scripts/bootstrap.py VERB`",

@@ -6,7 +6,7 @@ import pytest
 
 from polaris_parsl.env.locks import check as lock_check
 from polaris_parsl.env.locks.check import check_locks
-from polaris_parsl.env.locks.files import lock_names
+from polaris_parsl.env.locks.files import lock_names, read_requirements
 from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.files import shipped
 
@@ -102,6 +102,12 @@ def test_a_change_of_the_conda_part_is_found_by_conda_lock_itself(tree: Path) ->
             "\ntypewriter==",
             "tools.lock: typer>=0.20 is wanted, it is not locked",
         ),
+        (
+            "pyproject.toml",
+            '"conda-lock>=4.0.3"',
+            '"conda-lock>=4.0.4"',
+            "maintainer.lock: solved without the requirement conda-lock>=4.0.4",
+        ),
     ],
 )
 def test_what_differs_is_named_with_its_file(
@@ -109,6 +115,13 @@ def test_what_differs_is_named_with_its_file(
 ) -> None:
     replace(tree / path, old, new)
     assert f"\n    {expected}" in told(tree)
+
+
+@pytest.mark.usefixtures("_conda_matches")
+def test_two_versions_of_one_package_among_the_tools_are_named(tree: Path) -> None:
+    version = read_requirements(tree / "tools.lock")["packaging"].version
+    replace(tree / "installer.lock", f"packaging=={version}", "packaging==25.0")
+    assert f"installer.lock: it locks packaging 25.0, but tools.lock locks {version}" in told(tree)
 
 
 @pytest.mark.usefixtures("_conda_matches")

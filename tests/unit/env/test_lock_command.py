@@ -41,6 +41,8 @@ def test_a_directory_of_locks_is_compared_with_the_source_tree() -> None:
     done = CliRunner().invoke(app, ["lock", "--diff", str(ROOT)])
     assert done.stdout.splitlines() == [
         "conda-lock.yml: the same",
+        "installer.lock: the same",
+        "maintainer.lock: the same",
         "overlay-mep.lock: the same",
         "overlay.lock: the same",
         "tools.lock: the same",

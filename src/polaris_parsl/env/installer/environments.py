@@ -16,30 +16,19 @@ _LEFTOVERS = (".lock", ".gitignore", "CACHEDIR.TAG")
 _WHEELS_A_RUN = 8
 
 
-def create(
-    folder: Path,
-    python: Path,
-    *,
-    sees_base: bool,
-    env: Mapping[str, str],
-    is_relocatable: bool = True,
-) -> None:
-    """Make an empty virtual environment.
+def create(folder: Path, python: Path, *, sees_base: bool, env: Mapping[str, str]) -> None:
+    """Make an empty virtual environment that can be moved.
 
     Args:
         folder: where; it must not exist.
         python: the interpreter of the base.
         sees_base: whether it also imports what is installed in the base.
         env: environment variables.
-        is_relocatable: whether it can be moved. One that can be moved cannot be activated
-            in sh and tcsh, which do not tell a script where it lies.
     """
     command: list[str | Path] = [uv_program(), "venv", "--quiet", "--no-project"]
     if sees_base:
         command.append("--system-site-packages")
-    if is_relocatable:
-        command += ["--relocatable", "--prompt", "polaris-parsl"]
-    command += ["--python", python, folder]
+    command += ["--relocatable", "--prompt", "polaris-parsl", "--python", python, folder]
     _must(command, f"no environment was made on {python}", env=for_uv(env), cwd=folder.parent)
 
 

@@ -15,6 +15,7 @@ from polaris_parsl.env.installer.wheels import Wheel, build_own, fetch, read_whe
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
     CURRENT,
+    INSTALLER_LOCK,
     TOOLS_LOCK,
     digest,
     overlay_lock,
@@ -114,7 +115,7 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
     refuse_unusable(request.prefix, request.release)
     refuse_unprotected(request.allow_shadow)
     overlay = overlay_lock(request.track)
-    locks = {name: shipped(name) for name in (CONDA_LOCK, overlay, TOOLS_LOCK)}
+    locks = {name: shipped(name) for name in (CONDA_LOCK, overlay, TOOLS_LOCK, INSTALLER_LOCK)}
     names = sorted(read_requirements(locks[overlay]))
     house = request.wheelhouse
     if house:

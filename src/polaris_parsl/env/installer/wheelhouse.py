@@ -1,6 +1,6 @@
 """A wheelhouse: every artifact of the locks in one directory, to install from without a network.
 
-It holds the wheels of a track and of the tools, the conda archives, the source tree
+It holds the wheels of a track, of the tools and of the installer, the conda archives, the source tree
 of polaris_parsl, the locks, and SHA256SUMS of all. What its wheels and archives must
 be is decided by the locks of whoever installs from it, not by its SHA256SUMS.
 """
@@ -17,6 +17,7 @@ from polaris_parsl.env.installer.gnu_parallel import channel_silence, fetch_arch
 from polaris_parsl.env.installer.wheels import build_own, download
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
+    INSTALLER_LOCK,
     TOOLS_LOCK,
     CondaPackage,
     Pin,
@@ -75,7 +76,7 @@ def make_wheelhouse(
             f"the locks are not for Python {', '.join(unknown)}",
             remedy=f"choose from {', '.join(PYTHONS)}",
         )
-    names = (CONDA_LOCK, overlay_lock(track), TOOLS_LOCK)
+    names = (CONDA_LOCK, overlay_lock(track), TOOLS_LOCK, INSTALLER_LOCK)
     with new_directory(target) as folder:
         with step("pack the source tree"):
             source = build_own(folder, env=env, kind="sdist").name

@@ -9,7 +9,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.env.locks.conda import is_solved_from
-from polaris_parsl.env.locks.files import CONDA_LOCK, Pin, lock_names, read_conda, read_requirements
+from polaris_parsl.env.locks.files import (
+    CONDA_LOCK,
+    TOOL_LOCKS,
+    Pin,
+    lock_names,
+    read_conda,
+    read_requirements,
+)
 from polaris_parsl.env.locks.python import Origin, python_origins, read_origin
 from polaris_parsl.env.locks.solvers import need_solvers
 from polaris_parsl.errors import LockError
@@ -37,6 +44,7 @@ def check_locks(root: Path, *, env: Mapping[str, str]) -> list[str]:
     found = list(_conda_differences(root, env=env))
     for name, origin in python_origins(root).items():
         found += [f"{name}: {text}" for text in _python_differences(root / name, origin)]
+    found += _double_versions(root)
     for path in sorted(root.glob("overlay*.lock")):
         if path.name not in names:
             found.append(f"{path.name}: environment.yml has no such track")
@@ -84,6 +92,16 @@ def _python_differences(lock: Path, wanted: Origin) -> Iterator[str]:
         yield from _unmet(text, pins, is_needed=True)
     for text in wanted.constraints:
         yield from _unmet(text, pins, is_needed=False)
+
+
+def _double_versions(root: Path) -> Iterator[str]:
+    """Packages that the locks of the tools, which one environment may hold, pin to two versions."""
+    seen: dict[str, tuple[str, str]] = {}
+    for lock in TOOL_LOCKS:
+        for name, pin in read_requirements(root / lock).items():
+            other, version = seen.setdefault(name, (lock, pin.version))
+            if version != pin.version:
+                yield f"{lock}: it locks {name} {pin.version}, but {other} locks {version}"
 
 
 def _unmet(text: str, pins: Mapping[str, Pin], *, is_needed: bool) -> Iterator[str]:

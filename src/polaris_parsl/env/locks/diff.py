@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from polaris_parsl.env.locks.files import CONDA_LOCK, TOOLS_LOCK, read_conda, read_requirements
+from polaris_parsl.env.locks.files import CONDA_LOCK, TOOL_LOCKS, read_conda, read_requirements
 from polaris_parsl.errors import LockError
 
 
@@ -49,7 +49,7 @@ def compare_locks(old: Path, new: Path) -> list[str]:
 
 def _locks_in(folder: Path) -> set[str]:
     found = {path.name for path in folder.glob("overlay*.lock")}
-    found |= {name for name in (CONDA_LOCK, TOOLS_LOCK) if (folder / name).is_file()}
+    found |= {name for name in (CONDA_LOCK, *TOOL_LOCKS) if (folder / name).is_file()}
     if not found:
         raise LockError(f"{folder} holds no lock", remedy="name a lock, or a directory of locks")
     return found

@@ -2,7 +2,7 @@
 
 A track is one choice of Python packages, with a lock of its own: `current` is the
 list `overlay` of environment.yml, the others stand under `tracks`. They share
-conda-lock.yml and tools.lock.
+conda-lock.yml and the locks of the tools.
 """
 
 import hashlib
@@ -21,7 +21,10 @@ from polaris_parsl.errors import LockError
 
 CURRENT = "current"
 CONDA_LOCK = "conda-lock.yml"
-TOOLS_LOCK = "tools.lock"
+# Each is solved from the list of its name in pyproject.toml: what an installed command needs,
+# what builds an install, what solves the locks.
+TOOLS_LOCK, INSTALLER_LOCK, MAINTAINER_LOCK = "tools.lock", "installer.lock", "maintainer.lock"
+TOOL_LOCKS = (TOOLS_LOCK, INSTALLER_LOCK, MAINTAINER_LOCK)
 # a part of file names, version directories and module names
 _TRACK_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 _RELOCK = "write it anew with `polaris-parsl lock`"
@@ -88,7 +91,7 @@ def overlay_lock(track: str) -> str:
 
 def lock_names(environment: Path) -> list[str]:
     """Names of all locks that are solved from an environment.yml."""
-    return [CONDA_LOCK, *map(overlay_lock, read_tracks(environment)), TOOLS_LOCK]
+    return [CONDA_LOCK, *map(overlay_lock, read_tracks(environment)), *TOOL_LOCKS]
 
 
 def read_tracks(path: Path) -> dict[str, list[str]]:

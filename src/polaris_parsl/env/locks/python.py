@@ -1,4 +1,4 @@
-"""The Python part: overlay locks and tools.lock, solved by uv, headed by what they were solved from."""
+"""The Python part: the locks of overlay and tools, solved by uv, headed by what they were solved from."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from polaris_parsl.env.locks.files import (
     CURRENT,
+    TOOL_LOCKS,
     TOOLS_LOCK,
     overlay_lock,
     read_requirements,
@@ -24,7 +25,9 @@ _PROJECT = """\
 name = "solve"
 version = "0"
 requires-python = ">=3.11,<3.14"
-dependencies = {dependencies}
+
+[dependency-groups]
+{groups}
 
 [tool.uv]
 environments = [
@@ -63,8 +66,9 @@ def python_origins(root: Path) -> dict[str, Origin]:
     """
     tracks = read_tracks(root / "environment.yml")
     origins = {overlay_lock(name): Origin(tuple(wanted)) for name, wanted in tracks.items()}
+    origins |= {name: Origin(_tools(root, name)) for name in TOOL_LOCKS}
     # the tools show and rehearse configurations: with the Parsl that the overlay has
-    return {**origins, TOOLS_LOCK: Origin(_tools(root), tuple(tracks[CURRENT]))}
+    return {**origins, TOOLS_LOCK: Origin(_tools(root, TOOLS_LOCK), tuple(tracks[CURRENT]))}
 
 
 def read_origin(lock: Path) -> Origin:
@@ -76,37 +80,49 @@ def read_origin(lock: Path) -> Origin:
     )
 
 
-def lock_python(target: Path, origin: Origin, *, env: Mapping[str, str]) -> None:
-    """Solve a Python lock, for all supported interpreters at once.
+def lock_python(folder: Path, origins: Mapping[str, Origin], *, env: Mapping[str, str]) -> None:
+    """Solve Python locks together, for all supported interpreters at once: one version a package.
+
+    Args:
+        folder: where the locks are written.
+        origins: what each lock is solved from, by its name; they share their constraints.
+        env: environment variables of uv.
 
     Raises:
-        LockError: it has no solution.
+        LockError: they have no solution.
         MissingToolError: uv is missing.
     """
-    folder = target.with_suffix(".project")
-    folder.mkdir()
-    text = _PROJECT.format(
-        dependencies=json.dumps(origin.requirements), constraints=json.dumps(origin.constraints)
-    )
-    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    groups = {name.removesuffix(".lock"): origin for name, origin in origins.items()}
+    what = ", ".join(origins)
+    project = folder / f"{'+'.join(groups)}.project"
+    project.mkdir()
+    lines = [f"{group} = {json.dumps(each.requirements)}" for group, each in groups.items()]
+    constraints = sorted({text for each in origins.values() for text in each.constraints})
+    text = _PROJECT.format(groups="\n".join(lines), constraints=json.dumps(constraints))
+    (project / "pyproject.toml").write_text(text, encoding="utf-8")
     uv = uv_program()
     python: list[str | Path] = ["--no-build", "--python", sys.executable]
-    solve([uv, "lock", *python], target.name, cwd=folder, env=env)
-    export: list[str | Path] = [uv, "export", "--frozen", "--no-emit-project", "--no-header"]
-    export += ["--no-annotate", *python, "--output-file", target]
-    solve(export, target.name, cwd=folder, env=env)
-    pins = target.read_text(encoding="utf-8")
-    target.write_text(origin.header + pins, encoding="utf-8")
-    read_requirements(target)
+    solve([uv, "lock", *python], what, cwd=project, env=env)
+    for group, origin in groups.items():
+        target = folder / f"{group}.lock"
+        export: list[str | Path] = [uv, "export", "--frozen", "--only-group", group, "--no-header"]
+        export += ["--no-annotate", *python, "--output-file", target]
+        solve(export, target.name, cwd=project, env=env)
+        pins = target.read_text(encoding="utf-8")
+        target.write_text(origin.header + pins, encoding="utf-8")
+        read_requirements(target)
 
 
-def _tools(root: Path) -> tuple[str, ...]:
+def _tools(root: Path, name: str) -> tuple[str, ...]:
+    """The list in pyproject.toml that a lock of the tools is solved from."""
     path = root / "pyproject.toml"
     try:
         project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-        return (*project["dependencies"], *project["optional-dependencies"]["tools"])
+        listed = tuple(project["optional-dependencies"][name.removesuffix(".lock")])
+        # what explains and rehearses configurations is imported with them
+        return (*project["dependencies"], *listed) if name == TOOLS_LOCK else listed
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise LockError(
-            f"{path} has no list of tools: {error!r}",
-            remedy="use a complete source tree; `tools` is one of its optional dependencies",
+            f"{path} has no list for {name}: {error!r}",
+            remedy="use a complete source tree; the lists are its optional dependencies",
         ) from error

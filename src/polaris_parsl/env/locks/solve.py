@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from polaris_parsl.env.locks.conda import check_repodata, lock_conda, reach_channels
-from polaris_parsl.env.locks.files import CONDA_LOCK, lock_names, read_conda
-from polaris_parsl.env.locks.python import lock_python, python_origins
+from polaris_parsl.env.locks.files import CONDA_LOCK, TOOL_LOCKS, lock_names, read_conda
+from polaris_parsl.env.locks.python import Origin, lock_python, python_origins
 from polaris_parsl.env.locks.solvers import conda_command, need_solvers
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import Step
@@ -57,11 +57,17 @@ def relock(
                 check_repodata(repodata)
             lock_conda(environment, new, conda=solver, env=env)
             read_conda(new / CONDA_LOCK)
-        for name, origin in origins.items():
-            with step(f"solve {name} (uv)"):
-                lock_python(new / name, origin, env=env)
+        for together in _groups(origins):
+            with step(f"solve {', '.join(together)} (uv)"):
+                lock_python(new, together, env=env)
         for name in lock_names(environment):
             _put(new / name, root / name)
+
+
+def _groups(origins: Mapping[str, Origin]) -> list[Mapping[str, Origin]]:
+    """Which locks are solved together: those of the tools, which one environment may hold."""
+    tools = {name: origins[name] for name in TOOL_LOCKS}
+    return [*({name: each} for name, each in origins.items() if name not in tools), tools]
 
 
 def _put(new: Path, old: Path) -> None:

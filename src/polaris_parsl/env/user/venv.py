@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polaris_parsl.env.base.drift import Verdict
-from polaris_parsl.env.installer.environments import create
 from polaris_parsl.env.prefix.verify import inspect_base
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
@@ -147,10 +146,10 @@ def make_venv(plan: VenvPlan, *, env: Mapping[str, str]) -> None:
             folder = Path(stage, target.name)
             _build(plan, folder, env)
             # what holds its path holds that of the staging directory
-            for script in folder.glob("bin/activate*"):
-                text = script.read_text(encoding="utf-8", errors="surrogateescape")
+            for path in (folder / "pyvenv.cfg", *folder.glob("bin/activate*")):
+                text = path.read_text(encoding="utf-8", errors="surrogateescape")
                 text = text.replace(f"/{Path(stage).name}/", "/")
-                script.write_text(text, encoding="utf-8", errors="surrogateescape")
+                path.write_text(text, encoding="utf-8", errors="surrogateescape")
             folder.rename(target)
     except OSError as error:
         raise PrefixError(f"{target} cannot be made: {error}", remedy=_ELSEWHERE) from error
@@ -158,7 +157,13 @@ def make_venv(plan: VenvPlan, *, env: Mapping[str, str]) -> None:
 
 def _build(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
     python = Path(plan.receipt.base["executable"])
-    create(folder, python, sees_base=True, env=env, is_relocatable=False)
+    command: list[str | Path] = [python, "-I", "-m", "venv", "--without-pip"]
+    done = run([*command, "--system-site-packages", folder], env=for_python(env), cwd=Path("/"))
+    if done.returncode != 0:
+        raise PolarisParslError(
+            f"{python} made no environment:\n    {done.stderr.strip()[-800:]}",
+            remedy="see the message above; --debug shows the command",
+        )
     _write_link(plan, folder)
     _write_programs(plan, folder)
     _check(plan, folder, env)
