@@ -30,8 +30,8 @@ LOCKS = ("tools.lock", "installer.lock")
 MORE_LOCKS = {"lock": ("maintainer.lock",)}
 OLDEST, NEWEST = (3, 11), (3, 13)
 
-# The exit codes of BaseEnvironmentError, LockError and PrefixError.
-BASE, LOCK, CACHE = 3, 4, 6
+# As ExitCode in src/polaris_parsl/errors.py has them.
+FAILED, BASE, LOCK, CACHE = 1, 3, 4, 6
 
 ASK = (
     "import importlib.util as u, json, platform, sys;"
@@ -256,7 +256,7 @@ def step(what, command, is_offline=False, variables=(), lock="its lock"):
         if is_offline
         else "behind a proxy, set https_proxy"
     )
-    raise RefusalError(problem, f"see the message; {hint}", 1)
+    raise RefusalError(problem, f"see the message; {hint}", FAILED)
 
 
 def say(text):

@@ -1,13 +1,57 @@
 """Every way in which polaris_parsl refuses to go on, and the one in which it warns.
 
 Each class is one kind of failure, with the exit code that the command line
-returns for it (README, "Exit codes").
+returns for it. ExitCode lists all of them; the table in README is made from it.
 """
 
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
+from typing import Self
+
+
+class ExitCode(IntEnum):
+    """What `polaris-parsl` returns, each number with one meaning, in Markdown.
+
+    `sandbox` alone returns the exit code of the command that it runs.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> Self:
+        """A number that carries its meaning."""
+        code = int.__new__(cls, value)
+        code._value_ = value
+        code.meaning = meaning
+        return code
+
+    DONE = 0, "done; `verify`: intact"
+    FAILED = 1, "failed for a reason that is not listed here"
+    USAGE = 2, "the command line is wrong"
+    BASE = 3, "the base is not a supported Python, is not readable, or has an unsupported Parsl"
+    LOCK = 4, "a lock is missing, malformed, or does not match what was found"
+    OPTION = 5, "a configuration option cannot work"
+    PREFIX = (
+        6,
+        (
+            "the prefix or directory cannot be written, cannot be shared with the group, or the target "
+            "exists; or a disk is full"
+        ),
+    )
+    TOOL = 7, "a program or the source tree is missing on this machine"
+    SANDBOX = 8, "the sandbox cannot start"
+    QUEUES = 9, "`queues --refresh`: PBS's queues differ from the facts"
+    COSMETIC = 10, "`verify`: something changed that the install does not use"
+    RELEVANT = 11, "`verify`: something changed that the install uses; `recreate`: a file differs"
+    BROKEN = 12, "`verify`: the install cannot work, or is not what was installed"
+    ADOPT = 13, "a file to adopt makes no configuration"
+    BUNDLE = 14, "a bundle is damaged, or what was to be pinned does not fit"
+    VERSION = 15, "there is no such version, somebody uses it, or it is the default"
+    ACCESS = 16, "`audit`: a member cannot read or change something, or an outsider can write it"
+    RECEIPT = 17, "the receipt of an install is missing, damaged, or of another polaris-parsl"
+    PROBLEM = 20, "`doctor`: there is a problem"
 
 
 class PolarisParslError(Exception):
@@ -18,7 +62,7 @@ class PolarisParslError(Exception):
         remedy: what to do about it.
     """
 
-    exit_code = 1
+    exit_code: int = ExitCode.FAILED
 
     def __init__(self, problem: str, *, remedy: str) -> None:
         super().__init__(f"{problem}\n  fix: {remedy}")
@@ -29,61 +73,61 @@ class PolarisParslError(Exception):
 class BaseEnvironmentError(PolarisParslError):
     """The base is no Python, not a supported one, or not readable; or its Parsl is not supported."""
 
-    exit_code = 3
+    exit_code = ExitCode.BASE
 
 
 class LockError(PolarisParslError):
     """A lock is missing, malformed, or does not match what was found."""
 
-    exit_code = 4
+    exit_code = ExitCode.LOCK
 
 
 class OptionError(PolarisParslError):
     """A configuration option has a value that cannot work on the system."""
 
-    exit_code = 5
+    exit_code = ExitCode.OPTION
 
 
 class PrefixError(PolarisParslError):
     """The prefix cannot be written, or already holds what was to be made."""
 
-    exit_code = 6
+    exit_code = ExitCode.PREFIX
 
 
 class MissingToolError(PolarisParslError):
     """A program that is needed is not on this machine."""
 
-    exit_code = 7
+    exit_code = ExitCode.TOOL
 
 
 class SandboxError(PolarisParslError):
     """The sandbox cannot start, or was asked for something it does not imitate."""
 
-    exit_code = 8
+    exit_code = ExitCode.SANDBOX
 
 
 class ReceiptError(PolarisParslError):
     """The receipt of an install is missing, damaged, or of another version of polaris-parsl."""
 
-    exit_code = 12
+    exit_code = ExitCode.RECEIPT
 
 
 class AdoptError(PolarisParslError):
     """A file to adopt makes no configuration, or is of no kind that can be read."""
 
-    exit_code = 13
+    exit_code = ExitCode.ADOPT
 
 
 class BundleError(PolarisParslError):
     """A bundle is damaged, tampered with, or none at all; or what was to be pinned does not fit."""
 
-    exit_code = 14
+    exit_code = ExitCode.BUNDLE
 
 
 class VersionError(PolarisParslError):
     """A prefix has no such version, or its versions and their users do not allow what was asked."""
 
-    exit_code = 15
+    exit_code = ExitCode.VERSION
 
 
 class PolarisParslWarning(UserWarning):

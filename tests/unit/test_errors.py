@@ -1,25 +1,39 @@
-import re
 from pathlib import Path
 
 import pytest
 
+import builder
 import polaris_parsl
 from polaris_parsl import errors
+from polaris_parsl.env.base.drift import Verdict
+from polaris_parsl.errors import ExitCode
 
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_readme_lists_the_exit_code_of_every_error() -> None:
-    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README.read_text(), re.MULTILINE)}
+def test_the_table_in_the_readme_is_made_from_the_exit_codes() -> None:
+    rows = "".join(f"| {code} | {code.meaning} |\n" for code in ExitCode)
+    assert f"\n| code | meaning |\n|---|---|\n{rows}\n" in README.read_text()
+
+
+def test_every_error_has_an_exit_code_of_its_own() -> None:
     kinds = [
         kind
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.PolarisParslError)
     ]
     codes = [kind.exit_code for kind in kinds]
-    assert len(set(codes)) == len(codes)
-    # 0 is success, 2 a command line that is wrong
-    assert listed == {0, 2, *codes}
+    assert len(set(codes)) == len(codes) > 5
+    assert all(isinstance(code, ExitCode) for code in codes)
+    others = {ExitCode.DONE, ExitCode.USAGE, ExitCode.QUEUES, ExitCode.ACCESS, ExitCode.PROBLEM}
+    assert {*codes} | others | {*Verdict} == {*ExitCode}
+    assert not {*codes} & (others | {*Verdict})
+
+
+def test_the_bootstrap_returns_the_same_exit_codes() -> None:
+    bootstrap = builder.load_bootstrap()
+    own = (bootstrap.FAILED, bootstrap.BASE, bootstrap.LOCK, bootstrap.CACHE)
+    assert own == (ExitCode.FAILED, ExitCode.BASE, ExitCode.LOCK, ExitCode.PREFIX)
 
 
 def test_an_error_reads_problem_first_and_then_the_remedy() -> None:

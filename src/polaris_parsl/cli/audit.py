@@ -9,8 +9,8 @@ import typer
 from polaris_parsl.cli.roots import Prefix, own_prefix
 from polaris_parsl.env.prefix.audit import audit as look_at
 from polaris_parsl.env.prefix.permissions import find_group, group_name, group_of
+from polaris_parsl.errors import ExitCode
 
-FOUND = 16
 _SHOWN = 5
 
 
@@ -48,4 +48,4 @@ def audit(
                 print(f"  {kind}: {len(findings) - _SHOWN} more like these; --json lists them")
         for text in report.unchecked:
             print(f"  not checked: {text}")
-    raise typer.Exit(FOUND if report.findings else 0)
+    raise typer.Exit(ExitCode.ACCESS if report.findings else ExitCode.DONE)

@@ -13,9 +13,8 @@ from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, own_root
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 from polaris_parsl.driver import working_folder
-from polaris_parsl.env.base.drift import PROBLEMS
 from polaris_parsl.env.variables import of_user
-from polaris_parsl.errors import PrefixError
+from polaris_parsl.errors import ExitCode, PrefixError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +56,7 @@ def doctor(
         if not as_json:
             _show_nodes(of_nodes)
     is_ill = any(each.finding.status is Status.PROBLEM for each in results)
-    code = PROBLEMS if is_ill else 0
+    code = ExitCode.PROBLEM if is_ill else ExitCode.DONE
     if as_json:
         print(json.dumps(_as_json(results, here, code), indent=2))
     raise typer.Exit(code)

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.errors import ExitCode
 from polaris_parsl.facts.conflicting_sources import show
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue, clock
 from polaris_parsl.pbs.queue_listing import Listing, ask_pbs, differences
 from polaris_parsl.policy.job_size import destinations
 
-DIFFERENT = 9
 _ROW = "{:<15} {:>8}  {:<20} {:<11} {:<12} {}"
 
 
@@ -69,7 +69,7 @@ def _span(limits: tuple[int, ...] | None) -> str:
 
 
 def _compare(listing: Listing) -> None:
-    """Print where PBS and the facts differ; leaves with DIFFERENT where they do."""
+    """Print where PBS and the facts differ; leaves with its exit code where they do."""
     found = differences(listing)
     asked = f"{listing.server} (PBS {listing.version})"
     if not found:
@@ -79,4 +79,4 @@ def _compare(listing: Listing) -> None:
         print(each)
     noun = "difference" if len(found) == 1 else "differences"
     print(f"{len(found)} {noun} between {asked} and the facts; to correct these see docs/queues.md")
-    raise typer.Exit(DIFFERENT)
+    raise typer.Exit(ExitCode.QUEUES)

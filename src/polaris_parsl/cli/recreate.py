@@ -9,8 +9,8 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
-from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.modules.module_system import how_to_load
+from polaris_parsl.errors import ExitCode
 
 _SHOWN = 20
 
@@ -60,4 +60,4 @@ def recreate(
     for text in made.base:
         print(f"  base: {text}", file=sys.stderr)
     print(f"next: {how_to_load(made.root.parents[1], made.root.name, os.environ)}")
-    raise typer.Exit(Verdict.RELEVANT if made.differing else Verdict.INTACT)
+    raise typer.Exit(ExitCode.RELEVANT if made.differing else ExitCode.DONE)

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-# Exit code of `polaris-parsl doctor` where there is a problem; beyond the verdicts.
-PROBLEMS = 20
+from polaris_parsl.errors import ExitCode
+
 _SHOWN = 5
 
 
 class Verdict(IntEnum):
     """How an install stands; the value is the exit code of `polaris-parsl verify`."""
 
-    INTACT = 0
-    COSMETIC = 10
-    RELEVANT = 11
-    BROKEN = 12
+    INTACT = ExitCode.DONE
+    COSMETIC = ExitCode.COSMETIC
+    RELEVANT = ExitCode.RELEVANT
+    BROKEN = ExitCode.BROKEN
 
     @property
     def word(self) -> str:

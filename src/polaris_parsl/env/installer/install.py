@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.base.drift import PROBLEMS, Verdict
 from polaris_parsl.env.base.fingerprint import fingerprint
 from polaris_parsl.env.installer import gnu_parallel
 from polaris_parsl.env.installer.archive import ARCHIVE, pack
@@ -27,7 +26,7 @@ from polaris_parsl.env.prefix.lifecycle import publish
 from polaris_parsl.env.prefix.permissions import group_of, seal
 from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
 from polaris_parsl.env.variables import user_cache
-from polaris_parsl.errors import MissingToolError
+from polaris_parsl.errors import ExitCode, MissingToolError
 from polaris_parsl.process import Step
 from polaris_parsl.version import NAME
 
@@ -104,8 +103,8 @@ def _write_commands(plan: Plan, folder: Path) -> None:
         version=plan.version,
         minor=plan.base.minor,
         base=f"CPython {plan.base.version}",
-        broken=Verdict.BROKEN,
-        problems=PROBLEMS,
+        broken=ExitCode.BROKEN,
+        problems=ExitCode.PROBLEM,
     )
     launcher.write_text(text, encoding="utf-8", errors="surrogateescape")
     launcher.chmod(0o755)
