@@ -1,4 +1,4 @@
-"""What `adopt` makes of files: the same configuration, without doing what the files do."""
+"""`adopt` finds the configuration of a file without doing what the file does."""
 
 import os
 import re
@@ -17,15 +17,15 @@ from polaris_parsl.errors import AdoptError
 FILES = Path(__file__).with_name("files")
 
 
-def adopted_of(file: Path, **given: object) -> Adopted:
+def adopt_file(file: Path, **given: object) -> Adopted:
     (found,) = adopt(file, given, os.environ)
     return found
 
 
-def adopted_of_text(folder: Path, text: str, **given: object) -> Adopted:
+def adopt_text(folder: Path, text: str, **given: object) -> Adopted:
     file = folder / "some_workflow.py"
     file.write_text(text)
-    return adopted_of(file, **given)
+    return adopt_file(file, **given)
 
 
 def built(call: str) -> Config:
@@ -34,7 +34,7 @@ def built(call: str) -> Config:
 
 
 def test_the_call_builds_what_the_file_builds() -> None:
-    found = adopted_of(FILES / "good.py")
+    found = adopt_file(FILES / "good.py")
     assert not found.findings
     theirs = runpy.run_path(str(FILES / "good.py"))["config"]
     ours = built(call_text(found.options))
@@ -63,7 +63,7 @@ def test_a_file_that_starts_work_is_only_read(
     file = tmp_path / "inside.py"
     file.write_text((FILES / "inside.py").read_text())
     monkeypatch.chdir(tmp_path)
-    found = adopted_of(file, run_dir=str(tmp_path / "run"))
+    found = adopt_file(file, run_dir=str(tmp_path / "run"))
     assert found.options["executors"] == {
         "gpus": {"nodes_per_block": 5, "workers_per_gpu": 2},
         "mpi": {"nodes_per_block": 2, "max_workers_per_block": 1},
@@ -72,7 +72,7 @@ def test_a_file_that_starts_work_is_only_read(
     assert [each.name for each in tmp_path.iterdir()] == ["inside.py"]
 
 
-def test_what_a_file_would_do_besides_is_kept_from_happening(
+def test_reading_a_file_prevents_its_side_effects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "folder"
@@ -85,7 +85,7 @@ def test_what_a_file_would_do_besides_is_kept_from_happening(
     (tmp_path / "qsub").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     before = [(each.name, each.stat()) for each in sorted(folder.iterdir())]
-    assert adopted_of(file).options["label"] == "done."
+    assert adopt_file(file).options["label"] == "done."
     # reading sets the time of access
     after = [(each.name, each.stat()) for each in sorted(folder.iterdir())]
     assert [name for name, _ in after] == ["acting.py", "kept"]
@@ -94,13 +94,13 @@ def test_what_a_file_would_do_besides_is_kept_from_happening(
     assert not asked.exists()
 
 
-def test_arguments_that_a_function_needs_are_asked_for() -> None:
+def test_adopt_asks_for_the_arguments_that_a_function_needs() -> None:
     with pytest.raises(AdoptError, match=r"run\(run_dir\).*\n.*NAME=VALUE"):
-        adopted_of(FILES / "inside.py")
+        adopt_file(FILES / "inside.py")
 
 
 def test_a_job_script_becomes_blocks_of_its_size() -> None:
-    found = adopted_of(FILES / "job.sh")
+    found = adopt_file(FILES / "job.sh")
     assert not found.findings
     assert found.options == {
         "account": "datascience",
@@ -120,12 +120,12 @@ def test_a_job_script_becomes_blocks_of_its_size() -> None:
         ("#PBS -l select=ncpus=64 -l walltime=01:00:00", 1, "1:00:00"),
     ],
 )
-def test_sizes_and_times_are_read_in_all_of_the_forms_of_pbs(
+def test_sizes_and_times_are_read_in_all_forms_that_pbs_takes(
     tmp_path: Path, asked: str, nodes: int, walltime: str
 ) -> None:
     file = tmp_path / "job.sh"
     file.write_text(f"#!/bin/sh\n{asked}\n#PBS -l filesystems=home -A x -q capacity\nhostname\n")
-    options = {"nodes_per_block": 1, "walltime": "1:00:00"} | dict(adopted_of(file).options)
+    options = {"nodes_per_block": 1, "walltime": "1:00:00"} | dict(adopt_file(file).options)
     assert (options["nodes_per_block"], options["walltime"]) == (nodes, walltime)
 
 
@@ -133,31 +133,31 @@ def test_sizes_and_times_are_read_in_all_of_the_forms_of_pbs(
     ("text", "message"),
     [
         ("import os\nos.environ['NO_SUCH_NAME']\n", "environment variable NO_SUCH_NAME"),
-        ("import os\nos.system('hostname')\n", "line 2: PermissionError: it wants to start"),
+        ("import os\nos.system('hostname')\n", "line 2: PermissionError: it tries to start"),
         ("import socket\nsocket.create_connection(('localhost', 9))\n", "open a connection"),
         ("import socket\nsocket.getaddrinfo('a.example', 9)\n", "ask for the address of a host"),
         ("import os\n1 / 0\n", "line 2: ZeroDivisionError"),
         ("import os\nos._exit(3)\n", "ended the process"),
         ("import os\n", "makes no configuration"),
         ("hello\n", "neither Python nor a PBS job script"),
-        ("#PBS -l\nhostname\n", "qsub would not understand"),
+        ("#PBS -l\nhostname\n", "qsub would reject"),
         (
             """from parsl import Config, HighThroughputExecutor as HTEX
 from parsl.providers import SlurmProvider
 Config(executors=[HTEX(provider=SlurmProvider())])
 """,
-            "by SlurmProvider",
+            "with SlurmProvider",
         ),
     ],
 )
-def test_a_file_without_a_configuration_is_refused_with_the_reason(
+def test_adopt_refuses_a_file_without_a_configuration_and_gives_the_reason(
     tmp_path: Path, text: str, message: str
 ) -> None:
     with pytest.raises(AdoptError, match=message):
-        adopted_of_text(tmp_path, text)
+        adopt_text(tmp_path, text)
 
 
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+def test_adopt_refuses_a_file_that_it_cannot_read(tmp_path: Path) -> None:
     with pytest.raises(AdoptError, match="cannot read"):
         adopt(tmp_path / "none.py", {}, os.environ)
 
@@ -175,19 +175,19 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("echo don't; cd /there", "echo don't; cd /there"),
     ],
 )
-def test_shell_text_stays_what_it_was_but_for_what_is_replaced(
+def test_shell_text_keeps_everything_except_what_is_replaced(
     tmp_path: Path, theirs: str, kept: str
 ) -> None:
     text = (FILES / "good.py").read_text()
     before = '"export OMP_PROC_BIND=close; cd /eagle/datascience/run"'
-    found = adopted_of_text(tmp_path, text.replace(before, repr(theirs)))
+    found = adopt_text(tmp_path, text.replace(before, repr(theirs)))
     assert found.options["worker_init"] == kept
     call = call_text(found.options)
     assert eval(call, {"polaris_parsl": Spy})["worker_init"] == kept
 
 
 class Spy:
-    """Stands for polaris_parsl, to see what a call says."""
+    """Replaces polaris_parsl, to see the options of a call."""
 
     @staticmethod
     def config(**options: object) -> dict[str, object]:
@@ -198,7 +198,7 @@ def test_the_document_shows_what_the_command_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = (FILES.parents[2] / "docs" / "adopt.md").read_text()
-    example, printed, told = re.findall(
+    example, printed, findings = re.findall(
         r"```(?:python|console|text)\n(.*?)```", document, re.DOTALL
     )[:3]
     monkeypatch.chdir(tmp_path)
@@ -206,4 +206,4 @@ def test_the_document_shows_what_the_command_prints(
     command, _, printed = printed.partition("\n")
     assert command == "$ polaris-parsl adopt old.py"
     adopt_verb(Path("old.py"))
-    assert capsys.readouterr() == (printed, told)
+    assert capsys.readouterr() == (printed, findings)

@@ -1,4 +1,4 @@
-"""What others have published, as Parsl's own calls, becomes a call of ours that builds it."""
+"""Published configurations, as Parsl's own calls, become calls of ours that build the same."""
 
 import warnings
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 import polaris_parsl
 from polaris_parsl import PolarisParslError, PolarisParslWarning
-from polaris_parsl.adopt.python_file import NODES_OF_PRETENDED_JOB, Call, Recording
+from polaris_parsl.adopt.python_file import NODES_OF_PRETENDED_JOB, ParslCall, Recording
 from polaris_parsl.adopt.translate import translate
 from published.building import pretended, read
 
@@ -27,7 +27,7 @@ OF_THE_EXECUTOR = {
 }  # fmt: skip
 OF_THE_RUN = {name: name for name in ("retries", "max_idletime", "usage_tracking", "strategy")}
 NOT_ASKED_INSIDE_A_JOB = ("queue", "walltime", "cpus_per_node", "select_options")
-# What is compared with what comes out; the others are ours on purpose, or PBS's.
+# The fields that are compared; the others differ on purpose, or belong to PBS.
 COMPARED = {
     "queue", "walltime", "cpus_per_node", "init_blocks", "max_blocks", "heartbeat_period",
     "heartbeat_threshold", "prefetch_capacity", "worker_debug", "encrypted",
@@ -46,8 +46,8 @@ def some(fields: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return {theirs: fields[ours] for ours, theirs in names.items() if ours in fields}
 
 
-def executor_of(label: str, fields: dict[str, Any], *, inside: bool, alone: bool) -> Call:
-    launcher = Call(
+def executor_of(label: str, fields: dict[str, Any], *, inside: bool, alone: bool) -> ParslCall:
+    launcher = ParslCall(
         str(fields.get("launcher", "SingleNodeLauncher")),
         4,
         (),
@@ -64,11 +64,11 @@ def executor_of(label: str, fields: dict[str, Any], *, inside: bool, alone: bool
         provider |= {"account": "datascience", "scheduler_options": "\n".join(lines)}
     workers = "max_workers_per_block" if fields.get("executor") == "MPIExecutor" else "max_workers"
     more = {workers: fields["workers"]} if "workers" in fields else {}
-    return Call(
+    return ParslCall(
         str(fields.get("executor", "HighThroughputExecutor")),
         3,
         (),
-        some(fields, OF_THE_EXECUTOR) | more | {"provider": Call(fields["provider"], 4, (), provider)},
+        some(fields, OF_THE_EXECUTOR) | more | {"provider": ParslCall(fields["provider"], 4, (), provider)},
     )  # fmt: skip
 
 
@@ -82,7 +82,9 @@ def test_the_call_builds_what_was_published_or_a_finding_says_why_not(row: str) 
         for label, table in tables.items()
     ]
     run = some(next(iter(tables.values())), OF_THE_RUN)
-    (found,) = translate(Recording((Call("Config", 2, (), {**run, "executors": executors}),), ()))
+    (found,) = translate(
+        Recording((ParslCall("Config", 2, (), {**run, "executors": executors}),), ())
+    )
     findings = " ".join(each.text for each in found.findings)
     with pretended(job_nodes), warnings.catch_warnings():
         warnings.simplefilter("ignore", PolarisParslWarning)
@@ -93,7 +95,7 @@ def test_the_call_builds_what_was_published_or_a_finding_says_why_not(row: str) 
         else:
             refusal = ""
     if refusal:
-        # mofa's executors overlap on nodes, which no single one of them tells
+        # mofa's executors overlap on nodes, which no single executor shows
         nodes = sum(table.get("nodes", 0) for table in tables.values())
         assert refusal.split(",")[0] in findings or nodes > job_nodes > 0
         return
@@ -102,8 +104,8 @@ def test_the_call_builds_what_was_published_or_a_finding_says_why_not(row: str) 
             theirs = (OF_THE_PROVIDER | OF_THE_EXECUTOR)[name]
             holder: Any = made.provider if name in OF_THE_PROVIDER else made  # type: ignore[attr-defined]
             if not hasattr(holder, theirs):
-                continue  # inside a job nothing is asked of PBS
-            value, said = getattr(holder, theirs), table[name]
+                continue  # inside a job nothing is requested from PBS
+            value, expected = getattr(holder, theirs), table[name]
             if name == "walltime":  # 00:30:00 is 0:30:00
-                value, said = value.lstrip("0"), said.lstrip("0")
-            assert value == said or theirs in findings, name
+                value, expected = value.lstrip("0"), expected.lstrip("0")
+            assert value == expected or theirs in findings, name

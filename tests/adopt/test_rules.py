@@ -1,4 +1,4 @@
-"""Each rule of `adopt`: found where the mistake is made, and nowhere else."""
+"""`adopt` finds each mistake where it is made, and nowhere else."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ LAUNCHER = """MpiExecLauncher(
 AFFINITY = 'cpu_affinity="list:24-31,56-63:16-23,48-55:8-15,40-47:0-7,32-39"'
 WORKERS = "available_accelerators=4,\n            max_workers_per_node=4"
 
-# For each rule the good file's text, and the mistake in its place.
+# For each rule: text of the good file, and the mistake that replaces it.
 MISTAKES = [
     ("PP101", "home:eagle", "home:grand"),
     ("PP102", "#PBS -l filesystems=home:eagle\\n", ""),
@@ -85,7 +85,7 @@ def test_a_mistake_is_found_under_its_id(tmp_path: Path, rule: str, right: str, 
     assert rule in rules_of(file)
 
 
-def test_mps_of_worker_init_is_found_to_be_on_one_node(tmp_path: Path) -> None:
+def test_adopt_finds_that_worker_init_starts_mps_on_one_node_only(tmp_path: Path) -> None:
     text = GOOD.read_text().replace(WORKERS, "available_accelerators=8")
     text = text.replace("export OMP", "nvidia-cuda-mps-control -d; export OMP")
     file = tmp_path / "mps.py"
@@ -95,7 +95,7 @@ def test_mps_of_worker_init_is_found_to_be_on_one_node(tmp_path: Path) -> None:
     assert "mps" not in str(found.options["worker_init"])
 
 
-def test_a_number_of_nodes_that_ignores_the_job_is_found(tmp_path: Path) -> None:
+def test_adopt_finds_a_number_of_nodes_that_ignores_the_job(tmp_path: Path) -> None:
     file = tmp_path / "fixed.py"
     file.write_text(
         "from parsl import Config\nfrom parsl.executors import HighThroughputExecutor\n"
@@ -105,7 +105,7 @@ def test_a_number_of_nodes_that_ignores_the_job_is_found(tmp_path: Path) -> None
     assert "PP304" in rules_of(file)
 
 
-def test_every_rule_has_its_mistake_and_its_line_in_the_documents() -> None:
+def test_every_rule_has_a_mistake_here_and_a_line_in_the_documentation() -> None:
     tried = {rule for rule, _, _ in MISTAKES} | {"PP205", "PP304"}
     assert tried == RULES.keys()
     page = (ROOT / "docs" / "adopt.md").read_text()

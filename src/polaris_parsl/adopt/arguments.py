@@ -1,4 +1,4 @@
-"""Arguments of Parsl's classes: by name, with Parsl's defaults, and those with no option here."""
+"""Arguments of Parsl's classes: names, Parsl's defaults, and those without an option here."""
 
 import difflib
 import inspect
@@ -10,27 +10,27 @@ import parsl.executors
 import parsl.launchers
 import parsl.providers
 
-from polaris_parsl.adopt.python_file import Call, Unknown
-from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.adopt.python_file import ParslCall, Unknown
+from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.options import REPLACED
 
 _MODULES = (parsl.config, parsl.executors, parsl.launchers, parsl.providers)
-# What becomes of arguments that no option stands for.
+# What happens to arguments that have no option here.
 _INSTEAD = {
     "monitoring": "set it on the result: config.monitoring = ...",
     "retry_handler": "set it on the result: config.retry_handler = ...",
     "working_dir": "left out: tasks start in run_dir",
-    "parallelism": "left out: Parsl's own, 1, asks for as many blocks as the tasks need",
+    "parallelism": "left out: Parsl's default, 1, requests as many blocks as the tasks need",
     "mem_per_worker": "left out: the number of workers follows from GPUs and CPUs",
     "worker_logdir_root": "left out: logs are written to run_dir",
-    "launch_cmd": "left out: workers start by the interpreter of your script",
-    "interchange_launch_cmd": "left out: it starts by the interpreter of your script",
+    "launch_cmd": "left out: workers run with the interpreter of your script",
+    "interchange_launch_cmd": "left out: it runs with the interpreter of your script",
 }
 
 
 def parameters(name: str) -> dict[str, Any]:
-    """The parameters of a class of the installed Parsl, with their defaults; none if it has none."""
+    """The parameters and defaults of a class of the installed Parsl; empty for an unknown class."""
     kind = next((getattr(module, name) for module in _MODULES if hasattr(module, name)), None)
     if kind is None:
         return {}
@@ -38,12 +38,12 @@ def parameters(name: str) -> dict[str, Any]:
     return {each.name: each.default for each in found if each.name != "self"}
 
 
-def complete(call: Call, wanted: Iterable[str]) -> dict[str, Any]:
-    """The arguments of a call by name, and Parsl's defaults of some that are left out.
+def complete(call: ParslCall, wanted: Iterable[str]) -> dict[str, Any]:
+    """The arguments of a call by name, with Parsl's default for each wanted one that it omits.
 
     Args:
         call: the call.
-        wanted: names whose default is of interest.
+        wanted: names of arguments whose default is added.
     """
     known = parameters(call.name)
     by_place = dict(zip(known, call.args, strict=False))
@@ -51,21 +51,24 @@ def complete(call: Call, wanted: Iterable[str]) -> dict[str, Any]:
     return {name: known[name] for name in wanted if name in known} | given
 
 
-def note_leftovers(
-    call: Call, arguments: dict[str, Any], read: Iterable[str], findings: Findings
+def note_untranslated(
+    call: ParslCall, arguments: dict[str, Any], read: Iterable[str], findings: AdoptFindings
 ) -> None:
-    """Note the arguments that Parsl has not, or no longer, or for which there is no option.
+    """Note the arguments that Parsl lacks or has removed, and those without an option here.
 
     Args:
         call: the call.
         arguments: its arguments by name.
-        read: names of those that have been read.
-        findings: what is noted goes there.
+        read: names of the arguments that have been translated.
+        findings: the list that the notes are added to.
     """
     known, removed = parameters(call.name), polaris().parsl.removed
     for name in call.later:
         findings.add(
-            "PP207", call.line, f"{call.name}.{name}", "the call has it where Parsl counts with it"
+            "PP207",
+            call.line,
+            f"{call.name}.{name}",
+            "the call passes it as an argument, so that Parsl uses it",
         )
     for name, value in arguments.items():
         if name in known:
@@ -77,7 +80,7 @@ def note_leftovers(
                 "PP501",
                 call.line,
                 f"{name} of {call.name}, gone since Parsl {removed[name]}",
-                REPLACED.get(name, "left out: nothing stands for it any more"),
+                REPLACED.get(name, "left out: nothing replaces it"),
             )
         else:
             near = difflib.get_close_matches(name, known, n=1)

@@ -1,11 +1,11 @@
-"""Holds adopted options against all that `polaris_parsl.config` refuses or warns of."""
+"""Checks adopted options against everything that `polaris_parsl.config` refuses or warns about."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.configuration.workers import workers_of_node
 from polaris_parsl.errors import OptionError, PolarisParslWarning
 from polaris_parsl.options.options import ExecutorOptions, option_checks
@@ -15,13 +15,15 @@ _OF_THE_JOB = ("account", "queue", "walltime", "nodes_per_block", "scheduler_opt
 _PLACEHOLDERS = ("placeholder", "example's")
 
 
-def check_like_config(entries: Sequence[Mapping[str, Any]], line: int, findings: Findings) -> None:
+def check_like_config(
+    entries: Sequence[Mapping[str, Any]], line: int, findings: AdoptFindings
+) -> None:
     """Note each refusal and warning.
 
     Args:
         entries: the options of each executor.
-        line: where the file has them.
-        findings: what is noted goes there.
+        line: the line of the file that sets them.
+        findings: the list that the notes are added to.
     """
     in_blocks = []
     for entry in entries:
@@ -29,7 +31,7 @@ def check_like_config(entries: Sequence[Mapping[str, Any]], line: int, findings:
         options = _parse(accepted, line, findings)
         if options is not None:
             _try("PP105", partial(workers_of_node, options), line, findings)
-        else:  # two values do not fit each other; the job may have mistakes of its own
+        else:  # two values contradict each other; the job may have further mistakes
             job = {name: value for name, value in accepted.items() if name in _OF_THE_JOB}
             options = _parse(job, line, findings)
         if options is not None and options.mode != "inside_job":
@@ -39,7 +41,9 @@ def check_like_config(entries: Sequence[Mapping[str, Any]], line: int, findings:
     _try("PP104", partial(check_blocks_together, in_blocks), line, findings)
 
 
-def _without_refused(entry: Mapping[str, Any], line: int, findings: Findings) -> dict[str, Any]:
+def _without_refused(
+    entry: Mapping[str, Any], line: int, findings: AdoptFindings
+) -> dict[str, Any]:
     return {
         name: value
         for name, value in entry.items()
@@ -47,9 +51,9 @@ def _without_refused(entry: Mapping[str, Any], line: int, findings: Findings) ->
     }
 
 
-def _parse(entry: Mapping[str, Any], line: int, findings: Findings) -> ExecutorOptions | None:
+def _parse(entry: Mapping[str, Any], line: int, findings: AdoptFindings) -> ExecutorOptions | None:
     found: list[ExecutorOptions] = []
-    # A refused account has been noted; the rest is to be looked at in any case.
+    # A refused account is already noted; check the other options anyway.
     _try(
         "PP105",
         lambda: found.append(ExecutorOptions.parse({"account": "unknown", **entry})),
@@ -59,8 +63,8 @@ def _parse(entry: Mapping[str, Any], line: int, findings: Findings) -> ExecutorO
     return found[0] if found else None
 
 
-def _try(rule: str, check: Callable[[], object], line: int, findings: Findings) -> bool:
-    """Whether a check passes; if not, its refusal is noted, and its warnings are in any case."""
+def _try(rule: str, check: Callable[[], object], line: int, findings: AdoptFindings) -> bool:
+    """Whether a check passes; notes its refusal and its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PolarisParslWarning)
         try:

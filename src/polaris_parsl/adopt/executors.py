@@ -1,50 +1,54 @@
-"""Reads an executor of Parsl: its workers and what they run on."""
+"""Reads an executor of Parsl: its workers, and the GPUs and CPUs that they use."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from polaris_parsl.adopt.arguments import complete, note_leftovers
+from polaris_parsl.adopt.arguments import complete, note_untranslated
 from polaris_parsl.adopt.providers import ReadProvider, read_provider
-from polaris_parsl.adopt.python_file import Call
-from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.adopt.python_file import ParslCall
+from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.facts.polaris import polaris
 
-_AS_THEY_ARE = (
+_UNCHANGED = (
     "label", "heartbeat_period", "heartbeat_threshold", "worker_debug", "drain_period",
     "address_probe_timeout", "prefetch_capacity", "encrypted", "block_error_handler",
 )  # fmt: skip
 _WORKERS = ("available_accelerators", "max_workers_per_node", "cores_per_worker", "cpu_affinity")
-_READ = {*_AS_THEY_ARE, *_WORKERS, "provider", "address", "max_workers_per_block", "mpi_launcher"}
+_READ = {*_UNCHANGED, *_WORKERS, "provider", "address", "max_workers_per_block", "mpi_launcher"}
 _CPUS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
-_OURS = "each worker is bound to the CPUs of the NUMA domain of its GPU"
+_OURS = "the call binds each worker to the CPUs of the NUMA domain of its GPU"
 
 
-def read_executor(executor: Call, findings: Findings, *, is_alone: bool) -> dict[str, Any] | None:
-    """The options that stand for an executor with its provider; None where none can.
+def read_executor(
+    executor: ParslCall, findings: AdoptFindings, *, is_alone: bool
+) -> dict[str, Any] | None:
+    """The options that equal an executor and its provider; None if no options can.
 
     Args:
-        executor: its call.
-        findings: what is noted goes there.
-        is_alone: whether the configuration has no other.
+        executor: the call that makes the executor.
+        findings: the list that the notes are added to.
+        is_alone: whether the configuration has no other executor.
 
     Raises:
-        AdoptError: its provider is for another scheduler.
+        AdoptError: the provider is for another scheduler.
     """
     provider = executor.arguments.get("provider")
     is_mpi = executor.name == "MPIExecutor"
-    if not isinstance(provider, Call) or not (is_mpi or executor.name == "HighThroughputExecutor"):
+    if not isinstance(provider, ParslCall) or not (
+        is_mpi or executor.name == "HighThroughputExecutor"
+    ):
         findings.add(
             "PP505",
             executor.line,
             executor.name,
-            "left out: it starts nothing on nodes; append it to config.executors of the result",
+            "left out: it uses no compute nodes; append it to config.executors of the result",
         )
         return None
     arguments = complete(executor, ("heartbeat_period",))
     read = read_provider(provider, findings, is_mpi=is_mpi, is_alone=is_alone)
-    options = {name: arguments[name] for name in _AS_THEY_ARE if arguments.get(name) is not None}
+    options = {name: arguments[name] for name in _UNCHANGED if arguments.get(name) is not None}
     options |= read.options
     options |= {"mode": "inside_job"} if read.inside_job else {}
     options |= _address(arguments.get("address"), executor, findings)
@@ -52,12 +56,12 @@ def read_executor(executor: Call, findings: Findings, *, is_alone: bool) -> dict
         options["max_workers_per_block"] = arguments.get("max_workers_per_block", 1)
     else:
         options |= _workers(arguments, executor, read, findings)
-    note_leftovers(executor, arguments, _READ, findings)
+    note_untranslated(executor, arguments, _READ, findings)
     return options
 
 
 def _workers(
-    arguments: dict[str, Any], executor: Call, read: ReadProvider, findings: Findings
+    arguments: dict[str, Any], executor: ParslCall, read: ReadProvider, findings: AdoptFindings
 ) -> dict[str, Any]:
     wanted = arguments.get("max_workers_per_node", arguments.get("max_workers"))
     threads_each = arguments.get("cores_per_worker", 1)
@@ -67,13 +71,16 @@ def _workers(
         return options | _without_accelerators(wanted, executor.line, findings)
     if not read.asks_for_gpus:
         findings.add(
-            "PP209", executor.line, "no ngpus in select_options", "the call asks for all of a node"
+            "PP209",
+            executor.line,
+            "no ngpus in select_options",
+            "the call requests all GPUs of a node",
         )
     fitting = [len(names), wanted, _fitting(threads_each)]
     workers = min(number for number in fitting if isinstance(number, int))
     if workers < 1:
         findings.add(
-            "PP105", executor.line, f"{workers} workers on a node", "the call has one for each GPU"
+            "PP105", executor.line, f"{workers} workers on a node", "the call has one per GPU"
         )
         return {}
     gpus = _gpus(names, workers, executor.line, findings)
@@ -87,40 +94,40 @@ def _workers(
     return options | gpus
 
 
-def _without_accelerators(wanted: Any, line: int, findings: Findings) -> dict[str, Any]:
+def _without_accelerators(wanted: Any, line: int, findings: AdoptFindings) -> dict[str, Any]:
     if wanted == 1:
         # A worker for the whole node, which sees all GPUs.
         return {"gpus_per_worker": len(polaris().node.accelerators)}
     findings.add(
         "PP203",
         line,
-        "without available_accelerators all workers see all GPUs and none has its own",
-        "if the tasks use GPUs, leave available_accelerators=0 out of the call",
+        "without available_accelerators every worker sees every GPU, and none has its own",
+        "if the tasks use GPUs, remove available_accelerators=0 from the call",
     )
     alone = {"available_accelerators": 0}
     return alone if wanted is None else {**alone, "max_workers_per_node": wanted}
 
 
 def _names(value: Any) -> list[str]:
-    """The accelerators that Parsl would name for its workers."""
+    """The accelerator names that Parsl would give its workers."""
     if isinstance(value, int):
-        # no more than could ever have a worker
+        # a node cannot have more workers than hardware threads
         return [str(number) for number in range(min(value, polaris().node.threads))]
     return [str(name) for name in value] if isinstance(value, list | tuple | str) else []
 
 
 def _gpus(
-    names: Sequence[str], workers: int, line: int, findings: Findings
+    names: Sequence[str], workers: int, line: int, findings: AdoptFindings
 ) -> dict[str, Any] | None:
-    """The options that share out the GPUs like these names; None where they name none."""
+    """The options that assign the GPUs as these names do; None if a name is not a GPU."""
     gpus = len(polaris().node.accelerators)
     if workers < min(len(names), gpus):
         idle = ", ".join(names[workers:])
         findings.add(
             "PP210",
             line,
-            f"{workers} of {len(names)} accelerators have a worker, and {idle} idle",
-            "the call does the same; gpus_per_worker gives one worker several GPUs",
+            f"{workers} of {len(names)} accelerators have a worker; {idle} idle",
+            "the call does the same; gpus_per_worker gives a worker several GPUs",
         )
     sizes = {len(name.split(",")) for name in names}
     if sizes != {1}:
@@ -133,7 +140,7 @@ def _gpus(
             "PP206",
             line,
             f"{workers} workers for {', '.join(names)} on a node with {gpus}",
-            "the call gives each of them one worker; workers_per_gpu shares them",
+            "the call gives each GPU one worker; workers_per_gpu lets several workers share a GPU",
         )
         return None
     return {"available_accelerators": workers if chosen == list(range(workers)) else chosen}
@@ -144,19 +151,19 @@ def _fitting(threads_each: Any) -> int | None:
     return int(polaris().node.threads // threads_each) if is_number else None
 
 
-def _check_mps(per_gpu: int, read: ReadProvider, line: int, findings: Findings) -> None:
-    ours = "polaris_parsl starts it on every node"
+def _check_mps(per_gpu: int, read: ReadProvider, line: int, findings: AdoptFindings) -> None:
+    ours = "polaris_parsl starts MPS on every node"
     if read.shell.starts_mps:
-        findings.add("PP205", line, "worker_init runs there and nowhere else", ours)
+        findings.add("PP205", line, "worker_init runs only there", ours)
     else:
-        findings.add("PP204", line, f"{per_gpu} on each take turns instead of sharing it", ours)
+        findings.add("PP204", line, f"the {per_gpu} workers on each GPU take turns", ours)
 
 
 def _check_affinity(
-    affinity: str, names: Sequence[str], per_gpu: int, line: int, findings: Findings
+    affinity: str, names: Sequence[str], per_gpu: int, line: int, findings: AdoptFindings
 ) -> None:
     if not affinity.startswith("list:"):
-        text = f"cpu_affinity={affinity!r} knows nothing of GPUs"
+        text = f"cpu_affinity={affinity!r} ignores the GPUs"
         findings.add("PP202", line, text, _OURS)
         return
     entries = affinity.removeprefix("list:").split(":")
@@ -165,7 +172,7 @@ def _check_affinity(
             "PP201",
             line,
             f"{len(entries)} entries in cpu_affinity for {len(names)} workers",
-            f"an entry for each follows from the workers: {_OURS}",
+            _OURS,
         )
         return
     near = polaris().node.accelerators
@@ -184,16 +191,16 @@ def _check_affinity(
             return
 
 
-def _address(value: Any, executor: Call, findings: Findings) -> dict[str, Any]:
+def _address(value: Any, executor: ParslCall, findings: AdoptFindings) -> dict[str, Any]:
     facts = polaris()
-    both = f"the call offers the workers the addresses of {' and '.join(facts.interfaces)}"
+    both = f"the call gives the workers the addresses of {' and '.join(facts.interfaces)}"
     if isinstance(value, str):
         return {"address": value}
-    if not isinstance(value, Call) or value.name != "address_by_interface":
-        by = f"{value.name}()" if isinstance(value, Call) else "Parsl's own way"
-        findings.add("PP402", executor.line, f"{by} is used", both)
+    if not isinstance(value, ParslCall) or value.name != "address_by_interface":
+        by = f"{value.name}()" if isinstance(value, ParslCall) else "Parsl's default method"
+        findings.add("PP402", executor.line, f"{by} finds it", both)
         return {}
     names = [*value.args, *value.arguments.values()]
     name = names[0] if names else ""
-    findings.add("PP401", value.line, f"{name!r}; sources do not agree on the one that works", both)
+    findings.add("PP401", value.line, f"{name!r}; sources disagree about which one works", both)
     return {} if name in facts.interfaces else {"interface": name}

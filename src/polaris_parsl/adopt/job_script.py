@@ -1,4 +1,4 @@
-"""Reads a PBS job script: what it asks PBS for, and how it prepares the nodes."""
+"""Reads a PBS job script: what it requests from PBS, and how it prepares the nodes."""
 
 import getopt
 import re
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.adopt.scheduler_lines import sort_scheduler_lines
 from polaris_parsl.adopt.shell_lines import sort_shell_lines
 from polaris_parsl.adopt.translate import Adopted, adopted
@@ -23,16 +23,16 @@ _PREPARES = re.compile(
 
 
 def read_job_script(file: Path, text: str) -> Adopted:
-    """The configuration whose blocks are like the job of a script.
+    """The configuration whose blocks equal the job of a script.
 
     Args:
         file: the script, for messages.
-        text: what is in it.
+        text: the script's text.
 
     Raises:
-        AdoptError: qsub would not understand one of its directives.
+        AdoptError: qsub would reject one of its directives.
     """
-    findings = Findings()
+    findings = AdoptFindings()
     options: dict[str, Any] = {"queue": polaris().default_queue}
     kept = []
     lines = _directives(text)
@@ -55,7 +55,7 @@ def read_job_script(file: Path, text: str) -> Adopted:
 
 
 def _directives(text: str) -> Mapping[int, str]:
-    """The lines that qsub reads, by number: those before the first command."""
+    """The directives that qsub reads, by line number: those before the first command."""
     found = {}
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("#PBS "):
@@ -71,13 +71,13 @@ def _pairs(file: Path, number: int, line: str) -> list[tuple[str, str]]:
         return getopt.getopt(words, QSUB_LETTERS)[0]
     except (ValueError, getopt.GetoptError) as error:
         raise AdoptError(
-            f"{file}, line {number}: qsub would not understand {line!r}: {error}",
-            remedy="mend the line, and adopt again",
+            f"{file}, line {number}: qsub would reject {line!r}: {error}",
+            remedy="correct the line and run adopt again",
         ) from error
 
 
 def _resources(value: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What a -l asks for, as options and as the resources that stay; PBS heeds the first of each."""
+    """A -l as options and remaining resources; of each resource PBS uses the first."""
     found: dict[str, Any] = {}
     others = []
     for entry in value.split(","):
@@ -92,7 +92,7 @@ def _resources(value: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], 
 
 
 def _select(wanted: str) -> dict[str, Any]:
-    """Nodes, and threads of each, that a select statement asks for."""
+    """The nodes, and the threads of each, that a select statement requests."""
     found: dict[str, Any] = {"nodes_per_block": 0}
     for chunk in wanted.split("+"):
         count, *resources = chunk.split(":")
@@ -115,8 +115,8 @@ def _clock(wanted: str) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def _preparation(text: str, findings: Findings) -> dict[str, Any]:
-    """The worker_init that the script's preparing commands amount to."""
+def _preparation(text: str, findings: AdoptFindings) -> dict[str, Any]:
+    """The worker_init made of the commands with which the script prepares the nodes."""
     lines = dict(enumerate(text.splitlines(), 1))
     preparing = {number: line.strip() for number, line in lines.items() if _PREPARES.match(line)}
     if not preparing:
@@ -127,7 +127,7 @@ def _preparation(text: str, findings: Findings) -> dict[str, Any]:
         findings.add(
             "PP205",
             next(number for number, line in preparing.items() if "mps-control" in line),
-            "a job script runs there and nowhere else",
-            "workers_per_gpu=... of the call starts it on every node",
+            "a job script runs only there",
+            "add workers_per_gpu=... to the call: polaris_parsl then starts MPS on every node",
         )
     return {"worker_init": shell.kept} if shell.kept else {}

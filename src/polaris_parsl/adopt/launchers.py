@@ -1,28 +1,33 @@
-"""Reads a launcher of Parsl: whether it starts one pool of workers on every node, unbound."""
+"""Reads a launcher of Parsl: does it start one unbound worker pool on every node?"""
 
 import re
 from typing import Any
 
-from polaris_parsl.adopt.python_file import Call
-from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.adopt.python_file import ParslCall
+from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.adopt.shell_lines import ShellLines
 
 _ONE_NODE = ("SimpleLauncher", "SingleNodeLauncher")
 _ONE_POOL = re.compile(r"-ppn[ =]1\b")
-_OURS = 'mpiexec starts one unbound pool on every node, as launcher="mpiexec" is the default'
+_OURS = 'the call\'s default launcher, "mpiexec", starts one unbound pool on every node'
 
 
 def launcher_options(
-    launcher: Call | None, line: int, *, several_nodes: bool, shell: ShellLines, findings: Findings
+    launcher: ParslCall | None,
+    line: int,
+    *,
+    several_nodes: bool,
+    shell: ShellLines,
+    findings: AdoptFindings,
 ) -> dict[str, Any]:
-    """The option that stands for a launcher.
+    """The option that equals a launcher.
 
     Args:
-        launcher: its call; None where the provider's default is used.
-        line: where the provider stands.
-        several_nodes: whether a block has more than one.
+        launcher: the call that makes the launcher; None for the provider's default.
+        line: the line of the provider.
+        several_nodes: whether a block has more than one node.
         shell: the provider's worker_init.
-        findings: what is noted goes there.
+        findings: the list that the notes are added to.
     """
     name = launcher.name if launcher else _ONE_NODE[1]
     if launcher is None or name in _ONE_NODE:
@@ -30,12 +35,12 @@ def launcher_options(
             findings.add("PP303", line, f"{name} starts workers on the first node only", _OURS)
         return {}
     if name == "GnuParallelLauncher":
-        if not shell.readies_parallel:
+        if not shell.prepares_parallel:
             findings.add(
                 "PP309",
                 launcher.line,
-                "without a run of `parallel --record-env` before, no worker starts",
-                "polaris_parsl makes the file for each job",
+                "no worker starts unless `parallel --record-env` has run before",
+                "polaris_parsl writes the file for each job",
             )
         return {"launcher": "gnu_parallel"}
     arguments = launcher.arguments
@@ -45,7 +50,7 @@ def launcher_options(
             findings.add(
                 "PP302",
                 launcher.line,
-                f"bind_cmd={bind!r}, to which Parsl adds the word none; PALS knows --cpu-bind",
+                f"bind_cmd={bind!r}, to which Parsl adds the word none; PALS takes --cpu-bind",
                 _OURS,
             )
         _check_mpiexec(str(arguments.get("overrides", "")), launcher.line, shell, findings)
@@ -58,7 +63,7 @@ def launcher_options(
     return {}
 
 
-def _check_mpiexec(words: str, line: int, shell: ShellLines, findings: Findings) -> None:
+def _check_mpiexec(words: str, line: int, shell: ShellLines, findings: AdoptFindings) -> None:
     if not _ONE_POOL.search(words):
         findings.add(
             "PP301", line, f"no `--ppn 1` in {words!r}: PALS may place pools unevenly", _OURS
@@ -67,6 +72,6 @@ def _check_mpiexec(words: str, line: int, shell: ShellLines, findings: Findings)
         findings.add(
             "PP305",
             line,
-            "PALS sets one that ends in `OSError: AF_UNIX path too long` (Parsl issue 3947)",
-            "polaris_parsl sets it on every node",
+            "the one that PALS sets leads to `OSError: AF_UNIX path too long` (Parsl issue 3947)",
+            "polaris_parsl sets a short one on every node",
         )

@@ -1,18 +1,18 @@
-"""Reads a provider of Parsl: what it asks of PBS, and what it runs before the workers."""
+"""Reads a provider of Parsl: what it requests from PBS, and what it runs before the workers."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from polaris_parsl.adopt.arguments import complete, note_leftovers
+from polaris_parsl.adopt.arguments import complete, note_untranslated
 from polaris_parsl.adopt.launchers import launcher_options
-from polaris_parsl.adopt.python_file import NODES_OF_PRETENDED_JOB, Call
-from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.adopt.python_file import NODES_OF_PRETENDED_JOB, ParslCall
+from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.adopt.scheduler_lines import sort_scheduler_lines
 from polaris_parsl.adopt.shell_lines import ShellLines, sort_shell_lines
 from polaris_parsl.errors import AdoptError
 from polaris_parsl.facts.polaris import polaris
 
-_AS_THEY_ARE = (
+_UNCHANGED = (
     "account",
     "queue",
     "walltime",
@@ -21,20 +21,20 @@ _AS_THEY_ARE = (
     "max_blocks",
     "cmd_timeout",
 )
-# Launchers of Parsl that write the nodes of the block into a file where they start.
+# Launchers of Parsl that write a file with the block's nodes into their working directory.
 _WRITE_NODES = ("MpiExecLauncher", "GnuParallelLauncher")
-_READ = {*_AS_THEY_ARE, "nodes_per_block", "cpus_per_node", "launcher", "worker_init"}
+_READ = {*_UNCHANGED, "nodes_per_block", "cpus_per_node", "launcher", "worker_init"}
 
 
 @dataclass(frozen=True)
 class ReadProvider:
-    """What a provider says.
+    """What a provider sets.
 
     Attributes:
         options: options of `polaris_parsl.config`.
         inside_job: whether it uses the nodes of the running job.
         shell: its worker_init.
-        asks_for_gpus: whether it asks PBS for GPUs, or needs not.
+        asks_for_gpus: whether it requests GPUs from PBS, or runs inside a job that has them.
     """
 
     options: dict[str, Any]
@@ -44,29 +44,29 @@ class ReadProvider:
 
 
 def read_provider(
-    provider: Call, findings: Findings, *, is_mpi: bool, is_alone: bool
+    provider: ParslCall, findings: AdoptFindings, *, is_mpi: bool, is_alone: bool
 ) -> ReadProvider:
-    """The options that stand for a provider and its launcher.
+    """The options that equal a provider and its launcher.
 
     Args:
-        provider: its call.
-        findings: what is noted goes there.
-        is_mpi: whether the tasks start ranks by themselves.
+        provider: the call that makes the provider.
+        findings: the list that the notes are added to.
+        is_mpi: whether the tasks start MPI ranks themselves.
         is_alone: whether no other executor shares the nodes of a job.
 
     Raises:
-        AdoptError: it is for another scheduler.
+        AdoptError: the provider is for another scheduler.
     """
     if provider.name not in ("PBSProProvider", "LocalProvider"):
         raise AdoptError(
-            f"line {provider.line} asks for nodes by {provider.name}",
+            f"line {provider.line} requests nodes with {provider.name}",
             remedy="adopt a file with PBSProProvider or LocalProvider: Polaris has PBS",
         )
     inside_job = provider.name == "LocalProvider"
     arguments = complete(provider, ("queue", "walltime", "nodes_per_block"))
     shell = sort_shell_lines(_text(arguments.get("worker_init")), provider.line, findings)
     nodes = arguments["nodes_per_block"]
-    options = {name: arguments[name] for name in _AS_THEY_ARE if arguments.get(name) is not None}
+    options = {name: arguments[name] for name in _UNCHANGED if arguments.get(name) is not None}
     options |= {"worker_init": shell.kept} if shell.kept else {}
     if inside_job:
         options |= _nodes_inside(nodes, provider, findings, is_alone=is_alone)
@@ -77,26 +77,30 @@ def read_provider(
     if not is_mpi:
         several = not isinstance(nodes, int) or nodes > 1
         options |= launcher_options(
-            launcher if isinstance(launcher, Call) else None,
+            launcher if isinstance(launcher, ParslCall) else None,
             provider.line,
             several_nodes=several,
             shell=shell,
             findings=findings,
         )
-        name = launcher.name if isinstance(launcher, Call) else ""
+        name = launcher.name if isinstance(launcher, ParslCall) else ""
         if name in _WRITE_NODES and not inside_job and not shell.changes_folder:
             findings.add(
                 "PP306",
                 provider.line,
-                f"worker_init has no cd, and {name} leaves a *.nodes file where it starts",
+                f"worker_init has no cd, and {name} leaves a *.nodes file where the job starts",
                 "jobs and tasks start in run_dir",
             )
     select = _text(arguments.get("select_options"))
-    note_leftovers(provider, arguments, {*_READ, "scheduler_options", "select_options"}, findings)
+    note_untranslated(
+        provider, arguments, {*_READ, "scheduler_options", "select_options"}, findings
+    )
     return ReadProvider(options, inside_job, shell, inside_job or "ngpus" in select)
 
 
-def _asked_of_pbs(arguments: dict[str, Any], provider: Call, findings: Findings) -> dict[str, Any]:
+def _asked_of_pbs(
+    arguments: dict[str, Any], provider: ParslCall, findings: AdoptFindings
+) -> dict[str, Any]:
     lines = sort_scheduler_lines(_text(arguments.get("scheduler_options")), provider.line, findings)
     options = {"scheduler_options": lines}
     if arguments.get("queue") is None:
@@ -106,8 +110,8 @@ def _asked_of_pbs(arguments: dict[str, Any], provider: Call, findings: Findings)
         findings.add(
             "PP208",
             provider.line,
-            "cpus_per_node is left at 1, and PBS sets OMP_NUM_THREADS to it",
-            f"the call asks for all {threads}",
+            "cpus_per_node keeps its default, 1, and PBS sets OMP_NUM_THREADS to it",
+            f"the call requests all {threads}",
         )
     else:
         options["cpus_per_node"] = wanted
@@ -117,13 +121,13 @@ def _asked_of_pbs(arguments: dict[str, Any], provider: Call, findings: Findings)
                 "PP504",
                 provider.line,
                 f"select_options={entry!r}",
-                "left out: polaris_parsl asks for whole nodes",
+                "left out: polaris_parsl requests whole nodes",
             )
     return options
 
 
 def _nodes_inside(
-    nodes: Any, provider: Call, findings: Findings, *, is_alone: bool
+    nodes: Any, provider: ParslCall, findings: AdoptFindings, *, is_alone: bool
 ) -> dict[str, Any]:
     if nodes == NODES_OF_PRETENDED_JOB:
         return {}

@@ -1,4 +1,4 @@
-"""Finds the Parsl configurations of a Python file, by running it among stand-ins."""
+"""Finds the Parsl configurations of a Python file by running it with Parsl replaced."""
 
 import json
 import subprocess
@@ -13,20 +13,20 @@ from typing import Any
 from polaris_parsl.errors import AdoptError
 from polaris_parsl.process import run
 
-# Of a pretended job, for files that read PBS_NODEFILE. No workflow asks for so many by itself.
+# Size of the pretended job, for files that read PBS_NODEFILE: a number that files do not contain.
 NODES_OF_PRETENDED_JOB = 7
 _TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Call:
+class ParslCall:
     """A call of one of Parsl's classes or functions.
 
     Attributes:
         name: of the class or function.
-        line: where it stands in the file.
+        line: its line in the file.
         args: its arguments by position.
-        arguments: its arguments by name, those set afterwards among them.
+        arguments: its arguments by name, including those set after the call.
         later: names of arguments set after the call, as attributes.
     """
 
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that is no text, number, list or call: its type's name."""
+    """A value other than text, number, list or call: the name of its type."""
 
     type_name: str
 
@@ -50,23 +50,23 @@ class Recording:
 
     Attributes:
         configs: the calls of parsl.Config.
-        apps_without_cache: lines of apps that do not say cache=True.
+        apps_without_cache: lines of the apps without cache=True.
     """
 
-    configs: tuple[Call, ...]
+    configs: tuple[ParslCall, ...]
     apps_without_cache: tuple[int, ...]
 
 
 def read_python_file(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> Recording:
     """The configurations that a Python file makes.
 
-    The file is run in a process of its own, first as if outside a PBS job. Nothing is started,
-    connected to or written; this is no protection against a hostile file.
+    The file runs in a process of its own, first as if outside a PBS job. It can start no program,
+    open no connection and write no file; this does not protect against a hostile file.
 
     Args:
         file: the Python file.
         given: values for parameters of its functions that make a configuration.
-        environ: environment variables to run it with, but for PBS's.
+        environ: environment variables for the run; those of PBS are removed.
 
     Raises:
         AdoptError: the file makes no configuration, or fails before it does.
@@ -90,7 +90,7 @@ def _record(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) ->
         done = run(command, env=environ, cwd=folder, timeout_seconds=_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise AdoptError(
-            f"{file} was read for {_TIMEOUT_SECONDS} s without an end",
+            f"{file} still runs after {_TIMEOUT_SECONDS} s of reading",
             remedy="move its configuration into a file of its own, and adopt that",
         ) from error
     try:
@@ -114,19 +114,19 @@ def _pretended_job() -> Iterator[dict[str, str]]:
 def _refusal(file: Path, recorded: Mapping[str, Any]) -> AdoptError:
     if "variable" in recorded:
         return AdoptError(
-            f"{file} wants the environment variable {recorded['variable']}",
-            remedy="set it as you do for your runs, and adopt again",
+            f"{file} needs the environment variable {recorded['variable']}",
+            remedy="set it as you do for your runs and run adopt again",
         )
     if "error" in recorded:
         return AdoptError(
-            f"{file} makes no configuration of Parsl before it fails: {recorded['error']}",
+            f"{file} fails before it makes a configuration of Parsl: {recorded['error']}",
             remedy="move its configuration into a file of its own, and adopt that",
         )
     if recorded["lacking"]:
         return AdoptError(
             f"{file} makes its configuration in a function that needs arguments: "
             f"{', '.join(recorded['lacking'])}",
-            remedy="give them after the file, as NAME=VALUE",
+            remedy="give them after the file as NAME=VALUE",
         )
     return AdoptError(
         f"{file} makes no configuration of Parsl when it is run",
@@ -146,7 +146,7 @@ def _decode(value: Any) -> Any:
         return [_decode(each) for each in value]
     if isinstance(value, dict) and "call" in value:
         arguments = {name: _decode(each) for name, each in value["arguments"].items()}
-        return Call(
+        return ParslCall(
             value["call"],
             value["line"],
             tuple(_decode(value["args"])),

@@ -1,4 +1,4 @@
-"""Tells what kind of file it is, and prints what was adopted from it."""
+"""Recognizes the kind of a file, reads its configurations and writes them as calls."""
 
 import ast
 import json
@@ -13,15 +13,15 @@ from polaris_parsl.errors import AdoptError
 
 
 def adopt(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> list[Adopted]:
-    """The configurations of a file, in polaris_parsl's words.
+    """The configurations of a file, as options of `polaris_parsl.config`.
 
     Args:
         file: a Python file with a Parsl configuration, or a PBS job script.
         given: values for parameters of its functions that make a configuration.
-        environ: environment variables to run it with.
+        environ: environment variables for the run of a Python file.
 
     Raises:
-        AdoptError: it is neither, it makes no configuration, or it fails before it does.
+        AdoptError: the file is neither, makes no configuration, or fails before it does.
     """
     try:
         text = file.read_text(encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Reads a Python file with Parsl replaced by stand-ins that write down how they are called.
+"""Runs a Python file with Parsl replaced by stand-ins that record their calls.
 
 `python_file` starts this file as a process of its own. It uses the standard library only, and
-not Parsl: a file may be meant for any release of it. What the file would do besides is kept
-from happening: nothing is started, connected to or written.
+not Parsl, because the file may be written for any release of Parsl. It prevents the side effects
+of the file: starting programs, opening connections and writing files.
 
-Arguments: the file, and values for the parameters of its functions as a JSON object.
+Arguments: the file, and a JSON object of values for the parameters of its functions.
 Prints one JSON object.
 """
 
@@ -63,11 +63,11 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class _LoadedByTheFile(BaseException):
-    """The file has called parsl.load: what follows is work, not configuration."""
+    """The file has called parsl.load: its configuration is complete."""
 
 
 class Recorded:
-    """A call of one of Parsl's classes or of its functions that find an address."""
+    """A recorded call of one of Parsl's classes or of its functions that find an address."""
 
     def __init__(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         self.__dict__.update(
@@ -85,14 +85,14 @@ class Recorded:
 
 
 class _Module(types.ModuleType):
-    """A module of Parsl, or one of its functions: from the name alone one cannot tell."""
+    """A module of Parsl or one of its functions: the name alone does not show which."""
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         return MagicMock()
 
 
 class _Parsl(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives stand-ins for all modules of Parsl."""
+    """Replaces all modules of Parsl with stand-ins."""
 
     def __init__(self) -> None:
         self.configs: list[Recorded] = []
@@ -142,7 +142,7 @@ class _Parsl(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class _Missing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives empty stand-ins for modules that this machine lacks and files in a folder import."""
+    """Replaces modules that files in a folder import, but this machine lacks, with empty ones."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -205,17 +205,17 @@ def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
     if event in ("socket.getaddrinfo", "socket.gethostbyname") and what in _OWN_NAMES:
         return
     if event in _FORBIDDEN:
-        raise PermissionError(f"it wants to {_FORBIDDEN[event]} while it is read: {what}")
+        raise PermissionError(f"it tries to {_FORBIDDEN[event]} while adopt reads it: {what}")
     if event == "open" and arguments[2] & _WRITES and what != os.devnull:
-        raise PermissionError(f"it wants to write a file while it is read: {what}")
+        raise PermissionError(f"it tries to write a file while adopt reads it: {what}")
 
 
 def _start_no_program(*_: Any) -> int:
-    raise PermissionError("it wants to start a program while it is read")
+    raise PermissionError("it tries to start a program while adopt reads it")
 
 
 def _package_of(file: Path) -> tuple[Path, str]:
-    """The folder to import from, and the package that the file belongs to, "" for none."""
+    """The folder to import from, and the package of the file ("" if it has none)."""
     folder, names = file.parent, list[str]()
     while (folder / "__init__.py").is_file():
         names.insert(0, folder.name)
@@ -233,7 +233,7 @@ def _run(code: types.CodeType, name: str, package: str) -> dict[str, Any]:
 
 
 def _call_functions(namespace: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """Call the file's functions that make a Config; what they lack for that."""
+    """Call the functions of the file that make a Config; return those that lack arguments."""
     lacking = []
     for value in list(namespace.values()):
         if not isinstance(value, types.FunctionType) or value.__code__.co_filename != _FILE:
@@ -288,7 +288,7 @@ def _read(given: Mapping[str, Any]) -> dict[str, Any]:
     os.open = _descriptor_of_nowhere(os.open)
     for name in ("mkdir", "mkfifo", "mknod"):
         setattr(os, name, lambda *_, **__: None)
-    # multiprocessing calls it without an event for the hook
+    # multiprocessing calls it without raising an audit event
     _posixsubprocess.fork_exec = _start_no_program
     sys.addaudithook(_forbid)
     trouble: dict[str, str] = {}
@@ -300,7 +300,7 @@ def _read(given: Mapping[str, Any]) -> dict[str, Any]:
             lacking = _call_functions(namespace, given)
         if not parsl.configs and not lacking:
             _run(code, "__main__", package)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user is told
+    except Exception as error:  # noqa: BLE001 - every failure is reported to the user
         trouble = _trouble(error)
     return {
         "configs": [_encode(config) for config in parsl.configs],
@@ -322,7 +322,7 @@ def _trouble(error: Exception) -> dict[str, str]:
 if __name__ == "__main__":
     _FILE = sys.argv[1]
     _RESULT = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what the file prints is talk
+    os.dup2(2, 1)  # the file's own output goes to stderr; stdout carries the JSON
     json.dump(_read(json.loads(sys.argv[2])), _RESULT)
     _RESULT.flush()
-    os._exit(0)  # the file's threads and exit handlers are not wanted
+    os._exit(0)  # without waiting for the file's threads and exit handlers

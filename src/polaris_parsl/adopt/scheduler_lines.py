@@ -1,18 +1,18 @@
-"""Sorts the "#PBS ..." lines that people have: what can stay, what cannot, what is missing."""
+"""Sorts users' "#PBS ..." lines: which can stay, which cannot, which are missing."""
 
-from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.pbs.directives import read_scheduler_options, resources
 
 
-def sort_scheduler_lines(text: str, line: int, findings: Findings) -> str:
-    """The lines that can stay as scheduler_options, with filesystems that exist.
+def sort_scheduler_lines(text: str, line: int, findings: AdoptFindings) -> str:
+    """The lines that can stay as scheduler_options, naming only filesystems that exist.
 
     Args:
-        text: lines, of which those that begin with "#PBS" count.
-        line: where they stand in the file.
-        findings: what is noted goes there.
+        text: the lines; those that begin with "#PBS" count.
+        line: their line in the file.
+        findings: the list that the notes are added to.
     """
     kept = []
     for entry in (each.strip() for each in text.splitlines()):
@@ -31,13 +31,13 @@ def sort_scheduler_lines(text: str, line: int, findings: Findings) -> str:
             "PP102",
             line,
             "PBS refuses a job without them",
-            f"the call asks for the usual: {default}",
+            f"the call requests the usual ones: {default}",
         )
         kept.append(default)
     return "\n".join(kept)
 
 
-def _without_gone_filesystems(entry: str, line: int, findings: Findings) -> str:
+def _without_gone_filesystems(entry: str, line: int, findings: AdoptFindings) -> str:
     facts = polaris()
     names = resources(read_scheduler_options("scheduler_options", entry)).get("filesystems", "")
     gone = [name for name in names.split(":") if name in facts.doubtful_filesystems]

@@ -1,9 +1,9 @@
-"""Sorts the shell text with which people prepare the workers: what is replaced here, what is kept."""
+"""Sorts users' shell commands that prepare the workers: which to replace, which to keep."""
 
 import re
 from dataclasses import dataclass
 
-from polaris_parsl.adopt.rules import Findings
+from polaris_parsl.adopt.rules import AdoptFindings
 
 _ENVIRONMENT = re.compile(
     r"module (use|restore|load (conda|python|cray-python|frameworks))\b|(conda|mamba|micromamba|source) (de)?activate\b"
@@ -13,7 +13,7 @@ _DATED_CONDA = re.compile(r"conda/(\d{4}-\d{2}-\d{2})")
 _TMPDIR = re.compile(r"(export )?TMPDIR=")
 _MPS = re.compile(r"nvidia-cuda-mps-control|CUDA_MPS_|(mkdir|rm) .*nvidia-(mps|log)")
 _FOLDER = re.compile(r"cd\s")
-# Text in which a command is more than a line, or a line more than commands.
+# Text with commands of several lines, or with more than simple commands in a line.
 _COMPOUND = re.compile(r"(^|[\n;&|]\s*)(if|for|while|until|case|function)\b|<<|\\|\(\)|[{}]\s*$")
 _COMMAND = re.compile(r"(?:\"[^\"]*\"|'[^']*'|(?<!&)&(?!&)|[^;&\n\"'])+")
 
@@ -23,27 +23,27 @@ class ShellLines:
     """What shell text does.
 
     Attributes:
-        kept: the text without what polaris_parsl does by itself.
-        changes_folder: whether it says `cd`.
+        kept: the text without what polaris_parsl does itself.
+        changes_folder: whether it uses `cd`.
         sets_tmpdir: whether it sets TMPDIR.
         starts_mps: whether it starts NVIDIA's Multi-Process Service.
-        readies_parallel: whether it gives GNU Parallel its file of ignored variables.
+        prepares_parallel: whether it writes GNU Parallel's file of ignored variables.
     """
 
     kept: str
     changes_folder: bool
     sets_tmpdir: bool
     starts_mps: bool
-    readies_parallel: bool
+    prepares_parallel: bool
 
 
-def sort_shell_lines(text: str, line: int, findings: Findings) -> ShellLines:
-    """Sort the commands of a text, and note what is left out of it.
+def sort_shell_lines(text: str, line: int, findings: AdoptFindings) -> ShellLines:
+    """Sort the commands of a text, and note those that are left out.
 
     Args:
         text: shell commands.
-        line: where they stand in the file.
-        findings: what is noted goes there.
+        line: their line in the file.
+        findings: the list that the notes are added to.
     """
     commands = _commands(text)
     environment = [command for command in commands if _ENVIRONMENT.match(command)]
@@ -53,14 +53,14 @@ def sort_shell_lines(text: str, line: int, findings: Findings) -> ShellLines:
             "PP307",
             line,
             f"{dated.group()!r}; ALCF removes and rebuilds these modules",
-            "load the module polaris-parsl, which keeps to the base that it was built on",
+            "load the module polaris-parsl, which loads the base that it was built on",
         )
     if environment:
         findings.add(
             "PP308",
             line,
             "; ".join(environment),
-            "left out: the workers get the environment of the script that calls the configuration, "
+            "left out: the workers get the environment of the script that makes the configuration, "
             "or stop with the reason",
         )
     replaced = (_ENVIRONMENT, _TMPDIR, _MPS, _FOLDER)
@@ -70,14 +70,14 @@ def sort_shell_lines(text: str, line: int, findings: Findings) -> ShellLines:
         changes_folder=any(_FOLDER.match(command) for command in commands) or "\ncd " in text,
         sets_tmpdir="TMPDIR=" in text,
         starts_mps="nvidia-cuda-mps-control" in text,
-        readies_parallel="PARALLEL_HOME" in text or "--record-env" in text,
+        prepares_parallel="PARALLEL_HOME" in text or "--record-env" in text,
     )
 
 
 def _commands(text: str) -> list[str]:
-    """The commands of a text: those between newlines, and `;` and `&&` outside of quotes.
+    """The commands of a text: split at newlines, and at `;` and `&&` outside quotes.
 
-    A text that is more than that is one command.
+    A text with other shell syntax counts as one command.
     """
     parts = _COMMAND.findall(text)
     between = _COMMAND.sub("", text)

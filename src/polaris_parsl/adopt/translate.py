@@ -1,15 +1,15 @@
-"""From what a file does with Parsl to the call of `polaris_parsl.config` that equals it."""
+"""Translates what a file does with Parsl into the equal call of `polaris_parsl.config`."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polaris_parsl.adopt.arguments import complete, note_leftovers
+from polaris_parsl.adopt.arguments import complete, note_untranslated
 from polaris_parsl.adopt.checking import check_like_config
 from polaris_parsl.adopt.executors import read_executor
-from polaris_parsl.adopt.python_file import Call, Recording
-from polaris_parsl.adopt.rules import Finding, Findings
+from polaris_parsl.adopt.python_file import ParslCall, Recording
+from polaris_parsl.adopt.rules import AdoptFinding, AdoptFindings
 from polaris_parsl.options.checks import PLACEHOLDER_PATHS
 from polaris_parsl.options.options import RUN_LEVEL, defaults, option_checks
 
@@ -20,35 +20,35 @@ _CHECKPOINTS = {"memoizer", "checkpoint_mode", "checkpoint_files", "checkpoint_p
 
 @dataclass(frozen=True)
 class Adopted:
-    """A configuration in polaris_parsl's words.
+    """A configuration as options of `polaris_parsl.config`.
 
     Attributes:
-        line: where the file makes it.
-        options: options of `polaris_parsl.config`, without those that it takes by itself.
-        findings: what is wrong in the file, or changed.
+        line: the line of the file that makes it.
+        options: options of `polaris_parsl.config`, without its defaults.
+        findings: mistakes in the file, and changes.
     """
 
     line: int
     options: Mapping[str, Any]
-    findings: Sequence[Finding]
+    findings: Sequence[AdoptFinding]
 
 
 def translate(recording: Recording) -> list[Adopted]:
-    """The options that stand for each configuration of a file.
+    """The options that equal each configuration of a file.
 
     Raises:
-        AdoptError: one is for another scheduler.
+        AdoptError: a configuration is for another scheduler.
     """
     return [_translate(config, recording.apps_without_cache) for config in recording.configs]
 
 
-def adopted(line: int, entries: Sequence[Mapping[str, Any]], findings: Findings) -> Adopted:
-    """Check options as `polaris_parsl.config` would, and leave out those that are its own.
+def adopted(line: int, entries: Sequence[Mapping[str, Any]], findings: AdoptFindings) -> Adopted:
+    """Check options as `polaris_parsl.config` would, and leave out its defaults.
 
     Args:
-        line: where the file has them.
+        line: the line of the file that sets them.
         entries: the options of each executor.
-        findings: refusals are noted there.
+        findings: the list that refusals are added to.
     """
     check_like_config(entries, line, findings)
     short = [_short(entry) for entry in entries]
@@ -56,8 +56,8 @@ def adopted(line: int, entries: Sequence[Mapping[str, Any]], findings: Findings)
     return Adopted(line, _in_one_call(short), tuple(findings))
 
 
-def _translate(config: Call, apps_without_cache: Sequence[int]) -> Adopted:
-    findings = Findings()
+def _translate(config: ParslCall, apps_without_cache: Sequence[int]) -> Adopted:
+    findings = AdoptFindings()
     arguments = complete(config, ("retries",))
     run = {
         name: arguments[name] for name in _RUN if isinstance(arguments.get(name), str | int | float)
@@ -69,18 +69,20 @@ def _translate(config: Call, apps_without_cache: Sequence[int]) -> Adopted:
     if _CHECKPOINTS & arguments.keys():
         for line in apps_without_cache:
             findings.add(
-                "PP503", line, "the results of this app are in no checkpoint", "say cache=True"
+                "PP503", line, "checkpoints leave out the results of this app", "add cache=True"
             )
-    note_leftovers(config, arguments, {*_RUN, "executors", "memoizer"}, findings)
+    note_untranslated(config, arguments, {*_RUN, "executors", "memoizer"}, findings)
     found = arguments.get("executors")
-    calls = [each for each in found if isinstance(each, Call)] if isinstance(found, list) else []
+    calls = (
+        [each for each in found if isinstance(each, ParslCall)] if isinstance(found, list) else []
+    )
     read = [read_executor(each, findings, is_alone=len(calls) == 1) for each in calls]
     entries = [{**run, **_plain(entry)} for entry in read if entry is not None]
     return adopted(config.line, entries or [run], findings)
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options without values that are known only where the file runs."""
+    """The options without the values that are known only when the file really runs."""
     plain = {
         name: value
         for name, value in options.items()
@@ -93,7 +95,7 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The options in the order of the documents, without those that polaris_parsl takes anyway."""
+    """The options in the order of the documentation, without polaris_parsl's defaults."""
     usual = defaults()
     kept = [*_ALWAYS, "nodes_per_block"] if entry.get("mode") == "inside_job" else _ALWAYS
     return {
@@ -104,7 +106,7 @@ def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_one_call(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The options of one call: what all executors share, and `executors` where there are several."""
+    """The options of one call: those of all executors, and `executors` if there are several."""
     first, *others = entries
     if not others:
         return dict(first)

@@ -1,4 +1,4 @@
-"""Tries everything that reading a file must not do; its configuration is called by what it did."""
+"""Tries everything that reading a file must not do; its label lists the actions that worked."""
 
 import multiprocessing
 import os
@@ -38,7 +38,7 @@ ACTIONS: dict[str, Callable[[], object]] = {
     "owner": lambda: shutil.chown(HERE / "kept", 12345),
     "time": lambda: os.utime(HERE / "kept", (1, 1)),
 }
-# These go nowhere instead, because a file that prepares its directory is common.
+# Reading discards these, because many files prepare their directory.
 NOWHERE: list[Callable[[], object]] = [
     lambda: Path("text").write_text("x"),
     lambda: Path("touched").touch(),
@@ -58,7 +58,7 @@ def was_done(action: Callable[[], object]) -> bool:
     return True
 
 
-threading.Thread(target=threading.Event().wait).start()  # it would keep the process for ever
+threading.Thread(target=threading.Event().wait).start()  # would keep the process alive for ever
 for action in NOWHERE:
     action()
 done = [name for name, action in ACTIONS.items() if was_done(action)]

@@ -1,4 +1,4 @@
-"""A configuration with nothing wrong in it, and values that are not polaris_parsl's own."""
+"""A configuration without mistakes, whose values differ from polaris_parsl's defaults."""
 
 from parsl.config import Config
 from parsl.dataflow.memoization import BasicMemoizer

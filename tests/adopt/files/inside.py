@@ -1,8 +1,8 @@
-"""Two executors that share the nodes of a running job, made in a function of a script with an app."""
+"""A script with an app and a function that makes two executors, which share a job's nodes."""
 
 import os
 
-import no_such_package  # type: ignore[import-not-found]  # noqa: F401 - this machine lacks it
+import no_such_package  # type: ignore[import-not-found]  # noqa: F401 - not installed
 import parsl
 from parsl import python_app
 from parsl.config import Config
@@ -21,7 +21,7 @@ def run(run_dir: str, mpi_nodes: int = 2) -> None:
         nodes = len(set(nodefile.read().split()))
     os.makedirs(run_dir)
     with open("adopt-left-this", "w") as left:
-        left.write("by a file that was to be read only")
+        left.write("by a file that should only be read")
     gpus = HighThroughputExecutor(
         label="gpus",
         available_accelerators=8,
