@@ -101,9 +101,9 @@ def executable(path: Path, body: str) -> None:
     path.chmod(0o755)
 
 
-def lmod_place(folder: Path) -> Place:
+def lmod_place(folder: Path, prefix: str = "project") -> Place:
     """A site with two conda modules, and a prefix with an install on each; 1.0 is the default."""
-    place = Place(folder / "project with spaces", folder / "soft", LUA_TREE, ".lua")
+    place = Place(folder / prefix, folder / "soft", LUA_TREE, ".lua")
     for name in ("PrgEnv-gnu/8.6.0", "PrgEnv-nvidia/8.6.0"):
         place.modulefile(name, 'family("PrgEnv")\n')
     place.modulefile("gcc-native/14", 'setenv("GCC_VERSION", "14")\n')
@@ -112,9 +112,9 @@ def lmod_place(folder: Path) -> Place:
     return _with_installs(place)
 
 
-def tcl_place(folder: Path) -> Place:
+def tcl_place(folder: Path, prefix: str = "project") -> Place:
     """The same for Environment Modules."""
-    place = Place(folder / "project with spaces", folder / "soft", TCL_TREE, "")
+    place = Place(folder / prefix, folder / "soft", TCL_TREE, "")
     for name in ("PrgEnv-gnu/8.6.0", "gcc-native/14"):
         place.modulefile(name, f"#%Module\nsetenv {name[:3].upper()} 1\n")
     return _with_installs(place)

@@ -94,16 +94,23 @@ def run_shell(code: str, *, by: str, env: dict[str, str]) -> "subprocess.Complet
     )
 
 
+@pytest.fixture(params=["project", "project with spaces"])
+def prefix_name(request: pytest.FixtureRequest) -> str:
+    """The common name of a prefix, and an odd one."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> places.Place:
+def place(tmp_path: Path, prefix_name: str) -> places.Place:
     """A prefix and a site for Lmod."""
-    return places.lmod_place(tmp_path)
+    return places.lmod_place(tmp_path, prefix_name)
 
 
 @pytest.fixture
-def tcl_place(tmp_path: Path) -> places.Place:
+def tcl_place(tmp_path: Path, prefix_name: str) -> places.Place:
     """A prefix and a site for Environment Modules."""
-    return places.tcl_place(tmp_path)
+    return places.tcl_place(tmp_path, prefix_name)
 
 
 @pytest.fixture

@@ -340,3 +340,13 @@ def test_who_takes_the_tree_for_environment_modules_is_told_of_the_right_one(
     assert "modulefiles-tcl is for Environment Modules, not for Lmod" in told
     assert f"fix: module use {tcl_place.prefix}/modulefiles" in told
     assert "invalid command" not in told
+
+
+def test_an_exact_match_is_named_where_the_base_needs_names_without_version(
+    place: Any, shell: Shell
+) -> None:
+    done = shell(f"{place.use}; module load polaris-parsl/1.0; echo $?", LMOD_EXACT_MATCH="yes")
+    assert done.stdout.splitlines() == ["1"]
+    message = words(done.stderr)
+    assert "LMOD_EXACT_MATCH=yes lets no module load without its version" in message
+    assert "conda/2025-09-25 loads PrgEnv-gnu" in message

@@ -5,6 +5,7 @@ later, one in Tcl for Environment Modules 5.1 and later.
 """
 
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -149,6 +150,17 @@ def _texts(values: ModuleValues) -> dict[str, object]:
             f"{module} needs the module {values.conda_module}, which does not load here\n"
             f"  fix: {newer}; tell the site of `module load {values.conda_module}`"
         ),
+        "other_base": (
+            f"{module} needs the module {values.conda_module}, and another version of it is loaded, "
+            f"as by a collection that was saved when {NAME} stood on that\n"
+            f"  fix: module purge; module use {shlex.quote(str(values.prefix / LUA_TREE))}; "
+            f"module load {module}; then save the collection again with `module save NAME`"
+        ),
+        "exact_match": (
+            f"{module}: LMOD_EXACT_MATCH=yes lets no module load without its version, and "
+            f"{values.conda_module} loads "
+        ),
+        "exact_match_fix": "\n  fix: unset LMOD_EXACT_MATCH",
         "conda_needs": f"{module} needs the module {values.conda_module}, which does not load: "
         "this system no longer has the module that it names, ",
         "conda_needs_fix": f"\n  fix: {newer}; tell the site of `module load {values.conda_module}`",
