@@ -6,6 +6,9 @@ source tree, where people look for them. A wheel carries them in `_dist/`.
 
 from pathlib import Path
 
+from polaris_parsl.errors import MissingToolError
+from polaris_parsl.version import NAME
+
 _PACKAGE = Path(__file__).resolve().parent
 _DIST = _PACKAGE / "_dist"
 _CHECKOUT = _PACKAGE.parent.parent
@@ -27,3 +30,21 @@ def shipped(name: str) -> Path:
 def checkout() -> Path | None:
     """The source tree that this package runs from; None where it was installed from a wheel."""
     return _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else None
+
+
+def source_tree(verb: str) -> Path:
+    """The source tree that this package runs from.
+
+    Args:
+        verb: of the command line, which needs it.
+
+    Raises:
+        MissingToolError: the package was installed from a wheel.
+    """
+    tree = checkout()
+    if tree is None:
+        raise MissingToolError(
+            f"`{NAME} {verb}` needs the source tree of {NAME}; this is an installed command",
+            remedy=f"run it in the source tree: python3 scripts/bootstrap.py {verb}",
+        )
+    return tree

@@ -98,12 +98,12 @@ def test_packages_of_the_user_do_not_count_and_are_reported(
     builder.add_distribution(user / "lib" / minor / "site-packages", "filelock", "1.0")
     builder.add_distribution(tmp_path / "path", "sortedcontainers", "2.4.0")
     clean = plan("--base", conda_base)
-    assert "not taken into account" not in clean.stderr
+    assert "note: ignored" not in clean.stderr
     shadowed = plan(
         "--base", conda_base, PYTHONUSERBASE=str(user), PYTHONPATH=str(tmp_path / "path")
     )
     assert shadowed.stdout == clean.stdout
-    note = "note: not taken into account: "
+    note = "note: ignored: "
     assert f"{note}PYTHONPATH: {tmp_path}/path holds sortedcontainers," in shadowed.stderr
     assert "unset PYTHONPATH" in shadowed.stderr
     assert f"{note}user site: {user}/lib/{minor}/site-packages holds filelock," in shadowed.stderr

@@ -33,7 +33,7 @@ def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_pa
     checked = builder.run(*pip, "check", env=env)
     assert checked.returncode == 0, checked.stdout
     # `module load polaris-parsl` goes on to load what it loaded before
-    assert "the default stays as it was: none" in done.stdout
+    assert "the default has not changed: none" in done.stdout
     modules = prefix / "modulefiles" / "polaris-parsl"
     assert {path.name for path in modules.iterdir()} == {f"{VERSION}-mep.lua", ".modulerc.lua"}
     assert "module_version" not in (modules / ".modulerc.lua").read_text()

@@ -92,7 +92,7 @@ def test_the_source_tree_is_packed_the_same_wherever_and_whenever(
         for path in source.rglob("*"):
             os.utime(path, (when, when))
         monkeypatch.setattr(
-            "polaris_parsl.env.installer.wheels.checkout", lambda source=source: source
+            "polaris_parsl.env.installer.wheels.source_tree", lambda _, source=source: source
         )
         (tmp_path / name / "dist").mkdir()
         digests.add(digest(build_own(tmp_path / name / "dist", env=os.environ, kind="sdist")))

@@ -115,7 +115,9 @@ def test_pbsnodes_refuses_an_unknown_node_as_openpbs_does(sandbox, tools):
 def test_the_sandbox_has_the_queues_of_the_facts(run, tools):
     done = run(sys.executable, "-c", REFRESH, str(tools.source))
     assert (done.returncode, done.stderr.splitlines()[1:]) == (0, [])
-    assert re.fullmatch(r"all \d+ queues of the facts are as polaris-pbs-01\S+ .*\n", done.stdout)
+    assert re.fullmatch(
+        r"all \d+ queues of the facts agree with polaris-pbs-01\S+ .*\n", done.stdout
+    )
 
 
 @only_loopback

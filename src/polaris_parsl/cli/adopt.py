@@ -1,4 +1,4 @@
-"""`polaris-parsl adopt`: what a configuration that people have is in polaris_parsl's words."""
+"""`polaris-parsl adopt`: an existing configuration as a polaris_parsl.config call."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ def adopt(
         ),
     ] = None,
 ) -> None:
-    """Print the polaris_parsl.config(...) that equals a configuration, and what is wrong in it."""
+    """Translate a configuration or job script, and list its mistakes."""
     from polaris_parsl.adopt import reading  # noqa: PLC0415 - parsl takes its time
 
     configurations = reading.adopt(file, read_words(given), os.environ)

@@ -1,4 +1,4 @@
-"""`polaris-parsl audit`: whether a group can use its prefix, and nobody else change it."""
+"""`polaris-parsl audit`: whether the group, and only the group, can use and change a prefix."""
 
 import json
 from collections import defaultdict
@@ -21,15 +21,15 @@ def audit(
         typer.Option(
             "--group",
             metavar="PROJ",
-            help="The group whose members use the prefix. [default: the one it belongs to]",
+            help="The group whose members use the prefix. [default: the group of the prefix]",
             show_default=False,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List what a member of the group could not read or change, or an outsider could write.
+    """List what a group cannot read or change, and what outsiders can write.
 
-    Exit codes: 0 nothing, 16 something.
+    Exit codes: 0 nothing found, 16 something found.
     """
     place = own_prefix(prefix)
     report = look_at(place, group=find_group(group) if group else group_of(place))

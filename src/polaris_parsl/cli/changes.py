@@ -1,4 +1,4 @@
-"""How the verbs of the life cycle say what they changed."""
+"""Prints what the verbs of the life cycle changed."""
 
 import shlex
 import sys
@@ -10,7 +10,8 @@ import typer
 from polaris_parsl.env.prefix.lifecycle import Change
 
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Only say what would be changed.", show_default=False)
+    bool,
+    typer.Option("--dry-run", help="Print what would change; change nothing.", show_default=False),
 ]
 
 
@@ -20,8 +21,8 @@ def print_change(place: Path, change: Change, *, given: Path | None, dry_run: bo
     Args:
         place: the prefix.
         change: what changed.
-        given: the prefix, as the user named it; None where it is that of the install.
-        dry_run: whether nothing was done.
+        given: the prefix as the user named it; None for the prefix of the install.
+        dry_run: whether nothing was changed.
     """
     option = f" --prefix {shlex.quote(str(place))}" if given else ""
     if not change.done:

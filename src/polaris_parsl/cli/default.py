@@ -1,4 +1,4 @@
-"""`polaris-parsl default`: which version is loaded where none is named."""
+"""`polaris-parsl default`: the version that is loaded when none is named."""
 
 from typing import Annotated
 

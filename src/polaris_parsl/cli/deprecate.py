@@ -1,4 +1,4 @@
-"""`polaris-parsl deprecate`: tell the users of a version that it will go."""
+"""`polaris-parsl deprecate`: warn the users of a version that will be removed."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,18 +16,23 @@ def deprecate(
     version: Annotated[str, typer.Argument(help="The version, as `polaris-parsl list` shows it.")],
     until: Annotated[
         datetime | None,
-        typer.Option("--until", formats=["%Y-%m-%d"], help="The last day on which it is there."),
+        typer.Option(
+            "--until", formats=["%Y-%m-%d"], help="The last day on which the version is available."
+        ),
     ] = None,
     because: Annotated[
-        str | None, typer.Option("--because", help="Why it goes: a line for its users.")
+        str | None,
+        typer.Option(
+            "--because", help="The reason and the replacement, in one line for its users."
+        ),
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the deprecation back.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Remove the notice.")] = False,
     prefix: Prefix = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Let `module load` of a version say until when it is there, and why it goes.
+    """Show a deprecation notice when a version is loaded.
 
-    It loads and works as before; `polaris-parsl remove` removes it.
+    The notice gives the end date and the reason. The version works as before until `polaris-parsl remove` removes it.
     """
     if undo == bool(until or because) or (not undo and not (until and because)):
         raise typer.BadParameter("give --until and --because, or --undo alone")

@@ -1,4 +1,4 @@
-"""`polaris-parsl doctor`: every promise on the machine at hand, a line each."""
+"""`polaris-parsl doctor`: check an install, the shell and this machine, one line a check."""
 
 import json
 import os
@@ -30,13 +30,13 @@ def doctor(
         bool,
         typer.Option(
             "--on-node",
-            help="Look at the nodes of one block, too: those of the running job, or of a job that "
-            "is submitted with the options and waited for.",
+            help="Also check the nodes of one block: those of the running job, or of a job that "
+            "this command submits with the options and waits for.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look at every promise of an install on this machine, and name the cause of what is wrong."""
+    """Check an install, the shell and this machine; name causes and remedies."""
     # parsl takes its time
     from polaris_parsl.doctor.findings import Status, examine  # noqa: PLC0415
     from polaris_parsl.doctor.here import Here  # noqa: PLC0415
@@ -63,7 +63,7 @@ def doctor(
 
 
 def _root(given: Path | None) -> Path | None:
-    """The install to look at; without one, the doctor looks at everything else."""
+    """The install to check; without one, the doctor checks everything else."""
     try:
         return own_root(given)
     except PrefixError:
@@ -71,7 +71,7 @@ def _root(given: Path | None) -> Path | None:
 
 
 def _show(result: "Result", nodes: "Sequence[str]" = ()) -> None:
-    """Print a result; of nodes with the same one, once."""
+    """Print a result, once for all nodes that share it."""
     where = f"{', '.join(nodes)}: " if nodes else ""
     finding = result.finding
     print(f"{finding.status:<8} {result.check:<11} {where}{finding.text}", flush=True)

@@ -21,8 +21,8 @@ def endpoint(
         typer.Option(
             "--user-option",
             metavar="NAME",
-            help="Leave an option to the users of the endpoint, within what the queues take: "
-            "account, queue, walltime, nodes_per_block or worker_init. Repeat it for several.",
+            help="Let the users of the endpoint set this option, within the limits of the queues: "
+            "account, queue, walltime, nodes_per_block or worker_init. May be repeated.",
         ),
     ] = None,
     environment: Annotated[
@@ -30,7 +30,7 @@ def endpoint(
         typer.Option(
             "--environment",
             help="Environment with globus-compute-endpoint, for the endpoint and its workers. "
-            "[default: that of the globus-compute-endpoint on PATH]",
+            "[default: the environment of the globus-compute-endpoint on PATH]",
         ),
     ] = None,
     output: Annotated[
@@ -38,7 +38,10 @@ def endpoint(
         typer.Option("--output", help="Directory to write the template and its schema into."),
     ] = None,
 ) -> None:
-    """Print the template of a Globus Compute endpoint with one task per GPU, or what is asked for."""
+    """Print or write the template of a Globus Compute endpoint.
+
+    By default it runs one task per GPU.
+    """
     # parsl takes its time
     from polaris_parsl.endpoint.environment import PROGRAM, inspect  # noqa: PLC0415
     from polaris_parsl.endpoint.files import SCHEMA, TEMPLATE, endpoint_files  # noqa: PLC0415
@@ -47,7 +50,7 @@ def endpoint(
     files = endpoint_files(read_words(options), found, choices=user_option or [])
     if output is None:
         print(files.template, end="")
-        print(f"next: the same with --output DIR, which writes {SCHEMA}, too", file=sys.stderr)
+        print(f"next: add --output DIR, which also writes {SCHEMA}", file=sys.stderr)
         return
     template, schema = output / TEMPLATE, output / SCHEMA
     _write({template: files.template, schema: files.schema})
@@ -68,7 +71,7 @@ def _on_path() -> Path:
     if program is None:
         raise MissingToolError(
             f"there is no {name} on PATH",
-            remedy="activate its environment, or name that by --environment",
+            remedy="activate its environment, or name it with --environment",
         )
     path = Path(program)
     # pipx and the like put a link on PATH
@@ -76,12 +79,12 @@ def _on_path() -> Path:
 
 
 def _write(files: dict[Path, str]) -> None:
-    """Write all files, or none where another stands in the place of one."""
+    """Write all files, or none if another file has one of their names."""
     try:
         for path, text in files.items():
             if path.exists() and path.read_text(encoding="utf-8") != text:
                 raise PrefixError(
-                    f"{path} exists, and is not what would be written",
+                    f"{path} exists with other contents",
                     remedy="move it away, or choose another directory with --output",
                 )
         for path, text in files.items():

@@ -1,4 +1,4 @@
-"""`polaris-parsl explain`: every value that Parsl would be handed, who set it, and why."""
+"""`polaris-parsl explain`: every value that Parsl gets, who set it, and why."""
 
 import json
 from typing import Annotated
@@ -12,7 +12,10 @@ def explain(
     options: UserOpts = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what polaris_parsl.config would hand to Parsl, who set each value, and why."""
+    """Show every value that polaris_parsl.config passes to Parsl, and who set it.
+
+    It also shows why, and from which source.
+    """
     import polaris_parsl  # noqa: PLC0415 - parsl takes its time, and other verbs need none
 
     explanation = polaris_parsl.explain(**read_words(options))

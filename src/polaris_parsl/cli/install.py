@@ -1,4 +1,4 @@
-"""`polaris-parsl install`: build an install and its module, or show what would be built."""
+"""`polaris-parsl install`: build an install and its module, or print the plan."""
 
 import os
 import shlex
@@ -22,6 +22,7 @@ from polaris_parsl.env.prefix.cleanup import sweep
 from polaris_parsl.env.prefix.permissions import choose_group, group_name
 from polaris_parsl.env.prefix.publish import staging
 from polaris_parsl.env.prefix.staging import STAGING
+from polaris_parsl.files import source_tree
 from polaris_parsl.version import NAME
 
 
@@ -44,8 +45,8 @@ def install(
         str | None,
         typer.Option(
             "--base-module",
-            help="Module that the modulefile loads first, as conda/2025-09-25. "
-            "[default: found by the prefix of the base]",
+            help="Module that the modulefile loads first, for instance conda/2025-09-25. "
+            "[default: found from the prefix of the base]",
         ),
     ] = None,
     allow_shadow: Annotated[
@@ -53,23 +54,21 @@ def install(
         typer.Option(
             "--allow-shadow",
             metavar="NAME",
-            help="Let a package of the overlay come before that of the base although it is "
-            "protected, as numpy or mpi4py.",
+            help="Let the overlay replace this package of the base although it is protected, "
+            "for instance numpy or mpi4py. May be repeated.",
             show_default=False,
         ),
     ] = None,
     track: Annotated[
         str,
-        typer.Option(
-            "--track", help="Which choice of Python packages: a track of environment.yml."
-        ),
+        typer.Option("--track", help="Set of Python packages: a track of environment.yml."),
     ] = CURRENT,
     wheelhouse: Annotated[
         Path | None,
         typer.Option(
             "--wheelhouse",
-            help="Take every artifact from this directory, made by `polaris-parsl wheelhouse`; "
-            "ask no network.",
+            help="Take everything from this directory, made by `polaris-parsl wheelhouse`, and "
+            "use no network.",
             exists=True,
             file_okay=False,
         ),
@@ -80,7 +79,7 @@ def install(
             "--group",
             metavar="PROJ",
             help="Let every member of this group upgrade the prefix and change its default. "
-            "[default: the prefix stays whose it is, or becomes yours]",
+            "[default: the owner stays; a new prefix is yours]",
             show_default=False,
         ),
     ] = None,
@@ -88,7 +87,8 @@ def install(
         bool, typer.Option("--dry-run", help="Print the plan; write nothing to the prefix.")
     ] = False,
 ) -> None:
-    """Install Parsl on top of a base Python, with a module to load it by."""
+    """Install Parsl on a base Python, with a module that loads it."""
+    source_tree("install")
     env = dict(os.environ)
     request = Request(
         prefix=absolute(prefix or Path.home() / "polaris-parsl"),
@@ -101,7 +101,7 @@ def install(
     )
     number = choose_group(request.prefix, group)
     for variable, proxy in chosen_proxies(env).items() if wheelhouse is None else ():
-        print(f"proxy, for what must be fetched: {proxy} ({variable})", file=sys.stderr)
+        print(f"proxy for downloads: {proxy} ({variable})", file=sys.stderr)
     leave_nothing_when_stopped()
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)
@@ -126,7 +126,7 @@ def _print_group(group: int | None) -> None:
 
 
 def _warn_of_findings(prefix: Path, group: int) -> None:
-    """Say at once what would stop the others, a closed directory above for instance."""
+    """Warn at once of what would stop the others, for instance a closed directory above."""
     findings = audit(prefix, group=group).findings
     if findings:
         first = findings[0]
@@ -158,7 +158,7 @@ def _print_plan(plan: Plan, *, group: int | None) -> None:
     release = plan.request.release
     print(f"would install polaris-parsl {release} into {plan.target}")
     print(_base_line(plan))
-    _print_shadows(plan)
+    _print_shadowed(plan)
     print(f"overlay, installed ({len(plan.delta.install)}):")
     for wheel in plan.delta.install:
         print(f"  {wheel.name} {wheel.version}: {plan.delta.why[wheel.name]}")
@@ -173,34 +173,36 @@ def _print_plan(plan: Plan, *, group: int | None) -> None:
     prefix = plan.request.prefix
     print("steps:")
     print(f"  build overlay and tools in {plan.target.parent}/{STAGING}{release}@HOST...")
-    print("  verify: imports, versions, requirements, modulefile")
+    print("  check it: imports, versions, requirements, modulefile")
     print(f"  rename it to {plan.target}")
     print(f"  write its modulefiles in {prefix}/{LUA_TREE} and {prefix}/{TCL_TREE}")
     if plan.request.track == CURRENT:
-        print("  make it the default where it is newer and no pre-release")
+        print("  make it the default if it is newer and not a pre-release")
     _print_group(group)
     print("next: the same command without --dry-run")
 
 
-def _print_shadows(plan: Plan) -> None:
+def _print_shadowed(plan: Plan) -> None:
     for each in plan.shadows:
-        print(f"note: not taken into account: {each.text}", file=sys.stderr)
+        print(f"note: ignored: {each.text}", file=sys.stderr)
         print(f"  for your jobs: {each.remedy}", file=sys.stderr)
 
 
 def _print_installed(plan: Plan, installed: Installed, *, group: int | None) -> None:
-    _print_shadows(plan)
+    _print_shadowed(plan)
     for warning in installed.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     added = ", ".join(f"{wheel.name} {wheel.version}" for wheel in plan.delta.install)
     print(f"installed polaris-parsl {plan.request.release} in {installed.root}")
     print(_base_line(plan))
-    print(f"added to it: {added or 'nothing'}; from it: {len(plan.delta.from_base)} packages")
+    print(
+        f"overlay adds: {added or 'nothing'}; takes from the base: {len(plan.delta.from_base)} packages"
+    )
     print(_parallel_line(plan))
     _print_group(group)
     is_default = installed.default == plan.request.release
     if not is_default:
-        print(f"the default stays as it was: {installed.default or 'none'}")
+        print(f"the default has not changed: {installed.default or 'none'}")
     print("next:")
     print(f"  module use {shlex.quote(str(installed.module_tree))}")
     print(f"  module load {NAME if is_default else installed.module}")

@@ -18,7 +18,7 @@ def kernel(
         str | None,
         typer.Option(
             "--name",
-            help="Name of the kernel. [default: polaris-parsl-VERSION, or that of the environment]",
+            help="Name of the kernel. [default: polaris-parsl-VERSION, or the name of the environment]",
         ),
     ] = None,
     user: Annotated[
@@ -27,17 +27,18 @@ def kernel(
     prefix: Annotated[
         Path | None,
         typer.Option(
-            "--prefix", help="Install it into PREFIX/share/jupyter, as of a Jupyter server."
+            "--prefix",
+            help="Install it into PREFIX/share/jupyter, for instance of a Jupyter server.",
         ),
     ] = None,
     venv: Annotated[
         Path | None,
-        typer.Option("--venv", help="Let it run in this environment of `polaris-parsl venv`."),
+        typer.Option("--venv", help="Run it in this environment, made by `polaris-parsl venv`."),
     ] = None,
     root: Root = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the kernel.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")
+        bool, typer.Option("--dry-run", help="Print what would change; change nothing.")
     ] = False,
 ) -> None:
     """Install a Jupyter kernel that starts through the module of an install."""

@@ -27,17 +27,20 @@ def list_versions(
     prefix: Prefix = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the versions of a prefix: which is the default, what they stand on, whose they are."""
+    """List the versions of a prefix.
+
+    For each: whether it is the default, its age, size, owner, base and state.
+    """
     place = own_prefix(prefix)
     state = read_state(place)
     releases = find_releases(place, state)
     rows = [_facts(each, state, releases) for each in releases]
     if as_json:
-        told = {"prefix": str(place), "generation": state.generation, "versions": rows}
-        print(json.dumps(told, indent=2))
+        listed = {"prefix": str(place), "generation": state.generation, "versions": rows}
+        print(json.dumps(listed, indent=2))
         return
     if not rows:
-        print(f"{place} holds no version")
+        print(f"{place} has no versions")
         print(f"next: scripts/install.sh --prefix {shlex.quote(str(place))}")
         return
     lines = [_HEAD, *map(_line, rows)]
@@ -56,20 +59,20 @@ def _facts(release: Release, state: State, releases: list[Release]) -> dict[str,
         status = (release.root / RECEIPT).stat()
     except OSError:
         status = release.root.stat()
-    told = []
+    remarks = []
     if release.name in hidden(releases, state):
-        told.append("hidden: a pre-release")
+        remarks.append("hidden: a pre-release")
     if deprecation := state.deprecated.get(release.name):
-        told.append(f"deprecated until {deprecation.until}: {deprecation.because}")
+        remarks.append(f"deprecated until {deprecation.until}: {deprecation.because}")
     if isinstance(release.read, ReceiptError):
-        told.append(f"damaged: {release.read.problem}")
+        remarks.append(f"damaged: {release.read.problem}")
     elif receipt and not is_there(Path(receipt.base["executable"])):
-        told.append("its base is gone")
+        remarks.append("its base is gone")
     return {
         "version": release.name,
         "is_default": release.name == default_of(releases, state),
         "base": receipt.base_words if receipt else "?",
-        "state": told or ["ok"],
+        "state": remarks or ["ok"],
         "age_seconds": max(0, int(time.time() - status.st_mtime)),
         "size_bytes": receipt.size_bytes if receipt else None,
         "built_by": user_name(status.st_uid),

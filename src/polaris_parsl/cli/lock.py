@@ -11,8 +11,7 @@ from polaris_parsl.env.locks.check import check_locks
 from polaris_parsl.env.locks.diff import compare_locks
 from polaris_parsl.env.locks.files import lock_names
 from polaris_parsl.env.locks.solve import relock
-from polaris_parsl.errors import LockError
-from polaris_parsl.files import checkout
+from polaris_parsl.files import source_tree
 
 
 def lock(
@@ -24,7 +23,9 @@ def lock(
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Solve nothing, offline: fail if a lock is out of date."),
+        typer.Option(
+            "--check", help="Solve nothing; fail if a lock is out of date. Uses no network."
+        ),
     ] = False,
     diff: Annotated[
         Path | None,
@@ -43,8 +44,8 @@ def lock(
         Path | None,
         typer.Option(
             "--repodata",
-            help="Solve the conda part over recorded <subdir>.repodata.json[.gz] files of this "
-            "directory, not over the channel.",
+            help="Solve the conda part from the recorded <subdir>.repodata.json[.gz] files of this "
+            "directory instead of the channel.",
             exists=True,
             file_okay=False,
         ),
@@ -56,7 +57,7 @@ def lock(
     if diff:
         print("\n".join(compare_locks(diff, new or _counterpart(diff))))
         return
-    root = _root()
+    root = source_tree("lock")
     if check:
         print(f"match environment.yml and pyproject.toml: {', '.join(_check(root))}")
         return
@@ -67,19 +68,9 @@ def lock(
 
 
 def _counterpart(old: Path) -> Path:
-    return _root() / old.name if old.is_file() else _root()
+    return source_tree("lock") / old.name if old.is_file() else source_tree("lock")
 
 
 def _check(root: Path) -> list[str]:
     with step("compare the locks with their input"):
         return check_locks(root, env=os.environ)
-
-
-def _root() -> Path:
-    root = checkout()
-    if root is None:
-        raise LockError(
-            "this polaris-parsl was installed from a wheel: there is no source tree to lock",
-            remedy="start it in the source tree: `python3 scripts/bootstrap.py lock`",
-        )
-    return root

@@ -1,4 +1,4 @@
-"""`polaris-parsl pin`: a bundle that says what a result was computed with, and builds it again."""
+"""`polaris-parsl pin`: a bundle that records what a result was computed with."""
 
 import os
 import shlex
@@ -14,19 +14,22 @@ from polaris_parsl.cli.roots import Root, absolute, own_root
 
 def pin(
     directory: Annotated[
-        Path, typer.Argument(help="Directory to make; a name as paper.tar.zst makes one file.")
+        Path, typer.Argument(help="Directory to make, or one file if the name ends in .tar.zst.")
     ],
     run: Annotated[
         Path | None,
-        typer.Option("--run", help="Run directory of Parsl, as runinfo/000, to pin with it."),
+        typer.Option("--run", help="Run directory of Parsl to include, for instance runinfo/000."),
     ] = None,
     root: Root = None,
     wheelhouse: Annotated[
         bool,
-        typer.Option("--wheelhouse", help="Put every wheel inside, to build without a network."),
+        typer.Option(
+            "--wheelhouse",
+            help="Include every wheel, so that no network is needed to build it again.",
+        ),
     ] = False,
 ) -> None:
-    """Make a bundle of an install, for a paper: what it is, what was run, how to build it again."""
+    """Make a bundle that records an install and a run, and can build the install again."""
     from polaris_parsl.pins.pin import make_pin  # noqa: PLC0415 - other verbs need none of it
 
     leave_nothing_when_stopped()
@@ -40,15 +43,15 @@ def pin(
         step=step,
     )
     for note in made.notes:
-        print(f"warning: since the install was made: {note}", file=sys.stderr)
+        print(f"warning: changed since the install was made: {note}", file=sys.stderr)
     print(f"pinned in {target}")
-    print(f"  {made.distributions} distributions are imported, each listed once")
+    print(f"  {made.distributions} distributions can be imported; each is listed once")
     if made.run:
         print(
             f"  run {made.run['run_id']}: {made.run['tasks']} tasks, {len(made.run['jobs'])} jobs"
         )
         if own := made.run["own_packages"]:
-            print(f"  packages of the run's own environment, named and not built again: {len(own)}")
+            print(f"  packages of your own environment, listed but not built again: {len(own)}")
         print("  its configuration and job scripts name accounts and paths: read run/ first")
     print(f"  sha256 of SHA256SUMS: {made.identity}")
     print(f"next: polaris-parsl verify {shlex.quote(str(target))}")

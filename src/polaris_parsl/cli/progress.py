@@ -1,4 +1,4 @@
-"""Shows on standard error which step a long verb is at, and lets it be stopped cleanly."""
+"""Shows the current step of a long verb on standard error; stops it cleanly on SIGTERM."""
 
 import signal
 import sys
@@ -13,7 +13,7 @@ from rich.text import Text
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Show a step while it runs: moving on a terminal, one line before it elsewhere."""
+    """Show a step while it runs: as a spinner on a terminal, elsewhere as one line before it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = monotonic()
     if console.is_terminal:
@@ -26,7 +26,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def leave_nothing_when_stopped() -> None:
-    """End on SIGTERM as on Ctrl-C: by an exception, so that what was begun is removed."""
+    """End on SIGTERM as on Ctrl-C: by an exception, so that unfinished work is removed."""
     signal.signal(signal.SIGTERM, _stop)
 
 

@@ -1,4 +1,4 @@
-"""`polaris-parsl queues`: the queues that the policy knows; --refresh compares them with PBS's."""
+"""`polaris-parsl queues`: the queues of the facts; --refresh compares them with PBS."""
 
 from typing import Annotated
 
@@ -18,11 +18,14 @@ def queues(
     refresh: Annotated[
         bool,
         typer.Option(
-            "--refresh", help="Ask PBS, and print where its queues are not as in the facts."
+            "--refresh", help="Ask PBS, and print where its queues differ from the facts."
         ),
     ] = False,
 ) -> None:
-    """Print the queues with their limits, where these are written, and where sources conflict."""
+    """List the queues with their limits, or compare them with PBS.
+
+    The list names the source of each limit, and where sources conflict.
+    """
     if refresh:
         _compare(ask_pbs())
         return
@@ -69,11 +72,11 @@ def _span(limits: tuple[int, ...] | None) -> str:
 
 
 def _compare(listing: Listing) -> None:
-    """Print where PBS and the facts differ; leaves with its exit code where they do."""
+    """Print where PBS and the facts differ; exit with ExitCode.QUEUES if they do."""
     found = differences(listing)
     asked = f"{listing.server} (PBS {listing.version})"
     if not found:
-        print(f"all {len(polaris().queues)} queues of the facts are as {asked} has them")
+        print(f"all {len(polaris().queues)} queues of the facts agree with {asked}")
         return
     for each in found:
         print(each)

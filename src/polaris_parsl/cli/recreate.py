@@ -1,4 +1,4 @@
-"""`polaris-parsl recreate`: build again what a bundle pins, and compare it with its receipt."""
+"""`polaris-parsl recreate`: build the install of a bundle again, and compare it."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ _SHOWN = 20
 
 def recreate(
     bundle: Annotated[
-        Path, typer.Argument(help="Directory or file that `polaris-parsl pin` made.")
+        Path, typer.Argument(help="Bundle that `polaris-parsl pin` made: a directory or a file.")
     ],
     prefix: Annotated[Path, typer.Option("--prefix", help="Directory to install into.")],
     base: Annotated[
@@ -29,9 +29,9 @@ def recreate(
         ),
     ] = None,
 ) -> None:
-    """Build the install of a bundle again, and compare every file with its receipt.
+    """Build the install of a bundle again, and compare every file.
 
-    Exit codes: 0 the same to the byte, 11 it differs.
+    Exit codes: 0 every file is the same to the byte, 11 a file differs.
     """
     from polaris_parsl.pins import recreate as pins  # noqa: PLC0415 - other verbs need none of it
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
@@ -47,7 +47,7 @@ def recreate(
         )
     print(f"installed in {made.root}")
     print(f"  {made.same} files and links are the same, {len(made.differing)} differ")
-    print(f"  not compared, for they hold the prefix: {', '.join(made.bound)}")
+    print(f"  not compared, because they contain the prefix: {', '.join(made.bound)}")
     for name in made.differing[:_SHOWN]:
         print(f"  differs: {name}")
     if len(made.differing) > _SHOWN:

@@ -1,4 +1,4 @@
-"""`polaris-parsl remove`: remove a version that nobody uses, or everything."""
+"""`polaris-parsl remove`: remove a version that is not in use, or everything."""
 
 import os
 from typing import Annotated
@@ -23,14 +23,17 @@ def remove(
         bool,
         typer.Option(
             "--force",
-            help="Also where it cannot be known whether a job uses it. What is seen in use is "
-            "never removed.",
+            help="Remove it even if PBS cannot be asked whether a job uses it. A version that is "
+            "known to be in use is never removed.",
         ),
     ] = False,
     prefix: Prefix = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Remove a version, unless a job of PBS or a process of this host uses it."""
+    """Remove a version unless a job or process uses it.
+
+    Otherwise list the users: jobs of PBS, and processes of this host.
+    """
     if everything == (version is not None):
         raise typer.BadParameter("name a version, or give --all")
     place = own_prefix(prefix)

@@ -1,4 +1,4 @@
-"""`polaris-parsl repair`: finish or clean what a killed command left, and render modulefiles again."""
+"""`polaris-parsl repair`: finish or clean up what a killed command left."""
 
 from polaris_parsl.cli.changes import DryRun, print_change
 from polaris_parsl.cli.roots import Prefix, own_prefix
@@ -6,6 +6,9 @@ from polaris_parsl.env.prefix import repair as repairing
 
 
 def repair(prefix: Prefix = None, dry_run: DryRun = False) -> None:
-    """Clean leftovers, finish removals, render modulefiles again; name damaged versions."""
+    """Finish what a killed command left, and render the modulefiles again.
+
+    It finishes removals, cleans up unfinished installs and names damaged versions.
+    """
     place = own_prefix(prefix)
     print_change(place, repairing.repair(place, dry_run=dry_run), given=prefix, dry_run=dry_run)

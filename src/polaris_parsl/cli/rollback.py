@@ -1,4 +1,4 @@
-"""`polaris-parsl rollback`: take back the last decision."""
+"""`polaris-parsl rollback`: undo the last decision."""
 
 from polaris_parsl.cli.changes import DryRun, print_change
 from polaris_parsl.cli.roots import Prefix, own_prefix
@@ -6,9 +6,9 @@ from polaris_parsl.env.prefix.lifecycle import roll_back
 
 
 def rollback(prefix: Prefix = None, dry_run: DryRun = False) -> None:
-    """Go back to default and deprecations as they were before the last change; again, one more.
+    """Undo the last change of the default or of a deprecation.
 
-    Versions that were removed do not come back, and none is removed.
+    Repeat it to undo the change before. It neither restores nor removes a version.
     """
     place = own_prefix(prefix)
     print_change(place, roll_back(place, dry_run=dry_run), given=prefix, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""Which install a verb is about, where the command line does not say."""
+"""Which install a verb works on, when the command line names none."""
 
 import os
 import sys
@@ -15,8 +15,8 @@ Root = Annotated[
     Path | None,
     typer.Option(
         "--root",
-        help="The install, PREFIX/versions/VERSION. [default: the one that this command "
-        "belongs to, else that of the loaded module]",
+        help="The install, PREFIX/versions/VERSION. [default: the install of this command, "
+        "else the install of the loaded module]",
     ),
 ]
 
@@ -24,8 +24,8 @@ Prefix = Annotated[
     Path | None,
     typer.Option(
         "--prefix",
-        help="The prefix that holds the versions. [default: that of the install that this "
-        "command belongs to, else of the loaded module]",
+        help="The prefix that holds the versions. [default: the prefix of this command, else "
+        "the prefix of the loaded module]",
         show_default=False,
     ),
 ]
@@ -37,15 +37,15 @@ def absolute(path: Path) -> Path:
 
 
 def own_root(given: Path | None) -> Path:
-    """The install that is named, or that this command belongs to, or that is loaded.
+    """The install that is named, or that of this command, or the loaded one.
 
     Raises:
-        PrefixError: it is none of these.
+        PrefixError: there is none of these.
     """
     if given is not None:
         return absolute(given)
     own = Path(sys.prefix).parent
-    # not by its receipt: `verify` is to say that this is gone
+    # not found by its receipt: `verify` must be able to report that this is missing
     if Path(sys.prefix).name == "tools" and (own / "bin" / NAME).is_file():
         return own
     loaded = os.environ.get("POLARIS_PARSL_ROOT")
@@ -61,7 +61,7 @@ def own_prefix(given: Path | None) -> Path:
     """The prefix that is named, or that of this command's install, or of the loaded one.
 
     Raises:
-        PrefixError: it is none of these, or no directory.
+        PrefixError: there is none of these, or it is not a directory.
     """
     remedy = "name the prefix: --prefix PREFIX"
     try:
@@ -69,8 +69,8 @@ def own_prefix(given: Path | None) -> Path:
     except PrefixError as error:
         raise PrefixError(error.problem, remedy=remedy) from None
     if given is None and place.parent.name != FOLDER:
-        raise PrefixError(f"{place} is a copy: it lies in no PREFIX/{FOLDER}", remedy=remedy)
+        raise PrefixError(f"{place} is a copy outside of any PREFIX/{FOLDER}", remedy=remedy)
     prefix = place if given else place.parents[1]
     if not prefix.is_dir():
-        raise PrefixError(f"{prefix} is no directory", remedy=remedy)
+        raise PrefixError(f"{prefix} is not a directory", remedy=remedy)
     return prefix

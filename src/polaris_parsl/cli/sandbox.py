@@ -15,12 +15,12 @@ def sandbox(
         list[str], typer.Argument(help="Command and its arguments; put -- before it.")
     ],
     nodes: Annotated[
-        int, typer.Option("--nodes", help="Compute nodes to pretend.", min=1)
+        int, typer.Option("--nodes", help="Number of pretended compute nodes.", min=1)
     ] = NODES_DEFAULT,
     state: Annotated[
         Path | None,
-        typer.Option("--state", help="Directory to keep the jobs in; default: a temporary one."),
+        typer.Option("--state", help="Directory that keeps the jobs. [default: a temporary one]"),
     ] = None,
 ) -> None:
-    """Run a command on a pretended login node, with qsub, qstat and qdel in front of PATH."""
+    """Run a command on a pretended login node, with qsub, qstat and qdel."""
     raise typer.Exit(run_sandbox(command, nodes=nodes, state=state))

@@ -4,7 +4,7 @@ from polaris_parsl.cli.user_opts import UserOpts, read_words
 
 
 def script(options: UserOpts = None) -> None:
-    """Print the job script of each executor's first block, and the command that submits it."""
+    """Print the job script of each executor, and the command that submits it."""
     from polaris_parsl.configuration.job_script import job_scripts  # noqa: PLC0415 - parsl takes its time
 
     for job in job_scripts(**read_words(options)):

@@ -17,7 +17,7 @@ UserOpts = Annotated[
 
 
 def read_words(words: list[str] | None) -> dict[str, Any]:
-    """The options that words of the form NAME=VALUE stand for."""
+    """The options that words of the form NAME=VALUE set."""
     options: dict[str, Any] = {}
     for word in words or []:
         name, equals, text = word.partition("=")

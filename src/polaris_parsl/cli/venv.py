@@ -1,4 +1,4 @@
-"""`polaris-parsl venv`: an environment of the user's own on top of an install."""
+"""`polaris-parsl venv`: an environment for the user's own packages on top of an install."""
 
 import os
 import shlex
@@ -21,10 +21,13 @@ def venv(
     directory: Annotated[Path, typer.Argument(help="Directory to make.")],
     root: Root = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be made; write nothing.")
+        bool, typer.Option("--dry-run", help="Print what would change; change nothing.")
     ] = False,
 ) -> None:
-    """Make a virtual environment of your own that sees the overlay and the base of an install."""
+    """Make an environment for your own packages on top of an install.
+
+    It imports your packages, then the overlay, then the base.
+    """
     from polaris_parsl.env.user.venv import PROVIDED, make_venv, plan_venv  # noqa: PLC0415 - other verbs need none of it
 
     leave_nothing_when_stopped()

@@ -1,4 +1,4 @@
-"""`polaris-parsl verify`: whether an install and its base still are what they were."""
+"""`polaris-parsl verify`: whether an install and its base are unchanged."""
 
 import json
 import os
@@ -17,22 +17,23 @@ def verify(
         Path | None,
         typer.Argument(
             help="A bundle of `polaris-parsl pin`, to compare with this machine, or an environment "
-            "of `polaris-parsl venv`. [default: neither, but an install]",
+            "of `polaris-parsl venv`. [default: an install]",
             show_default=False,
         ),
     ] = None,
     root: Root = None,
     files: Annotated[
-        bool, typer.Option("--files", help="Read every file; without it, a look of a second.")
+        bool,
+        typer.Option("--files", help="Read every file; without it, a quick check takes a second."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare an install and its base with the receipt, or a bundle with this machine.
 
-    Of an environment of `polaris-parsl venv` it also says whether that still fits its install.
+    For an environment of `polaris-parsl venv` it also checks that the environment fits its install.
 
-    Exit codes: 0 intact, 10 cosmetic (something that the install does not use has changed),
-    11 relevant (something that it uses has changed), 12 broken (it cannot work, or is not
+    Exit codes: 0 intact, 10 cosmetic (something changed that the install does not use),
+    11 relevant (something changed that it uses), 12 broken (it cannot work, or is not
     what was installed), 14 the bundle is damaged.
     """
     if directory is None:
@@ -69,7 +70,7 @@ def _inspect_bundle(place: Path) -> Report:
 
     with opened(place) as bundle:
         print(
-            f"whole: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
+            f"complete: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
             file=sys.stderr,
         )
         return inspect_bundle(bundle, env=os.environ)

@@ -1,4 +1,4 @@
-"""`polaris-parsl wheelhouse`: collect what an install needs, for a machine without a network."""
+"""`polaris-parsl wheelhouse`: collect what an install needs on a machine without a network."""
 
 import os
 import shlex
@@ -11,31 +11,33 @@ import typer
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES, MISSING, PYTHONS, make_wheelhouse
 from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl.files import source_tree
 
 
 def wheelhouse(
     directory: Annotated[Path, typer.Argument(help="Directory to make.")],
     track: Annotated[
         str,
-        typer.Option(
-            "--track", help="Which choice of Python packages: a track of environment.yml."
-        ),
+        typer.Option("--track", help="Set of Python packages: a track of environment.yml."),
     ] = CURRENT,
     python: Annotated[
         list[str] | None,
-        typer.Option("--python", help="Serve only bases of this Python, as 3.12; may be repeated."),
+        typer.Option(
+            "--python", help="Only for bases of this Python, for instance 3.12. May be repeated."
+        ),
     ] = None,
 ) -> None:
-    """Collect every artifact of the locks, to install from without a network."""
+    """Collect all that an install needs without a network."""
+    source_tree("wheelhouse")
     leave_nothing_when_stopped()
     target = directory.expanduser().absolute()
     pythons = python or PYTHONS
     made = make_wheelhouse(target, track=track, pythons=pythons, env=os.environ, step=step)
     if made.missing:
         print(
-            f"warning: GNU Parallel is not in it: {made.silence}; it lacks the conda archives "
+            f"warning: without GNU Parallel: {made.silence}; missing are the conda archives "
             f"{', '.join(package.archive for package in made.missing)}\n  fix: collect again where "
-            f"the channel answers, or put them into {target / ARCHIVES} ({MISSING} says from where)",
+            f"the channel answers, or put them into {target / ARCHIVES} ({MISSING} lists the URLs)",
             file=sys.stderr,
         )
     print(f"collected in {target}:")

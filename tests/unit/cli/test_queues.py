@@ -60,7 +60,7 @@ def listing(**changes: Any) -> str:
 def test_refresh_says_that_all_is_equal(qstat: Qstat, capsys: pytest.CaptureFixture[str]) -> None:
     qstat(listing())
     queues(refresh=True)
-    assert capsys.readouterr().out == "all 12 queues of the facts are as pbs (PBS 1.0) has them\n"
+    assert capsys.readouterr().out == "all 12 queues of the facts agree with pbs (PBS 1.0)\n"
 
 
 def test_refresh_prints_what_differs_and_leaves_with_its_own_exit_code(

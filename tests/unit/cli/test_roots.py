@@ -57,5 +57,5 @@ def test_the_prefix_is_that_of_the_own_install_and_else_the_option_is_named(
         monkeypatch.setenv("POLARIS_PARSL_ROOT", str(loaded or ""))
         with pytest.raises(PrefixError, match=f"{told}.*\n.*--prefix PREFIX"):
             own_prefix(None)
-    with pytest.raises(PrefixError, match="gone is no directory"):
+    with pytest.raises(PrefixError, match="gone is not a directory"):
         own_prefix(root / "gone")

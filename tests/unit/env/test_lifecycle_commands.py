@@ -148,7 +148,7 @@ def test_what_is_refused_has_an_exit_code_of_its_own(call: Call) -> None:
 def test_a_prefix_that_is_not_there_is_refused(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["repair", "--prefix", str(tmp_path / "gone")])
     assert isinstance(told.exception, PolarisParslError)
-    assert "is no directory" in told.exception.problem
+    assert "is not a directory" in told.exception.problem
 
 
 def test_removing_all_of_a_directory_that_is_no_prefix_touches_nothing(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from polaris_parsl.env.locks.files import Pin, digest, read_requirements
 from polaris_parsl.env.network import say_through, site_proxy, sparing_loopback
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, MissingToolError
-from polaris_parsl.files import checkout
+from polaris_parsl.files import source_tree
 from polaris_parsl.process import run
 
 # The newest wheels that glibc 2.28 (of 2018) and later can load, on whatever machine pip runs:
@@ -67,12 +67,7 @@ def build_own(folder: Path, *, env: Mapping[str, str], kind: str = "wheel") -> P
     Raises:
         MissingToolError: there is no source tree, or hatchling is missing or refuses it.
     """
-    source = checkout()
-    if source is None:
-        raise MissingToolError(
-            "this polaris-parsl was installed from a wheel: there is no source tree to install",
-            remedy="run scripts/install.sh of the source tree",
-        )
+    source = source_tree("install" if kind == "wheel" else "wheelhouse")
     command: list[str | Path] = [sys.executable, "-m", "hatchling", "build"]
     command += ["-t", kind, "-d", folder]
     done = run(

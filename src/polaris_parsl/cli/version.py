@@ -1,0 +1,8 @@
+"""`polaris-parsl version`: the version, as `--version` prints it, too."""
+
+from polaris_parsl.version import VERSION
+
+
+def version() -> None:
+    """Print the version."""
+    print(VERSION)

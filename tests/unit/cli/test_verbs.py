@@ -1,0 +1,84 @@
+import inspect
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+
+from polaris_parsl import cli, files
+from polaris_parsl.cli.main import app
+from polaris_parsl.cli.verbs import PANELS, Verb, Verbs
+
+VERBS = [verb for verbs in PANELS.values() for verb in verbs]
+PRINT_MODULES = """
+import atexit, json, sys
+atexit.register(lambda: sys.stderr.write("MODULES " + json.dumps(sorted(sys.modules))))
+from polaris_parsl.cli.main import main
+main()
+"""
+
+
+def imported_by(*words: str) -> set[str]:
+    """The modules of a process that ran the command."""
+    command = [sys.executable, "-c", PRINT_MODULES, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.rpartition("MODULES ")[2]))
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_help_of_a_verb_begins_with_its_sentence_in_the_list(verb: Verb) -> None:
+    module = import_module(f"polaris_parsl.cli.{verb.name}")
+    described = inspect.getdoc(getattr(module, verb.function or verb.name))
+    assert described is not None
+    assert described.partition("\n")[0] == verb.sentence
+
+
+def test_every_file_with_a_verb_is_in_the_list() -> None:
+    told = {
+        path.stem
+        for path in Path(*cli.__path__).glob("*.py")
+        if f"`polaris-parsl {path.stem}`" in path.read_text().partition("\n")[0]
+    }
+    assert told == {verb.name for verb in VERBS}
+
+
+def test_help_imports_no_verb() -> None:
+    own = {name for name in imported_by("--help") if name.startswith("polaris_parsl.")}
+    assert {"polaris_parsl.cli.verbs", "polaris_parsl.cli.main"} <= own
+    assert not own & {f"polaris_parsl.cli.{verb.name}" for verb in VERBS if verb.name != "version"}
+    assert not {name for name in own if name.startswith("polaris_parsl.env")}
+
+
+def test_a_verb_imports_no_other_verb() -> None:
+    own = imported_by("queues")
+    names = {f"polaris_parsl.cli.{verb.name}" for verb in VERBS}
+    assert own & names == {"polaris_parsl.cli.queues", "polaris_parsl.cli.version"}
+
+
+def hidden() -> set[str]:
+    group = typer.main.get_command(app)
+    assert isinstance(group, Verbs)
+    return {name for name, command in group.commands.items() if command.hidden}
+
+
+def test_a_source_tree_offers_every_verb() -> None:
+    assert hidden() == set()
+
+
+def test_an_installed_command_offers_no_verb_that_needs_a_source_tree(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("polaris_parsl.cli.verbs.checkout", lambda: None)
+    assert hidden() == {"install", "wheelhouse", "lock"}
+
+
+def test_what_needs_a_source_tree_says_where_to_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "checkout", lambda: None)
+    with pytest.raises(files.MissingToolError) as refused:
+        files.source_tree("lock")
+    assert "`polaris-parsl lock` needs the source tree" in refused.value.problem
+    assert refused.value.remedy.endswith("python3 scripts/bootstrap.py lock")
