@@ -3,8 +3,10 @@
 
     .venv/bin/python scripts/compatibility.py                  all that are tested, and the newest
     .venv/bin/python scripts/compatibility.py --check VERSION  does the table tell the truth about it?
+    .venv/bin/python scripts/compatibility.py --newest         does the newest that the index has work?
 
-Each release gets an environment of its own. What is tried, with deprecation warnings as errors:
+--newest fails where that Parsl has changed what polaris_parsl uses of its inside, or does not do
+what the tested ones do. Each release gets an environment of its own. What is tried, with deprecation warnings as errors:
 every shape of work builds up to its job script, our calls for published configurations build;
 the example runs over the sandbox, and its second run finds everything in the checkpoints.
 """
@@ -43,6 +45,9 @@ FOOT = """
   takes it for unknown: a block that failed is never counted as failed, and while tasks wait another is
   submitted at every poll. polaris_parsl adds the state, so its users are not affected.
 - A Parsl before {oldest} is refused by name.
+- A Parsl above the newest of the table is let through with one warning, if it still has all that polaris_parsl uses of
+  Parsl's inside (`configuration/parsl_internals/`); where it has not, it is refused, and each changed name is named.
+  `scripts/compatibility.py --newest` tries the newest Parsl that the index has.
 """
 PAGE = """
 from parsl.config import Config
@@ -80,6 +85,14 @@ from published.building import build, calls
 for name in calls():
     build(name)
 print(len(calls()))
+"""
+INSIDE = """
+from importlib.metadata import version
+from polaris_parsl.configuration.parsl_internals.check import changed_internals
+changed = changed_internals(version("parsl"))
+for each in changed:
+    print(f"changed: {each.name}: {each.purpose}")
+raise SystemExit(bool(changed))
 """
 STATE = "from parsl.providers.torque.torque import translate_table as t; print('F' in t)"
 
@@ -177,11 +190,29 @@ def document(table: list[str]) -> str:
     return HEAD.format(python=python) + "\n".join(table) + "\n" + foot
 
 
+def newest() -> int:
+    """Try the newest Parsl of the index: its inside, our shapes, and the example over the sandbox."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = row("", Path(folder))
+        python = Path(folder, "environment", "bin", "python")
+        inside = subprocess.run([python, "-c", INSIDE], env=environment(), cwd=folder, check=False)
+    print(made)
+    cells = made.strip("| ").split(" | ")
+    is_well = cells[3].startswith("all ") and cells[4].startswith("all ") and cells[5] == "works"
+    if inside.returncode == 0 and is_well:
+        print(f"Parsl {cells[0]} works; {polaris().parsl.newest_tested} is the newest tested one")
+        return 0
+    return 1
+
+
 def main() -> int:
     """Write the table, or check a row of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", metavar="VERSION", help="compare one release with the table")
+    parser.add_argument("--newest", action="store_true", help="try the newest that the index has")
     options = parser.parse_args()
+    if options.newest:
+        return newest()
     if options.check:
         (made,) = rows([options.check])
         print(made)

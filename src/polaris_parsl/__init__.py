@@ -33,5 +33,7 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         check_parsl()
+        internals = importlib.import_module("polaris_parsl.configuration.parsl_internals.check")
+        internals.check_parsl_internals()
         return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

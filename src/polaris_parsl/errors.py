@@ -152,6 +152,10 @@ def set_in(place: str) -> Iterator[None]:
 def warn(text: str) -> None:
     """Warn as PolarisParslWarning, at the line outside of this package that led here."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("polaris_parsl."):
+    while frame.f_back and _is_ours(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
     warnings.warn(text, PolarisParslWarning, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in {"polaris_parsl", "importlib"}

@@ -9,7 +9,7 @@ import pytest
 
 import polaris_parsl
 from polaris_parsl.configuration.parsl_version import check_parsl
-from polaris_parsl.errors import BaseEnvironmentError
+from polaris_parsl.errors import BaseEnvironmentError, PolarisParslWarning
 from polaris_parsl.facts.polaris import polaris
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +53,19 @@ def test_an_older_parsl_is_refused_by_name(found: str, monkeypatch: pytest.Monke
         _ = polaris_parsl.config
 
 
-def test_a_newer_parsl_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parsl_above_the_newest_tested_is_let_through_with_one_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    newest = polaris().parsl.newest_tested
     monkeypatch.setattr("importlib.metadata.version", lambda _: "2027.01.04")
+    told = f"Parsl 2027.01.04 is newer than {newest}, the newest that polaris_parsl is tested with"
+    with pytest.warns(PolarisParslWarning, match=told) as warned:
+        check_parsl()
+    check_parsl()  # a second warning would be an error
+    assert [each.filename for each in warned] == [__file__]
+
+
+@pytest.mark.parametrize("found", polaris().parsl.tested)
+def test_no_tested_parsl_is_warned_of(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: found)
     check_parsl()

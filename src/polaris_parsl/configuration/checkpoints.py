@@ -1,22 +1,14 @@
 """Checkpoints: written when a task ends, found again, and never silently missing."""
 
 import pickle
-from concurrent.futures import Future
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from parsl.dataflow.errors import BadCheckpoint
-from parsl.dataflow.memoization import BasicMemoizer
-from parsl.dataflow.taskrecord import TaskRecord
-from parsl.utils import get_all_checkpoints
-
+from polaris_parsl.configuration.parsl_internals.memo import Task, WatchedMemoizer
 from polaris_parsl.errors import warn
 
-# Parsl runs the bodies of join apps and file staging in this executor; they hold no results.
-_INTERNAL_EXECUTOR = "_parsl_internal"
 
-
-class CheckpointMemoizer(BasicMemoizer):
+class CheckpointMemoizer(WatchedMemoizer):
     """Parsl's memoizer, made safe to rely on.
 
     It says once per app when results will not survive the run: Parsl remembers
@@ -27,40 +19,22 @@ class CheckpointMemoizer(BasicMemoizer):
     """
 
     def __init__(self) -> None:
-        super().__init__(checkpoint_mode="task_exit", memoize=True)
+        super().__init__()
         self._warned: set[str] = set()
 
-    def start(self, *, run_dir: str, config_run_dir: str | None = None) -> None:
-        """Load the checkpoints of all earlier runs in config_run_dir."""
-        # Parsl 2025.12.8 names only the directory of this run.
-        known = {} if config_run_dir is None else {"config_run_dir": config_run_dir}
-        config_run_dir = config_run_dir or str(Path(run_dir).parent)
-        files = [Path(folder) / "tasks.pkl" for folder in get_all_checkpoints(config_run_dir)]
-        # A driver that was killed early leaves the folder without the file.
-        files = [file for file in files if file.is_file()]
-        self.checkpoint_files = [str(file.parent) for file in files]
-        try:
-            super().start(run_dir=run_dir, **known)
-        except BadCheckpoint:
-            mended = [file for file in files if _mend(file)]
-            if not mended:
-                raise
-            super().start(run_dir=run_dir, **known)
+    def mend(self, files: Sequence[Path]) -> bool:
+        """Mend each checkpoint that ends in the middle of a record; whether there was one."""
+        mended = [_mend(file) for file in files]
+        return any(mended)
 
-    def check_memo(self, task: TaskRecord) -> Future[Any] | None:
-        """Look the task up in the checkpoints; warn where its app is not kept in them."""
-        app = task["func_name"]
-        if (
-            not task["memoize"]
-            and task["executor"] != _INTERNAL_EXECUTOR
-            and app not in self._warned
-        ):
-            self._warned.add(app)
+    def task_begins(self, task: Task) -> None:
+        """Warn where the results of an app are not kept in the checkpoints."""
+        if not task.is_kept and not task.is_internal and task.app not in self._warned:
+            self._warned.add(task.app)
             warn(
-                f"results of the app {app!r} go into no checkpoint and are computed again in the "
-                "next run; write @python_app(cache=True) to keep them",
+                f"results of the app {task.app!r} go into no checkpoint and are computed again in "
+                "the next run; write @python_app(cache=True) to keep them",
             )
-        return super().check_memo(task)
 
 
 def _mend(file: Path) -> bool:

@@ -9,14 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from parsl.executors import HighThroughputExecutor, MPIExecutor
-from parsl.jobs.states import JobState
+from parsl.executors import MPIExecutor
 from parsl.launchers import GnuParallelLauncher, MpiExecLauncher, SimpleLauncher
 from parsl.providers import LocalProvider, PBSProProvider
-from parsl.providers.torque.torque import translate_table
 
 from polaris_parsl.configuration.addresses import refuse_foreign_address
-from polaris_parsl.configuration.settings import HTEX, ExecutorSettings, values
+from polaris_parsl.configuration.parsl_internals.blocks import (
+    WatchedBlocks,
+    count_finished_jobs,
+    jobs_left,
+)
+from polaris_parsl.configuration.parsl_internals.pool import (
+    INTERCHANGE,
+    interchange_command,
+    offer_addresses,
+    set_interchange_command,
+)
+from polaris_parsl.configuration.settings import ExecutorSettings, values
 from polaris_parsl.errors import warn
 from polaris_parsl.process import run
 
@@ -28,16 +37,14 @@ _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER = f"""\
 import ctypes, runpy, signal
 PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
-runpy.run_module("{HTEX}.interchange", run_name="__main__", alter_sys=True)
+runpy.run_module("{INTERCHANGE}", run_name="__main__", alter_sys=True)
 """
 
 
-# Parsl before 2026.4.13 takes a finished job for one in an unknown state (its pull request 4085),
-# never counts it as failed, and submits another at every poll.
-translate_table.setdefault("F", JobState.COMPLETED)
+count_finished_jobs()
 
 
-class _OrderlyBlocks(HighThroughputExecutor):
+class _OrderlyBlocks(WatchedBlocks):
     """Asks for its first blocks at once and leaves none behind.
 
     Parsl leaves the first blocks to the first round of its scaling thread that
@@ -60,23 +67,16 @@ class _OrderlyBlocks(HighThroughputExecutor):
             refuse_foreign_address(self.address)
         if threading.current_thread() is threading.main_thread():
             # The kernel tells it of the end of the thread that started it, not of the process.
-            python = self.interchange_launch_cmd[0]
-            self.interchange_launch_cmd = [
-                python,
-                "-P",
-                "-c",
-                _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER,
-            ]
+            python = interchange_command(self)[0]
+            set_interchange_command(
+                self, [python, "-P", "-c", _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER]
+            )
         atexit.register(self._delete_jobs_at_exit, os.getpid())
         super().start()  # type: ignore[no-untyped-call]
-        provider = self.provider
-        assert provider is not None, "build_executor gives one"
         # To Parsl's log, beside what it says about blocks.
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
         self._write_explanation()
-        self.scale_out_facade(provider.init_blocks)
-        # They are asked for; the scaling thread would ask for as many again.
-        provider.init_blocks = 0
+        self.submit_initial_blocks()
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """End the interchange, then whatever Parsl's scaling has left of the jobs."""
@@ -100,8 +100,7 @@ class _OrderlyBlocks(HighThroughputExecutor):
         provider = self.provider
         if not isinstance(provider, PBSProProvider):
             return  # inside a job the blocks are processes, which end with the job
-        resources = provider.resources.items()
-        left = [str(job) for job, entry in resources if not entry["status"].terminal]
+        left = jobs_left(provider)
         complaint = _qdel(left, provider.cmd_timeout) if left else ""
         if complaint:
             warn(
@@ -153,16 +152,11 @@ def build_executor(
         address=addresses[0],
         **arguments,
     )
-    executor.interchange_launch_cmd = interchange
+    set_interchange_command(executor, interchange)
     executor.mode = mode
     executor.explanation = explanation
     if len(addresses) > 1:
-        # The constructor takes one address, or asks an outside service for more.
-        executor.address = None
-        # Parsl 2026.2.23 and earlier write them with commas.
-        asked: object = executor.all_addresses
-        offered: object = ",".join(addresses) if isinstance(asked, str) else set(addresses)
-        executor.all_addresses = offered  # type: ignore[assignment]
+        offer_addresses(executor, addresses)
     return executor
 
 

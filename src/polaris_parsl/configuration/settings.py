@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
-
+from polaris_parsl.configuration.parsl_internals.pool import INTERCHANGE, POOL, launch_command
 from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
@@ -19,7 +18,6 @@ from polaris_parsl.facts.polaris import polaris, source
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.paths import interpreter
 
-HTEX = "parsl.executors.high_throughput"
 # Parsl's classes behind the kinds of ExecutorSettings.
 CLASSES = {
     "htex": "HighThroughputExecutor",
@@ -140,7 +138,7 @@ def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
             source("node.mps") if _needs_mps(options) else _PARSL,
         ),
         "interchange_launch_cmd": Setting(
-            [str(driver.python), "-P", "-m", f"{HTEX}.interchange"],
+            [str(driver.python), "-P", "-m", INTERCHANGE],
             (),
             "the driver's interpreter by its path, not a look-up on PATH; started so that it ends "
             "with the driver",
@@ -263,10 +261,9 @@ def mps_prefix(options: ExecutorOptions) -> str:
 def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
     python = shlex.quote(str(interpreter(driver.python)))
-    pool = f"{mps_prefix(options)}{python} -P -m {HTEX}.process_worker_pool"
+    pool = f"{mps_prefix(options)}{python} -P -m {POOL}"
     # ssh starts in HOME, where tasks would leave their files.
-    command = DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool, 1)
-    return f"cd {shlex.quote(str(options.run_dir))} && exec {command}"
+    return f"cd {shlex.quote(str(options.run_dir))} && exec {launch_command(pool)}"
 
 
 def _rank_variables(options: ExecutorOptions) -> dict[str, str]:

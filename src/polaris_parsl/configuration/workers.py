@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 
+from polaris_parsl.configuration.parsl_internals.pool import accelerator_name
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import Accelerator, polaris, source
 from polaris_parsl.options.options import ExecutorOptions
@@ -49,20 +50,14 @@ def workers_of_node(options: ExecutorOptions) -> tuple[Worker, ...]:
 
 
 def accelerator_names(workers: Sequence[Worker]) -> list[str]:
-    """What Parsl is to be told so that each worker sees its own GPUs.
-
-    Where a pool has more workers than nvidia-smi lists GPUs, Parsl divides each name by
-    the workers per listed GPU and uses the result; so the names must be multiplied before.
-    A name that is no number it uses as it is.
-
-    Source: Parsl 2026.10.26, high_throughput/process_worker_pool.py; its issue 3509.
-    """
-    divisor = max(1, len(workers) // len(polaris().node.accelerators))
+    """The names for which Parsl gives each worker its own GPUs."""
+    listed = len(polaris().node.accelerators)
     names = []
     for gpus, sharing in groupby(workers, key=lambda worker: worker.gpus):
         for number, _ in enumerate(sharing):
             if len(gpus) == 1:
-                names.append(str(gpus[0] * divisor + number % divisor))
+                name = accelerator_name(gpus[0], number, workers=len(workers), gpus=listed)
+                names.append(name)
             else:
                 names.append(",".join(str(gpu) for gpu in gpus))
     return names

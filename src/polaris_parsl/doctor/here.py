@@ -95,24 +95,33 @@ class Here:
     @cached_property
     def answer(self) -> Answer | str:
         """What the user's Python imports, but for the working directory; in words, why not."""
-        assert self.python, "the caller has looked"
-        given = [self.folder / word for word in self.env.get("PYTHONPATH", "").split(":") if word]
-        # relative ones mean the user's directory
-        paths = {"PYTHONPATH": ":".join(map(str, given))} if given else {}
-        quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
         try:
-            done = run(
-                [self.python, "-c", _PROBE.read_text(encoding="utf-8")],
-                env={**self.env, **paths, **quiet},
-                cwd=Path("/"),
-                timeout_seconds=_TIMEOUT_SECONDS,
-            )
+            done = self.run_python(_PROBE.read_text(encoding="utf-8"))
             # a start file may have printed something before
             return Answer(**json.loads(done.stdout.strip().rpartition("\n")[2]))
         except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
             return str(error)
         except (ValueError, TypeError):
             return done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+
+    def run_python(self, code: str) -> "subprocess.CompletedProcess[str]":
+        """Let the user's Python run a program, outside of the working directory.
+
+        Raises:
+            OSError: it does not start.
+            subprocess.TimeoutExpired: it takes too long.
+        """
+        assert self.python, "the caller has looked"
+        given = [self.folder / word for word in self.env.get("PYTHONPATH", "").split(":") if word]
+        # relative ones mean the user's directory
+        paths = {"PYTHONPATH": ":".join(map(str, given))} if given else {}
+        quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
+        return run(
+            [self.python, "-c", code],
+            env={**self.env, **paths, **quiet},
+            cwd=Path("/"),
+            timeout_seconds=_TIMEOUT_SECONDS,
+        )
 
     @cached_property
     def command(self) -> Driver:

@@ -16,6 +16,7 @@ from polaris_parsl.doctor.machine import (
     look_at_tasks,
     look_at_tmpdir,
 )
+from polaris_parsl.doctor.parsl_release import look_at_parsl
 from polaris_parsl.doctor.request import look_at_interfaces, look_at_options
 from polaris_parsl.doctor.shell import (
     look_at_commands,
@@ -46,6 +47,7 @@ CHECKS = (
         look_at_python,
         ("tasks", "files", "base", "overlay", "shadows", "module", "path"),
     ),
+    Check("parsl", look_at_parsl, ("tasks", "python")),
     Check("commands", look_at_commands, ("files", "base", "module", "path")),
     Check("options", look_at_options),
     Check("interfaces", look_at_interfaces, ("options",)),

@@ -112,6 +112,11 @@ class ParslReleases:
     tested: tuple[str, ...]
     removed: Mapping[str, str]
 
+    @property
+    def newest_tested(self) -> str:
+        """The newest release that is tested."""
+        return self.tested[-1]
+
 
 @dataclass(frozen=True)
 class GlobusCompute:

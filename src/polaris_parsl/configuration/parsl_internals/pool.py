@@ -1,0 +1,110 @@
+"""How Parsl starts its interchange and its pools of workers."""
+
+from typing import Any
+
+from parsl.executors import HighThroughputExecutor
+
+from polaris_parsl.configuration.parsl_internals.internal import Internal, find
+
+_PACKAGE = "parsl.executors.high_throughput"
+INTERCHANGE = f"{_PACKAGE}.interchange"
+POOL = f"{_PACKAGE}.process_worker_pool"
+_PROGRAM = "process_worker_pool.py"
+_EXECUTOR = f"{_PACKAGE}.executor.HighThroughputExecutor"
+_IS_PROGRAM = 'if __name__ == "__main__":'
+_DIVISION = (
+    "procs_per_cuda_device = pool_size // num_cuda_devices",
+    "str(int(accelerator) // procs_per_cuda_device)",
+)
+
+_LAUNCH = Internal(
+    f"{_PACKAGE}.executor",
+    "DEFAULT_LAUNCH_CMD",
+    f"its first word, {_PROGRAM}, is replaced by the driver's interpreter with the pool's module",
+    "2023.2.27",
+    (f"{_EXECUTOR}.__init__",),
+    is_as_expected=lambda command: command.startswith(f"{_PROGRAM} "),
+)
+INTERNALS = (
+    _LAUNCH,
+    Internal(
+        _EXECUTOR,
+        "interchange_launch_cmd",
+        "starts the interchange by the driver's interpreter, and so that it ends with the driver",
+        "2024.7.8",
+        (f"{_EXECUTOR}._start_local_interchange_process",),
+        set_in=f"{_EXECUTOR}.__init__",
+    ),
+    Internal(
+        _EXECUTOR,
+        "all_addresses",
+        "gets the addresses of several interfaces; a set since 2026.4.20, before it a text",
+        "2023.2.27",
+        (f"{_EXECUTOR}.initialize_scaling",),
+        set_in=f"{_EXECUTOR}.__init__",
+    ),
+    Internal(
+        _PACKAGE,
+        "interchange",
+        "is started as a module",
+        "2023.2.27",
+        source_has=(_IS_PROGRAM,),
+    ),
+    Internal(
+        _PACKAGE,
+        "process_worker_pool",
+        "is started as a module; its division of accelerator names by the workers on a GPU is undone "
+        "before (Parsl's issue 3509)",
+        "2024.7.15",
+        source_has=(_IS_PROGRAM, *_DIVISION),
+    ),
+)
+
+
+def launch_command(pool: str) -> str:
+    """Parsl's command of a pool of workers, with its placeholders.
+
+    Args:
+        pool: shell text that starts the pool, in place of a look-up on PATH.
+    """
+    command: str = find(_LAUNCH.name)
+    return command.replace(_PROGRAM, pool, 1)
+
+
+def interchange_command(executor: HighThroughputExecutor) -> list[str]:
+    """The command by which an executor starts its interchange."""
+    return list(executor.interchange_launch_cmd)
+
+
+def set_interchange_command(executor: HighThroughputExecutor, command: list[str]) -> None:
+    """Change that command; of MPIExecutor, the constructor takes one word only."""
+    executor.interchange_launch_cmd = command
+
+
+def offer_addresses(executor: HighThroughputExecutor, addresses: list[str]) -> None:
+    """Let workers try several addresses of the driver; the interchange then listens on all interfaces.
+
+    The constructor takes one, or asks an outside service for more.
+    """
+    executor.address = None
+    # Parsl 2026.2.23 and earlier write them with commas.
+    asked: Any = executor.all_addresses
+    offered: Any = ",".join(addresses) if isinstance(asked, str) else set(addresses)
+    executor.all_addresses = offered
+
+
+def accelerator_name(gpu: int, number: int, *, workers: int, gpus: int) -> str:
+    """The name of a GPU from which Parsl comes back to that GPU.
+
+    Where a pool has more workers than nvidia-smi lists GPUs, Parsl divides each name by the
+    workers per listed GPU and uses the result; so the name is multiplied before. A name that is
+    no number it uses unchanged.
+
+    Args:
+        gpu: number of the GPU.
+        number: of the worker among those that share the GPU.
+        workers: of the pool.
+        gpus: of the node.
+    """
+    divisor = max(1, workers // gpus)
+    return str(gpu * divisor + number % divisor)
