@@ -111,7 +111,7 @@ def test_the_packages_of_an_environment_are_told_as_pip_takes_them(
     config = polaris_parsl.config(account="datascience", address="10.0.0.1", run_dir=tmp_path)
     (executor,) = config.executors
     assert isinstance(executor, PolarisExecutor)
-    assert executor.explanation[PACKAGES].splitlines() == list(own_packages())
+    assert executor.record.files[PACKAGES].splitlines() == list(own_packages())
 
 
 def test_the_command_speaks_for_the_environment_that_is_active(

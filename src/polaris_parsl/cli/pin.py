@@ -31,6 +31,7 @@ def pin(
 ) -> None:
     """Make a bundle that records an install and a run, and can build the install again."""
     from polaris_parsl.pins.pin import make_pin  # noqa: PLC0415 - other verbs need none of it
+    from polaris_parsl.pins.run_record import summary  # noqa: PLC0415 - as above
 
     leave_nothing_when_stopped()
     target = absolute(directory)
@@ -47,9 +48,10 @@ def pin(
     print(f"pinned in {target}")
     print(f"  {made.distributions} distributions can be imported; each is listed once")
     if made.run:
-        print(
-            f"  run {made.run['run_id']}: {made.run['tasks']} tasks, {len(made.run['jobs'])} jobs"
-        )
+        if made.run["is_recorded"]:
+            print(f"  run {made.run['run_id']}: {summary(made.run)}")
+        else:
+            print(f"warning: {run}: {made.run['note']}", file=sys.stderr)
         if own := made.run["own_packages"]:
             print(f"  packages of your own environment, listed but not built again: {len(own)}")
         print("  its configuration and job scripts name accounts and paths: read run/ first")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from polaris_parsl.configuration.parsl_internals.memo import Task, WatchedMemoizer
+from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.errors import warn
 
 
@@ -18,8 +19,9 @@ class CheckpointMemoizer(WatchedMemoizer):
     start ever again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, record: RunRecord) -> None:
         super().__init__()
+        self._record = record
         self._warned: set[str] = set()
 
     def mend(self, files: Sequence[Path]) -> bool:
@@ -27,14 +29,28 @@ class CheckpointMemoizer(WatchedMemoizer):
         mended = [_mend(file) for file in files]
         return any(mended)
 
+    def run_begins(self, run_dir: Path) -> None:
+        """Count the tasks of this run."""
+        self._record.count_tasks_of(run_dir)
+
     def task_begins(self, task: Task) -> None:
-        """Warn where the results of an app are not kept in the checkpoints."""
+        """Count the task, and warn where the results of its app are not kept in the checkpoints."""
+        self._record.tasks.begin(task.number, task.app)
         if not task.is_kept and not task.is_internal and task.app not in self._warned:
             self._warned.add(task.app)
             warn(
                 f"results of the app {task.app!r} go into no checkpoint and are computed again in "
                 "the next run; write @python_app(cache=True) to keep them",
             )
+
+    def task_ends(self, task: Task, state: str, *, is_of_earlier_run: bool) -> None:
+        """Count how the task ended."""
+        self._record.tasks.end(task.number, task.app, state, from_checkpoint=is_of_earlier_run)
+        self._record.task_ended()
+
+    def run_ends(self) -> None:
+        """Write what was counted."""
+        self._record.write_counts()
 
 
 def _mend(file: Path) -> bool:

@@ -1,7 +1,6 @@
 """`polaris_parsl.config`: from account, queue, nodes and walltime to a parsl.Config."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from parsl.config import Config
@@ -10,6 +9,7 @@ from polaris_parsl.configuration.addresses import addresses_for_workers
 from polaris_parsl.configuration.checkpoints import CheckpointMemoizer
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
 from polaris_parsl.configuration.explain import explain_requests
+from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import executor_settings, run_settings, values
 from polaris_parsl.driver import Driver
 from polaris_parsl.installs import PACKAGES, own_packages
@@ -113,20 +113,30 @@ def config(**user_opts: Any) -> Config:
     requests = plan(user_opts, driver)
     first = requests[0]
     _LOGGER.info("%s (%s)", first.options.mode, first.mode_reason)
-    # what each executor writes into the run directory; each the same
+    # for the run directory, beside the record
     files = explain_requests(requests, driver).as_files()
     if packages := own_packages():
         files[PACKAGES] = "".join(f"{each}\n" for each in packages)
-    return Config(
-        executors=[_executor(request, driver, files) for request in requests],
-        memoizer=CheckpointMemoizer(),
+    record = RunRecord(files, job=driver.job if first.options.mode == "inside_job" else None)
+    memoizer = CheckpointMemoizer(record)
+    made = Config(
+        executors=[_executor(request, driver, record) for request in requests],
+        memoizer=memoizer,
         **values(run_settings(first.options)),
     )
 
+    def describe() -> str | None:
+        # executors that were put into another Config run without our memoizer, which stays here
+        is_in_use = record.counts_tasks or made.memoizer is not memoizer
+        return repr(made) if is_in_use else None
+
+    record.describe = describe
+    return made
+
 
 def _executor(
-    request: ExecutorRequest, driver: Driver, files: Mapping[str, str]
+    request: ExecutorRequest, driver: Driver, record: RunRecord
 ) -> PolarisExecutor | PolarisMPIExecutor:
     options = request.options
     settings = executor_settings(options, driver, addresses_for_workers(options))
-    return build_executor(settings, f"{options.mode} ({request.mode_reason})", files)
+    return build_executor(settings, f"{options.mode} ({request.mode_reason})", record)

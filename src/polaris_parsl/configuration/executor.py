@@ -5,9 +5,7 @@ import logging
 import os
 import subprocess
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from parsl.executors import MPIExecutor
 from parsl.launchers import GnuParallelLauncher, MpiExecLauncher, SimpleLauncher
@@ -25,12 +23,10 @@ from polaris_parsl.configuration.parsl_internals.pool import (
     offer_addresses,
     set_interchange_command,
 )
+from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import ExecutorSettings, values
 from polaris_parsl.errors import warn
 from polaris_parsl.process import run
-
-# Directory in a run directory for what polaris_parsl says of the run.
-EXPLANATION = "polaris_parsl"
 
 # Ends the interchange with its parent; without it the workers see a living one until the walltime.
 _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER = f"""\
@@ -55,7 +51,7 @@ class _OrderlyBlocks(WatchedBlocks):
     """
 
     mode = ""
-    explanation: Mapping[str, str] = MappingProxyType({})
+    record: RunRecord
 
     def start(self) -> None:
         """Start the interchange and submit the initial blocks.
@@ -65,6 +61,7 @@ class _OrderlyBlocks(WatchedBlocks):
         """
         if self.address is not None:
             refuse_foreign_address(self.address)
+        self.record.begin(Path(self.run_dir), str(self.run_id))
         if threading.current_thread() is threading.main_thread():
             # The kernel tells it of the end of the thread that started it, not of the process.
             python = interchange_command(self)[0]
@@ -75,7 +72,7 @@ class _OrderlyBlocks(WatchedBlocks):
         super().start()  # type: ignore[no-untyped-call]
         # To Parsl's log, beside what it says about blocks.
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
-        self._write_explanation()
+        self.record.executor_starts(self.label, self.mode)
         self.submit_initial_blocks()
 
     def shutdown(self, timeout: float = 10.0) -> None:
@@ -83,13 +80,11 @@ class _OrderlyBlocks(WatchedBlocks):
         super().shutdown(timeout)
         self._delete_jobs()
         atexit.unregister(self._delete_jobs_at_exit)
+        self.record.executor_ends(self.label)
 
-    def _write_explanation(self) -> None:
-        """Leave in the run directory who set which value and why; each executor writes the same."""
-        folder = Path(self.run_dir, EXPLANATION)
-        folder.mkdir(exist_ok=True)
-        for name, text in self.explanation.items():
-            (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+    def block_submitted(self, block: str, job: str) -> None:
+        """Put a block into the record of the run."""
+        self.record.block_submitted(self.label, block, job)
 
     def _delete_jobs_at_exit(self, driver: int) -> None:
         # A process that the user's program forked ends in this way too; the jobs are not its own.
@@ -131,14 +126,14 @@ class PolarisMPIExecutor(_OrderlyBlocks, MPIExecutor):
 
 
 def build_executor(
-    settings: ExecutorSettings, mode: str, explanation: Mapping[str, str]
+    settings: ExecutorSettings, mode: str, record: RunRecord
 ) -> PolarisExecutor | PolarisMPIExecutor:
     """The executor with its provider and launcher.
 
     Args:
         settings: their arguments.
-        mode: where the workers run and why, for Parsl's log.
-        explanation: texts for the run directory, by file name.
+        mode: where the workers run and why, for Parsl's log and the record.
+        record: of the run.
     """
     launcher = _LAUNCHERS[settings.launcher_kind](**values(settings.launcher))
     provider = _PROVIDERS[settings.provider_kind](launcher=launcher, **values(settings.provider))
@@ -154,7 +149,7 @@ def build_executor(
     )
     set_interchange_command(executor, interchange)
     executor.mode = mode
-    executor.explanation = explanation
+    executor.record = record
     if len(addresses) > 1:
         offer_addresses(executor, addresses)
     return executor

@@ -18,6 +18,7 @@ from parsl.providers.errors import SubmitException
 
 from polaris_parsl.configuration.addresses import addresses_for_workers
 from polaris_parsl.configuration.executor import PolarisExecutor, build_executor
+from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import executor_settings
 from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.doctor.here import Here
@@ -69,7 +70,7 @@ def ask_nodes(here: Here) -> Block:
     with _folder(options.run_dir) as folder:
         options = replace(options, run_dir=run_dir("run_dir", folder))
         settings = executor_settings(options, here.driver, addresses)
-        executor = build_executor(settings, options.mode, {})
+        executor = build_executor(settings, options.mode, RunRecord({}))
         assert isinstance(executor, PolarisExecutor), "these options are for no MPI tasks"
         ports = executor.worker_port_range
         assert ports, "Parsl's own default"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.pins.bundle import BASE, RECEIPT, RUN, SOURCE, SUMS, WHEELHOUSE
+from polaris_parsl.pins.run_record import summary
 
 METADATA = "ro-crate-metadata.json"
 
@@ -25,8 +26,8 @@ _WORDS = {
     SUMS: "sha256 of every other file",
     BASE: "Fingerprint of the base, with the version and licence of each distribution",
     RECEIPT: "Receipt of the install: locks, packages and the sha256 of each file",
-    f"{RUN}/run.json": "What Parsl's log says was run",
-    f"{RUN}/configuration.txt": "The configuration as Parsl wrote it into its log",
+    f"{RUN}/run.json": "What was run, from the record that polaris_parsl kept",
+    f"{RUN}/configuration.txt": "The configuration as Parsl writes it",
     f"{RUN}/explain.txt": "Every value of the configuration, who set it, and why",
     f"{RUN}/explain.json": "The same, for programs",
 }
@@ -57,7 +58,12 @@ def crate(
     parts = [_file(name) for name in sorted({*files, SUMS})]
     parts += [_folder(name, words) for name, words in _FOLDERS.items() if (folder / name).is_dir()]
     programs = _programs(receipt)
-    actions = [_action(run, programs)] if run else []
+    has_configuration = f"{RUN}/configuration.txt" in files
+    actions = (
+        [_action(run, programs, has_configuration=has_configuration)]
+        if run and run["is_recorded"]
+        else []
+    )
     root = {
         "@id": "./",
         "@type": "Dataset",
@@ -123,16 +129,19 @@ def _programs(receipt: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _action(run: Mapping[str, Any], programs: list[dict[str, Any]]) -> dict[str, Any]:
+def _action(
+    run: Mapping[str, Any], programs: list[dict[str, Any]], *, has_configuration: bool
+) -> dict[str, Any]:
+    used = {"object": {"@id": f"{RUN}/configuration.txt"}} if has_configuration else {}
     return {
         "@id": "#run",
         "@type": "CreateAction",
         "name": f"{run['workflow']}, run {run['run_id']} of Parsl",
-        "description": f"{run['tasks']} tasks in {len(run['jobs'])} jobs",
-        "startTime": run["first_record"].replace(" ", "T"),
-        "endTime": run["last_record"].replace(" ", "T"),
+        "description": summary(run),
+        "startTime": run["first_record"],
+        "endTime": run["last_record"],
         "instrument": _references(programs),
-        "object": {"@id": f"{RUN}/configuration.txt"},
+        **used,
         "result": {"@id": f"{RUN}/run.json"},
     }
 

@@ -104,6 +104,8 @@ def _notes(root: Path, env: Mapping[str, str]) -> list[str]:
 def _matching_run(folder: Path, receipt: Mapping[str, Any]) -> Run:
     """Read a run, and refuse one that another environment has made."""
     run = read_run(folder)
+    if not run.facts["is_recorded"]:
+        return run
     used = (run.facts["python"], str(Version(run.facts["parsl"])))
     has = (receipt["base"]["interpreter"]["version"], str(Version(receipt["parsl"])))
     if used != has:
@@ -147,11 +149,13 @@ def _write_texts(
         receipt,
         facts,
         has_explanation=bool(run and run.explanation),
+        has_configuration=bool(run and run.configuration),
         has_wheelhouse=(folder / WHEELHOUSE).is_dir(),
     )
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
-    published = facts["last_record"][:10] if facts else cited["date-released"]
+    is_recorded = facts and facts["is_recorded"]
+    published = facts["last_record"][:10] if facts and is_recorded else cited["date-released"]
     _write_json(folder / METADATA, crate(folder, receipt, facts, published=published))
 
 

@@ -1,33 +1,20 @@
-"""What Parsl's run directory says was run: read from parsl.log and the job scripts."""
+"""What a run directory says was run: from the record that polaris_parsl keeps of it, and the job scripts."""
 
-import ast
 import json
-import re
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD
 from polaris_parsl.env.locks.files import digest
 from polaris_parsl.errors import BundleError
 from polaris_parsl.installs import PACKAGES
 
-LOG = "parsl.log"
 SCRIPTS = "submit_scripts"
-# executor.py names it too, but a command without Parsl must read it
-EXPLANATION = "polaris_parsl"
-
-_RECORD = re.compile(r"\d+\.\d+ (?P<date>\d{4}-\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d) ")
-_DATE = re.compile(r"datetime\.datetime\([^)]*\)")
-_END = "Workflow shutdown information"
-_STARTUP = re.compile(r"Workflow startup information: (?P<facts>\{.*\})")
-_CONFIG = "Starting DataFlowKernel with config"
-_JOB = re.compile(r"\[Scaling executor (?P<executor>.+?)\] Launched block (?P<block>\S+) with job ID (?P<job>\S+)")  # fmt: skip
-_TASK = re.compile(r"Task \d+ submitted for App (?P<app>.+?), ")
-_MODE = re.compile(r"parsl\.polaris_parsl:\S+ \S+ INFO: (?P<executor>.+?): (?P<mode>.+)$")
-_STATE = re.compile(r"Tasks in state States\.(?P<state>\w+): (?P<count>\d+)")
+_LOG = "parsl.log"
+_AGAIN = "copy the run directory again, or pin without --run"
 
 
 @dataclass(frozen=True)
@@ -35,8 +22,8 @@ class Run:
     """One run of Parsl.
 
     Attributes:
-        facts: what is written into run.json.
-        configuration: the Config as Parsl wrote it into its log.
+        facts: what is written into run.json; those of a run without a record say so.
+        configuration: the Config as Parsl writes it; "" where it is not known.
         scripts: the job scripts that were submitted.
         explanation: files in which polaris_parsl.config explained its values; none where
             the configuration was not made by it.
@@ -48,86 +35,38 @@ class Run:
     explanation: tuple[Path, ...]
 
 
-@dataclass
-class _Told:
-    """What the records of a log have told so far."""
-
-    configuration: str = ""
-    startup: Mapping[str, Any] = field(default_factory=dict)
-    modes: dict[str, str] = field(default_factory=dict)
-    jobs: list[dict[str, str]] = field(default_factory=list)
-    apps: Counter[str] = field(default_factory=Counter)
-    states: dict[str, int] = field(default_factory=dict)
-    first: str = ""
-    last: str = ""
-    has_ended: bool = False
-
-    def hear(self, record: str) -> None:
-        """Take in one record."""
-        head = record.partition("\n")[0]
-        if when := _RECORD.match(head):
-            self.last = f"{when['date']} {when['time']}"
-            self.first = self.first or self.last
-        if head.endswith(_CONFIG):
-            self.configuration = record.partition("\n")[2].rstrip() + "\n"
-        elif task := _TASK.search(head):
-            self.apps[task["app"]] += 1
-        elif job := _JOB.search(head):
-            self.jobs.append(job.groupdict())
-        elif state := _STATE.search(head):
-            self.states[state["state"]] = int(state["count"])
-        elif mode := _MODE.search(head):
-            self.modes[mode["executor"]] = mode["mode"]
-        elif startup := _STARTUP.search(head):
-            self.startup = _literal(startup["facts"])
-        elif _END in head:
-            self.has_ended = True
-
-
 def read_run(folder: Path) -> Run:
     """Read a run directory of Parsl.
+
+    A run that has no record, because an earlier polaris-parsl made it or another configuration,
+    has as facts only that, and what its job scripts and its environment say.
 
     Args:
         folder: for instance runinfo/000.
 
     Raises:
-        BundleError: it holds no parsl.log that tells of a run.
+        BundleError: it is no run directory, or its record is damaged.
     """
-    remedy = (
-        "name the directory of one run, as runinfo/000; Parsl writes parsl.log unless "
-        "initialize_logging=False"
-    )
-    path = folder / LOG
-    told = _Told()
+    path = folder / FOLDER / RECORD
     try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            for record in _records(stream):
-                told.hear(record)
-    except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror}", remedy=remedy) from error
-    if not told.configuration or not told.startup:
-        raise BundleError(f"{path} does not say that Parsl started", remedy=remedy)
-    facts = {
-        "run_id": told.startup.get("run_id"),
-        "workflow": told.startup.get("workflow_name"),
-        "python": told.startup.get("python_version"),
-        "parsl": told.startup.get("parsl_version"),
-        "first_record": told.first,
-        "last_record": told.last,
-        "has_ended": told.has_ended,
-        "modes": told.modes,
-        "jobs": told.jobs,
-        "tasks": told.apps.total(),
-        "apps": dict(sorted(told.apps.items())),
-        "states": {name: count for name, count in sorted(told.states.items()) if count},
-        "own_packages": _own_packages(folder / EXPLANATION / PACKAGES),
-        "log_sha256": digest(path),
-    }
+        events = _events(path)
+    except FileNotFoundError:
+        facts, configuration = _facts_without_record(folder), ""
+    else:
+        try:
+            facts, configuration = _facts(events), events[0]["configuration"] or ""
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f"{path} is damaged: {error!r}", remedy=_AGAIN) from error
+    log = folder / _LOG
     return Run(
-        facts=facts,
-        configuration=told.configuration,
+        facts={
+            **facts,
+            "own_packages": _own_packages(folder / FOLDER / PACKAGES),
+            "log_sha256": digest(log) if log.is_file() else None,
+        },
+        configuration=f"{configuration.rstrip()}\n" if configuration else "",
         scripts=tuple(_scripts(folder / SCRIPTS)),
-        explanation=tuple(sorted((folder / EXPLANATION).glob("explain.*"))),
+        explanation=tuple(sorted((folder / FOLDER).glob("explain.*"))),
     )
 
 
@@ -135,8 +74,10 @@ def write_run(run: Run, folder: Path) -> None:
     """Write a run into a bundle: facts, configuration, explanation and job scripts."""
     folder.mkdir()
     text = json.dumps(run.facts, indent=1, ensure_ascii=False) + "\n"
-    (folder / "run.json").write_text(text, encoding="utf-8")
-    (folder / "configuration.txt").write_text(run.configuration, encoding="utf-8")
+    (folder / "run.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    if run.configuration:
+        path = folder / "configuration.txt"
+        path.write_text(run.configuration, encoding="utf-8", errors="surrogateescape")
     for path in run.explanation:
         shutil.copyfile(path, folder / path.name)
     if run.scripts:
@@ -145,25 +86,98 @@ def write_run(run: Run, folder: Path) -> None:
         shutil.copyfile(path, folder / SCRIPTS / path.name)
 
 
-def _records(lines: Iterable[str]) -> Iterator[str]:
-    """The records of a log; the lines of one of several lines stay together."""
-    held: list[str] = []
-    for line in lines:
-        if _RECORD.match(line) and held:
-            yield "".join(held).rstrip("\n")
-            held = []
-        held.append(line)
-    if held:
-        yield "".join(held).rstrip("\n")
+def pbs_jobs(facts: Mapping[str, Any]) -> int:
+    """How many PBS jobs a recorded run used; blocks inside a job share one."""
+    return len({each["job"] for each in facts["jobs"]})
 
 
-def _literal(text: str) -> dict[str, Any]:
-    """The dictionary that Parsl writes when it starts; its date is no literal."""
+def summary(facts: Mapping[str, Any]) -> str:
+    """What a recorded run did, in a few words."""
+    jobs = f"{pbs_jobs(facts)} jobs"
+    if facts["tasks"] is None:
+        return f"tasks not counted, {jobs}"
+    found = facts["from_checkpoints"]
+    return f"{facts['tasks']} tasks{f' ({found} from checkpoints)' if found else ''}, {jobs}"
+
+
+def _facts(events: list[dict[str, Any]]) -> dict[str, Any]:
+    run = events[0]
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        by_name.setdefault(event["event"], []).append(event)
+    started = {each["executor"] for each in by_name.get("executor", [])}
+    ended = {each["executor"] for each in by_name.get("executor_end", [])}
+    counts = by_name.get("tasks", [{}])[-1]
+    return {
+        "is_recorded": True,
+        "run_id": run["run_id"],
+        "workflow": run["workflow"],
+        "python": run["python"],
+        "parsl": run["parsl"],
+        "polaris_parsl": run["polaris_parsl"],
+        "first_record": run["time"],
+        "last_record": events[-1]["time"],
+        "has_ended": bool(started) and started == ended,
+        "modes": {each["executor"]: each["mode"] for each in by_name.get("executor", [])},
+        "jobs": [_only(each, "executor", "block", "job") for each in by_name.get("block", [])],
+        # None where they were not counted, or the driver was killed before any ended
+        "tasks": counts.get("tasks"),
+        "unfinished": counts.get("unfinished"),
+        "from_checkpoints": counts.get("from_checkpoints"),
+        "counted": counts.get("time"),
+        "apps": dict(sorted(counts.get("apps", {}).items())),
+        "states": dict(sorted(counts.get("states", {}).items())),
+    }
+
+
+def _facts_without_record(folder: Path) -> dict[str, Any]:
+    known = (folder / _LOG, folder / SCRIPTS, folder / FOLDER)
+    if not any(each.exists() for each in known):
+        raise BundleError(
+            f"{folder} is no run directory of Parsl",
+            remedy="name the directory of one run, as runinfo/000",
+        )
+    return {
+        "is_recorded": False,
+        "note": f"the run has no record ({FOLDER}/{RECORD}): an earlier polaris-parsl made it, or a "
+        "configuration without polaris_parsl. Not known are its tasks, jobs and times, and which "
+        "Python, Parsl and install ran it",
+    }
+
+
+def _events(path: Path) -> list[dict[str, Any]]:
+    """The events of a record; a last line that a kill has cut short is left out.
+
+    Raises:
+        FileNotFoundError: there is no record.
+        BundleError: it is damaged, or of a later polaris-parsl.
+    """
     try:
-        told = ast.literal_eval(_DATE.sub("None", text))
-    except (ValueError, SyntaxError):
-        return {}
-    return dict(told) if isinstance(told, dict) else {}
+        *lines, _unfinished = path.read_bytes().split(b"\n")
+        events = [_event(line) for line in lines]
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise BundleError(f"cannot read {path}: {error}", remedy=_AGAIN) from error
+    if not events or events[0]["event"] != "run":
+        raise BundleError(f"{path} does not say that a run began", remedy=_AGAIN)
+    if events[0].get("format") != FORMAT:
+        raise BundleError(
+            f"{path} has format {events[0].get('format')}; this polaris-parsl reads {FORMAT}",
+            remedy="use the polaris-parsl that made the run",
+        )
+    return events
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    event = json.loads(line)
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        raise ValueError(f"no event: {line[:80]!r}")  # noqa: TRY004 - the caller says it in its words
+    return event
+
+
+def _only(event: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: event[name] for name in names}
 
 
 def _own_packages(path: Path) -> list[str]:

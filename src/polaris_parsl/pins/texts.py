@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 
 from polaris_parsl.env.locks.files import read_requirements
+from polaris_parsl.pins.run_record import pbs_jobs
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -19,6 +20,7 @@ def texts(
     run: Mapping[str, Any] | None,
     *,
     has_explanation: bool,
+    has_configuration: bool,
     has_wheelhouse: bool,
 ) -> dict[str, str]:
     """The texts, by file name.
@@ -29,6 +31,7 @@ def texts(
         receipt: of the install.
         run: what run.json holds; None without a run.
         has_explanation: whether the run was explained.
+        has_configuration: whether the configuration of the run is known.
         has_wheelhouse: whether the artifacts are inside.
     """
     lock = next(name for name in receipt["locks"] if name.startswith("overlay"))
@@ -54,9 +57,11 @@ def texts(
         "parallel": receipt["gnu_parallel"]["version"],
         "run": run,
         "is_rehearsal": any(
-            mode.startswith("sandbox") for mode in (run or {"modes": {}})["modes"].values()
+            mode.startswith("sandbox") for mode in (run or {}).get("modes", {}).values()
         ),
+        "jobs": pbs_jobs(run) if run and run["is_recorded"] else 0,
         "explained": has_explanation,
+        "configured": has_configuration,
         "wheelhouse": has_wheelhouse,
     }
     return {

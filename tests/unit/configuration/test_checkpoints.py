@@ -3,19 +3,20 @@ from pathlib import Path
 
 import parsl
 import pytest
-from parsl.app.app import python_app
+from parsl.app.app import join_app, python_app
 from parsl.config import Config
 from parsl.dataflow.errors import BadCheckpoint
 from parsl.executors import ThreadPoolExecutor
 
 from polaris_parsl.configuration.checkpoints import CheckpointMemoizer
+from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.errors import PolarisParslWarning
 
 
-def config(run_dir: Path) -> Config:
+def config(run_dir: Path, record: RunRecord | None = None) -> Config:
     return Config(
         executors=[ThreadPoolExecutor(label="threads")],
-        memoizer=CheckpointMemoizer(),
+        memoizer=CheckpointMemoizer(record or RunRecord({})),
         run_dir=str(run_dir),
         initialize_logging=False,
     )
@@ -31,6 +32,38 @@ def kept(record: str, number: int) -> int:
 @python_app
 def forgotten(number: int) -> int:
     return number
+
+
+@python_app(cache=True)
+def broken(_: object) -> None:
+    raise ValueError("broken")
+
+
+@join_app(cache=True)
+def joined(record: str, number: int) -> object:
+    return kept(record, number)
+
+
+def test_tasks_are_counted_as_parsl_counts_them(tmp_path: Path) -> None:
+    """Its own counts are the measure, in each of two runs with the same checkpoints."""
+    found = []
+    for _ in range(2):
+        record = RunRecord({})
+        with parsl.load(config(tmp_path / "runs", record)) as kernel:
+            kept(str(tmp_path / "record"), 1).result()
+            kept(str(tmp_path / "record"), 1).result()  # a result of this run
+            failed = broken(2)
+            broken(failed).exception()  # it never begins
+            joined(str(tmp_path / "record"), 3).result()
+            parsls = {state.name: count for state, count in kernel.task_state_counts.items()}
+            submitted = kernel.task_count
+        counts = record.tasks.as_facts()
+        assert counts["states"] == {name: count for name, count in parsls.items() if count}
+        assert counts["tasks"] == submitted
+        assert counts["unfinished"] == 0
+        found.append((counts["states"]["memo_done"], counts["from_checkpoints"]))
+    # in the first run only the repeated call; in the second that one is of the earlier run, too
+    assert found == [(1, 0), (3, 3)]
 
 
 def test_the_second_run_takes_every_result_from_the_checkpoints(tmp_path: Path) -> None:

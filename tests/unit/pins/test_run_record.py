@@ -1,86 +1,125 @@
-"""Reading Parsl's run directory."""
+"""Reading what a run directory says was run."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from polaris_parsl.configuration.run_record import FOLDER, RECORD
 from polaris_parsl.errors import BundleError
-from polaris_parsl.pins.run_record import read_run
+from polaris_parsl.pins.run_record import read_run, write_run
 
-WHERE = "MainProcess-13 MainThread-140273077984128"
-STARTUP = (
-    "{'python_version': '3.11.7', 'parsl_version': '2026.10.26', "
-    "'time_began': datetime.datetime(2026, 11, 24, 4, 48, 19, 33636), "
-    "'run_id': 'cd5c99ef', 'workflow_name': 'wf.py', 'user': 'me', 'host': 'polaris-login-01'}"
-)
-
-
-def record(second: int, text: str) -> str:
-    return f"1795495699.02 2026-11-24 04:48:{second:02} {WHERE} parsl.{text}\n"
-
-
-START = record(19, "dataflow.dflow:123 __init__ INFO: Starting DataFlowKernel with config")
-START += "Config(\n    retries=0, \n    usage_tracking=0\n)\n"
-START += record(19, f"dataflow.dflow:187 __init__ INFO: Workflow startup information: {STARTUP}")
+RUN = {
+    "event": "run",
+    "format": 1,
+    "run_id": "cd5c99ef",
+    "workflow": "wf.py",
+    "polaris_parsl": "2026.12.0",
+    "parsl": "2026.10.26",
+    "python": "3.11.7",
+    "host": "polaris-login-01",
+    "process": 77,
+    "counts_tasks": True,
+    "configuration": "Config(\n    retries=0, \n    usage_tracking=0\n)",
+}
 
 
-def task(number: int, app: str) -> str:
-    text = f"Task {number} submitted for App {app}, not waiting on any dependency"
-    return record(20, f"dataflow.dflow:1053 submit INFO: {text}")
+def executor(label: str = "gpu") -> dict[str, Any]:
+    return {"event": "executor", "executor": label, "mode": "blocks (no job is running)"}
 
 
-def write(folder: Path, *records: str) -> Path:
-    (folder / "parsl.log").write_text("".join(records))
+def block(number: str, job: str, label: str = "gpu") -> dict[str, Any]:
+    return {"event": "block", "executor": label, "block": number, "job": job}
+
+
+def tasks(count: int, **more: Any) -> dict[str, Any]:
+    facts = {"tasks": count, "unfinished": 0, "states": {}, "from_checkpoints": 0, "apps": {}}
+    return {"event": "tasks", **facts, **more}
+
+
+def end(label: str = "gpu") -> dict[str, Any]:
+    return {"event": "executor_end", "executor": label}
+
+
+def write(folder: Path, *events: dict[str, Any], rest: str = "") -> Path:
+    """A run directory; its events are a second apart."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    lines = [
+        json.dumps({**event, "time": f"2026-11-24T04:48:{number:02}+00:00"}) + "\n"
+        for number, event in enumerate(events, 19)
+    ]
+    (folder / FOLDER / RECORD).write_text("".join(lines) + rest)
     return folder
 
 
-def test_the_configuration_is_taken_as_parsl_wrote_it(tmp_path: Path) -> None:
-    run = read_run(write(tmp_path, START, task(0, "square")))
+def test_the_configuration_is_taken_as_parsl_writes_it(tmp_path: Path) -> None:
+    run = read_run(write(tmp_path, RUN, executor()))
     assert run.configuration == "Config(\n    retries=0, \n    usage_tracking=0\n)\n"
 
 
 def test_the_packages_of_the_runs_own_environment_are_taken_along(tmp_path: Path) -> None:
-    assert read_run(write(tmp_path, START)).facts["own_packages"] == []
-    (tmp_path / "polaris_parsl").mkdir()
-    (tmp_path / "polaris_parsl" / "environment.txt").write_text("dill==0.1\ntabulate==0.10.0\n")
+    assert read_run(write(tmp_path, RUN)).facts["own_packages"] == []
+    (tmp_path / FOLDER / "environment.txt").write_text("dill==0.1\ntabulate==0.10.0\n")
     assert read_run(tmp_path).facts["own_packages"] == ["dill==0.1", "tabulate==0.10.0"]
 
 
 def test_tasks_are_counted_by_app_and_jobs_are_named(tmp_path: Path) -> None:
-    launched = "[Scaling executor gpu] Launched block 0 with job ID 1000.polaris-pbs-01"
-    run = read_run(
-        write(
-            tmp_path,
-            START,
-            record(19, "polaris_parsl:61 start INFO: gpu: blocks (no job is running)"),
-            record(19, f"executors.status_handling:271 _launch_block DEBUG: {launched}"),
-            task(0, "square"),
-            task(1, "square"),
-            task(2, "cube"),
-            record(30, "dataflow.dflow:1100 log_task_states INFO: Tasks in state States.failed: 0"),
-            record(
-                30, "dataflow.dflow:1100 log_task_states INFO: Tasks in state States.exec_done: 3"
-            ),
-            record(31, "dataflow.dflow:1203 cleanup INFO: Workflow shutdown information: {}"),
-        )
+    counts = tasks(
+        3,
+        states={"exec_done": 2, "memo_done": 1},
+        apps={"square": 2, "cube": 1},
+        from_checkpoints=1,
     )
+    run = read_run(
+        write(tmp_path, RUN, executor(), block("0", "1000.pbs"), tasks(1), counts, end())
+    )
+    assert run.facts["is_recorded"]
     assert run.facts["run_id"] == "cd5c99ef"
     assert (run.facts["first_record"], run.facts["last_record"]) == (
-        "2026-11-24 04:48:19",
-        "2026-11-24 04:48:31",
+        "2026-11-24T04:48:19+00:00",
+        "2026-11-24T04:48:24+00:00",
     )
     assert run.facts["tasks"] == 3
     assert run.facts["apps"] == {"cube": 1, "square": 2}
-    assert run.facts["states"] == {"exec_done": 3}
-    assert run.facts["jobs"] == [{"executor": "gpu", "block": "0", "job": "1000.polaris-pbs-01"}]
+    assert run.facts["states"] == {"exec_done": 2, "memo_done": 1}
+    assert run.facts["from_checkpoints"] == 1
+    assert run.facts["jobs"] == [{"executor": "gpu", "block": "0", "job": "1000.pbs"}]
     assert run.facts["modes"] == {"gpu": "blocks (no job is running)"}
     assert run.facts["has_ended"]
 
 
-def test_a_run_that_was_killed_is_told_as_such(tmp_path: Path) -> None:
-    run = read_run(write(tmp_path, START, task(0, "square")))
+def test_a_run_has_ended_when_all_its_executors_have(tmp_path: Path) -> None:
+    both = (RUN, executor("gpu"), executor("cpu"))
+    assert not read_run(write(tmp_path, *both, end("gpu"))).facts["has_ended"]
+    assert read_run(write(tmp_path, *both, end("gpu"), end("cpu"))).facts["has_ended"]
+
+
+def test_of_a_run_that_was_killed_the_last_counts_are_told_with_their_time(tmp_path: Path) -> None:
+    begun = (RUN, executor(), block("0", "1000.pbs"))
+    nothing = read_run(write(tmp_path, *begun)).facts
+    assert (nothing["has_ended"], nothing["tasks"], nothing["counted"]) == (False, None, None)
+    some = read_run(write(tmp_path, *begun, tasks(7), rest='{"event": "tas')).facts
+    assert (some["has_ended"], some["tasks"]) == (False, 7)
+    assert some["counted"] == "2026-11-24T04:48:22+00:00"
+
+
+def test_a_python_that_ended_without_a_cleanup_is_no_end_of_the_run(tmp_path: Path) -> None:
+    run = read_run(write(tmp_path, RUN, executor(), tasks(1), {"event": "exit"}))
     assert not run.facts["has_ended"]
-    assert run.facts["states"] == {}
+
+
+def test_events_that_are_not_known_yet_are_passed_over(tmp_path: Path) -> None:
+    run = read_run(write(tmp_path, RUN, {"event": "weather", "rain": True}, executor(), end()))
+    assert run.facts["has_ended"]
+
+
+def test_a_run_of_another_configuration_has_no_counts_and_no_configuration(tmp_path: Path) -> None:
+    other = {**RUN, "counts_tasks": False, "configuration": None}
+    run = read_run(write(tmp_path, other, executor(), end()))
+    assert (run.facts["tasks"], run.configuration) == (None, "")
+    write_run(run, tmp_path / "written")
+    assert [path.name for path in (tmp_path / "written").iterdir()] == ["run.json"]
 
 
 def test_job_scripts_are_taken_and_their_output_is_not(tmp_path: Path) -> None:
@@ -88,22 +127,38 @@ def test_job_scripts_are_taken_and_their_output_is_not(tmp_path: Path) -> None:
     scripts.mkdir()
     for name in ("block-0", "block-0.stdout", "block-0.stderr", "cmd_block-0.sh"):
         (scripts / name).write_text("")
-    run = read_run(write(tmp_path, START))
+    run = read_run(write(tmp_path, RUN))
     assert [path.name for path in run.scripts] == ["block-0", "cmd_block-0.sh"]
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "no log at all\n", record(1, "x: hello"), START.partition("1795495699.02 2026-11-24 04:48:19 M")[0],
-     START.replace("{'python", "{{'python")],
-    ids=["empty", "no log", "other log", "nothing", "startup that is no dictionary"],
+    "rest",
+    ["", "no record at all\n", '["run"]\n', json.dumps(executor()) + "\n",
+     json.dumps({"event": "run", "format": 1}) + "\n", json.dumps(RUN)],
+    ids=["empty", "no JSON", "no event", "no start", "keys are missing", "start cut short"],
 )  # fmt: skip
-def test_a_log_without_the_start_of_parsl_is_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="does not say that Parsl started") as refusal:
-        read_run(write(tmp_path, text))
-    assert "runinfo/000" in refusal.value.remedy
+def test_a_record_that_is_damaged_is_refused(rest: str, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=RECORD) as refusal:
+        read_run(write(tmp_path, rest=rest))
+    assert "pin without --run" in refusal.value.remedy
 
 
-def test_a_directory_without_a_log_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"cannot read .*parsl\.log: No such file"):
+def test_a_record_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="has format 2; this polaris-parsl reads 1"):
+        read_run(write(tmp_path, {**RUN, "format": 2}))
+
+
+@pytest.mark.parametrize("name", ["parsl.log", "submit_scripts", FOLDER])
+def test_a_run_without_a_record_says_what_is_not_known(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir() if "." not in name else (tmp_path / name).write_text("a log")
+    run = read_run(tmp_path)
+    assert not run.facts["is_recorded"]
+    assert "an earlier polaris-parsl made it" in run.facts["note"]
+    assert "tasks" not in run.facts
+    assert run.configuration == ""
+
+
+def test_a_directory_that_is_no_run_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="is no run directory of Parsl") as refusal:
         read_run(tmp_path)
+    assert "runinfo/000" in refusal.value.remedy

@@ -1,0 +1,236 @@
+"""The record of a run: facts that the driver writes into the run directory while Parsl runs.
+
+RUN/polaris_parsl/run.jsonl holds one event a line, as JSON; lines are only ever added, so a driver
+that is killed leaves all but the last few seconds. docs/on-disk.md lists the events. `pin --run`
+reads them, also where there is no Parsl: this module imports none.
+"""
+
+import atexit
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from polaris_parsl.errors import warn
+from polaris_parsl.version import VERSION
+
+# Directory in a run directory for what polaris_parsl says of the run.
+FOLDER = "polaris_parsl"
+RECORD = "run.jsonl"
+FORMAT = 1
+
+# Counts are written at most so often while tasks end, and ever more seldom in a long run: some
+# ninety lines a day, and a kill loses the last tenth of the run at most.
+_COUNTS_SECONDS = 5.0
+_COUNTS_SHARE = 0.1
+
+
+class TaskCounts:
+    """How many tasks there were and how they ended.
+
+    A task counts from when all that it waits for is there, or from when it failed before.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._unfinished: dict[int, str] = {}
+        self._apps: Counter[str] = Counter()
+        self._states: Counter[str] = Counter()
+        self._from_checkpoints = 0
+
+    def begin(self, number: int, app: str) -> None:
+        """Count a task that starts; once, however often it is retried."""
+        with self._lock:
+            if number not in self._unfinished:
+                self._unfinished[number] = app
+                self._apps[app] += 1
+
+    def end(self, number: int, app: str, state: str, *, from_checkpoint: bool) -> None:
+        """Count a task that has ended.
+
+        Args:
+            number: Parsl's number of the task.
+            app: name of its function.
+            state: Parsl's word for how it ended.
+            from_checkpoint: whether its result was found in the checkpoint of an earlier run.
+        """
+        with self._lock:
+            if self._unfinished.pop(number, None) is None:
+                self._apps[app] += 1
+            self._states[state] += 1
+            self._from_checkpoints += from_checkpoint
+
+    def as_facts(self) -> dict[str, Any]:
+        """All counts."""
+        with self._lock:
+            return {
+                "tasks": self._apps.total(),
+                "unfinished": len(self._unfinished),
+                "states": dict(self._states),
+                "from_checkpoints": self._from_checkpoints,
+                "apps": dict(self._apps),
+            }
+
+
+class RunRecord:
+    """Writes the record of the one run that a configuration is for.
+
+    A record that cannot be written, as on a full disk, stops the run in no way: there is one
+    warning, and the record ends there.
+
+    Args:
+        files: texts for the run directory beside the record, by file name.
+        job: id of the PBS job that the driver uses the nodes of; None where blocks are PBS jobs.
+        clock: seconds that only go on.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, str],
+        *,
+        job: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.files = files
+        self.tasks = TaskCounts()
+        # the configuration as Parsl would write it; None where the run uses another one
+        self.describe: Callable[[], str | None] = lambda: None
+        self._job = job
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._path: Path | None = None
+        self._process = 0
+        self._counts_tasks_of: Path | None = None
+        self._written: dict[str, Any] = {}
+        self._running: set[str] = set()
+        self._began = self._next_counts = 0.0
+
+    def count_tasks_of(self, run_dir: Path) -> None:
+        """Say that `tasks` counts the tasks of a run, which is about to start."""
+        self._counts_tasks_of = run_dir
+
+    @property
+    def counts_tasks(self) -> bool:
+        """Whether `tasks` counts the tasks of the run."""
+        return self._counts_tasks_of is not None
+
+    def begin(self, run_dir: Path, run_id: str) -> None:
+        """Begin the record, before Parsl changes what the configuration holds; once.
+
+        Args:
+            run_dir: of this run, as runinfo/000.
+            run_id: Parsl's identity of the run.
+        """
+        with self._lock:
+            if self._process:
+                return
+            self._path, self._process = run_dir / FOLDER / RECORD, os.getpid()
+            if self._counts_tasks_of != run_dir:
+                self._counts_tasks_of = None
+            self._began = self._next_counts = self._clock()
+            atexit.register(self._exit)
+            # executors of a second configuration may be added to a run, which has its record then
+            if not self._path.exists():
+                self._write_files(self._path.parent)
+                self._write_run(run_id)
+
+    def executor_starts(self, executor: str, mode: str) -> None:
+        """Add an executor that has started.
+
+        Args:
+            executor: its label.
+            mode: where its workers run, and why there.
+        """
+        with self._lock:
+            self._running.add(executor)
+            self._write("executor", executor=executor, mode=mode)
+
+    def block_submitted(self, executor: str, block: str, job: str) -> None:
+        """Add a block that was submitted: a PBS job, or a process within the driver's own job."""
+        self._write("block", executor=executor, block=block, job=self._job or job)
+
+    def task_ended(self) -> None:
+        """Add the counts of tasks, if they were not added lately."""
+        now = self._clock()
+        with self._lock:
+            if now >= self._next_counts:
+                self._next_counts = now + max(_COUNTS_SECONDS, _COUNTS_SHARE * (now - self._began))
+                self.write_counts()
+
+    def write_counts(self) -> None:
+        """Add the counts of tasks, if they have changed."""
+        with self._lock:
+            if self._path is None or not self.counts_tasks:
+                return
+            counts = self.tasks.as_facts()
+            if counts != self._written:
+                self._written = counts
+                self._write("tasks", **counts)
+
+    def executor_ends(self, executor: str) -> None:
+        """Add that Parsl has shut an executor down."""
+        with self._lock:
+            self.write_counts()
+            self._write("executor_end", executor=executor)
+            self._running.discard(executor)
+            if not self._running:
+                atexit.unregister(self._exit)
+
+    def _write_files(self, folder: Path) -> None:
+        try:
+            folder.mkdir(exist_ok=True)
+            for name, text in self.files.items():
+                (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            self._give_up(error)
+
+    def _write_run(self, run_id: str) -> None:
+        self._write(
+            "run",
+            format=FORMAT,
+            run_id=run_id,
+            workflow=Path(sys.argv[0]).name if sys.argv else "",
+            polaris_parsl=VERSION,
+            parsl=version("parsl"),
+            python=".".join(map(str, sys.version_info[:3])),
+            host=socket.gethostname(),
+            process=self._process,
+            counts_tasks=self.counts_tasks,
+            configuration=self.describe(),
+        )
+
+    def _exit(self) -> None:
+        """Add that Python ended and nobody had Parsl clean up."""
+        # a process that the user's program forked ends in this way too
+        if os.getpid() == self._process:
+            self.write_counts()
+            self._write("exit")
+
+    def _write(self, event: str, **facts: Any) -> None:
+        with self._lock:
+            if self._path is None:
+                return
+            when = datetime.now().astimezone().isoformat(timespec="seconds")
+            line = json.dumps({"event": event, "time": when, **facts}) + "\n"
+            try:
+                # one write, so that a line is there as a whole or is the last
+                with self._path.open("ab", buffering=0) as stream:
+                    stream.write(line.encode())
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        path, self._path = self._path, None
+        atexit.unregister(self._exit)
+        warn(
+            f"cannot write the record of this run, {path}: {error.strerror}; the run goes on, and "
+            "`polaris-parsl pin --run` will know less of it"
+        )
