@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from polaris_parsl.errors import SandboxError
-from polaris_parsl.sandbox.linux.isolation import choose_tier
+from polaris_parsl.sandbox.linux.isolation import choose_isolation
 
 SOURCE = Path(__file__).parents[2] / "src"
 RECORDED = Path(__file__).parents[1] / "recorded" / "openpbs"
-FRONT = (
+LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv[1])\n"
     "from pathlib import Path\n"
     "from polaris_parsl.sandbox.launch import run_sandbox\n"
@@ -37,7 +37,7 @@ def eventually(claim, *, seconds=100.0, what="it"):
 
 
 def processes_of(state):
-    """Living processes that carry the sandbox's marker."""
+    """Living processes with the sandbox's marker in their environment."""
     marker = f"POLARIS_PARSL_SANDBOX={state}".encode()
     found = []
     for folder in Path("/proc").iterdir():
@@ -53,12 +53,12 @@ def processes_of(state):
     return found
 
 
-def front_command(command, *, nodes=4, state="", python=sys.executable, source=SOURCE):
-    return [python, "-c", FRONT, str(source), str(nodes), str(state), *command]
+def launch_command(command, *, nodes=4, state="", python=sys.executable, source=SOURCE):
+    return [python, "-c", LAUNCH, str(source), str(nodes), str(state), *command]
 
 
 class Sandbox:
-    """A running sandbox; PBS commands are called as a user on the login node would."""
+    """A running sandbox; calls PBS commands as a user on the login node would."""
 
     def __init__(self, environment, folder, nodes=4, command=("sleep", "600")):
         self.state = folder / "state"
@@ -67,10 +67,10 @@ class Sandbox:
         for path in (self.home, self.work):
             path.mkdir(exist_ok=True)
         self.environment = environment | {"HOME": str(self.home)}
-        self.log = folder / "front.log"
+        self.log = folder / "launcher.log"
         with self.log.open("w") as log:
-            self.front = subprocess.Popen(
-                front_command(command, nodes=nodes, state=self.state),
+            self.launcher = subprocess.Popen(
+                launch_command(command, nodes=nodes, state=self.state),
                 env=self.environment,
                 cwd=self.work,
                 stdout=log,
@@ -81,7 +81,7 @@ class Sandbox:
         eventually(self._is_up, what=f"the sandbox ({self.log})")
 
     def _is_up(self):
-        assert self.front.poll() is None, self.log.read_text()
+        assert self.launcher.poll() is None, self.log.read_text()
         return (self.state / "sock").exists()
 
     def call(self, *words, env=None, **keywords):
@@ -117,7 +117,7 @@ class Sandbox:
         return self.job(job_id)
 
     def run_job(self, script, options=(), **keywords):
-        """Run a job to its end; returns its output, which includes its errors."""
+        """Run a job to its end and return its output, including its errors."""
         output = self.work / "job.out"
         output.unlink(missing_ok=True)
         job_id = self.submit(script, "-j", "oe", "-o", str(output), *options, **keywords)
@@ -125,15 +125,15 @@ class Sandbox:
         return output.read_text()
 
     def close(self):
-        if self.front.poll() is None:
-            self.front.send_signal(signal.SIGTERM)
-        self.front.wait(timeout=100)
+        if self.launcher.poll() is None:
+            self.launcher.send_signal(signal.SIGTERM)
+        self.launcher.wait(timeout=100)
         eventually(lambda: not processes_of(self.state), what="the end of all processes")
 
 
 @pytest.fixture(scope="session")
 def base_environment():
-    """What a user's shell has; nothing of the machine that runs the tests."""
+    """The variables of a user's shell, without those of the machine that runs the tests."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
         "USER": "tester",
@@ -145,23 +145,23 @@ def base_environment():
 
 
 @pytest.fixture(params=["namespaces", "loopback"])
-def tier(request):
+def isolation(request):
     if request.param == "namespaces":
         try:
-            choose_tier("namespaces")
+            choose_isolation("namespaces")
         except SandboxError as error:
             pytest.skip(error.problem)
     return request.param
 
 
 @pytest.fixture
-def environment(base_environment, tier):
-    return base_environment | {"POLARIS_PARSL_SANDBOX_TIER": tier}
+def environment(base_environment, isolation):
+    return base_environment | {"POLARIS_PARSL_SANDBOX_ISOLATION": isolation}
 
 
 @pytest.fixture
 def start(environment, tmp_path):
-    """Starts sandboxes that are ended with the test."""
+    """Starts sandboxes and ends them with the test."""
     running = []
 
     def start_sandbox(folder=None, **keywords):
@@ -188,7 +188,7 @@ def run(environment, tmp_path):
 
     def run_command(*command, nodes=4, env=None, **keywords):
         return subprocess.run(
-            front_command(command, nodes=nodes),
+            launch_command(command, nodes=nodes),
             env=environment | {"HOME": str(home)} | (env or {}),
             cwd=tmp_path,
             capture_output=True,
@@ -203,12 +203,12 @@ def run(environment, tmp_path):
 
 @pytest.fixture
 def tools():
-    """The functions above, for tests: pytest's importlib mode has no imports between test files."""
+    """The functions above; pytest's importlib mode allows no imports between test files."""
 
     class Tools:
         eventually = staticmethod(eventually)
         processes_of = staticmethod(processes_of)
-        front_command = staticmethod(front_command)
+        launch_command = staticmethod(launch_command)
         source = SOURCE
         recorded = RECORDED
         quote = staticmethod(shlex.quote)

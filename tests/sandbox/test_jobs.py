@@ -7,7 +7,7 @@ import pytest
 
 from polaris_parsl.sandbox.programs import client
 
-only_loopback = pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+only_loopback = pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 DOMAIN = ".hsn.cm.polaris.alcf.anl.gov"
 
 
@@ -26,7 +26,7 @@ def test_a_job_runs_through_the_states_and_returns_its_exit_code(sandbox):
     assert finished["comment"].endswith(" and failed")
 
 
-def test_a_job_finds_the_environment_that_a_real_mom_gives(sandbox):
+def test_a_job_has_the_environment_that_a_real_mom_gives(sandbox):
     script = (
         "#!/bin/bash\numask; pwd; echo $0; shopt login_shell\nenv -0 > env; cat $PBS_NODEFILE\n"
     )
@@ -71,7 +71,7 @@ def test_a_job_finds_the_environment_that_a_real_mom_gives(sandbox):
 
 
 @only_loopback
-def test_variables_cross_only_with_v_and_path_never(sandbox):
+def test_jobs_get_variables_only_with_v_and_never_path(sandbox):
     output = sandbox.work / "out"
     script = 'echo "$A|$B|$C|$PATH"\n'
     for option, expected in (("-vA=1,B", "1|2||"), ("-V", "|2|3|")):
@@ -107,7 +107,7 @@ def test_without_o_and_e_the_files_are_named_after_the_job_in_the_working_direct
     assert (sandbox.work / f"short.e{number}").read_text() == ""
 
 
-def test_a_job_over_its_walltime_is_told_so_and_ended(sandbox):
+def test_a_job_over_its_walltime_gets_a_message_and_ends(sandbox):
     err = sandbox.work / "err"
     script = "trap 'echo trapped' TERM\nsleep 100\n"
     job_id = sandbox.submit(script, "-e", str(err), walltime="2")
@@ -144,7 +144,7 @@ def test_qdel_says_what_openpbs_says(sandbox):
         "qdel: illegally formed job identifier: abc",
     ]
     assert done.returncode == 1
-    sandbox.wait(running)  # it was deleted all the same
+    sandbox.wait(running)  # it was deleted nevertheless
     assert sandbox.call("qdel", finished).returncode == 35
     assert sandbox.call("qdel", unknown).returncode == 153
     assert sandbox.call("qdel", "-x", finished).returncode == 0
@@ -219,7 +219,7 @@ def test_qstat_prints_json_in_the_layout_of_the_release_clients(sandbox, tools):
     keys = re.compile(r'^( *)"([A-Za-z_]+)":(.?)', re.MULTILINE)
 
     def outline(text):
-        # Variables differ with the session; what is quoted and the order may not.
+        # Variables differ between sessions; quotes and order must not.
         text = re.sub(r'"Variable_List":\{[^}]*\}', "", text)
         return [
             (indent, key, "{" if first == "{" else '"' if first == '"' else "0")
@@ -231,7 +231,7 @@ def test_qstat_prints_json_in_the_layout_of_the_release_clients(sandbox, tools):
 
 
 @only_loopback
-def test_qstat_shows_what_it_finds_and_fails_for_what_it_does_not(sandbox):
+def test_qstat_shows_known_jobs_and_fails_for_unknown_ones(sandbox):
     finished = sandbox.submit("true\n")
     sandbox.wait(finished)
     short = finished.split(".")[0]
@@ -293,7 +293,7 @@ def test_jobs_of_an_earlier_sandbox_are_history_in_the_same_state_directory(star
         from_before.close()
 
 
-def test_the_clients_start_with_the_standard_library_alone():
+def test_the_clients_use_the_standard_library_only():
     command = [sys.executable, "-I", "-S", client.__file__, "/nowhere", "qstat"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == client.SSH_FAILED

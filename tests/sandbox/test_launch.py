@@ -7,7 +7,7 @@ import pytest
 
 from polaris_parsl.errors import MissingToolError, SandboxError
 from polaris_parsl.sandbox.launch import run_sandbox
-from polaris_parsl.sandbox.linux.isolation import choose_tier
+from polaris_parsl.sandbox.linux.isolation import asked_isolation, choose_isolation
 from polaris_parsl.sandbox.linux.nodes import node_names
 
 
@@ -18,9 +18,9 @@ def test_the_exit_code_and_the_streams_are_those_of_the_command(run):
     assert done.stderr.splitlines()[1:] == ["err"]
 
 
-def test_the_first_line_on_stderr_names_the_tier_and_the_nodes(run, tier):
+def test_the_first_line_on_stderr_names_the_tier_and_the_nodes(run, isolation):
     first = run("true", nodes=2).stderr.splitlines()[0]
-    assert f"tier {tier}, 2 nodes" in first
+    assert f"isolation {isolation}, 2 nodes" in first
 
 
 def test_a_temporary_state_directory_is_removed(run):
@@ -29,42 +29,47 @@ def test_a_temporary_state_directory_is_removed(run):
     assert not state.exists()
 
 
-def test_a_command_that_does_not_exist_is_a_127(run):
+def test_a_command_that_does_not_exist_exits_with_127(run):
     done = run("no-such-command")
     assert done.returncode == 127
     assert "no-such-command" in done.stderr
 
 
-def test_a_tier_that_does_not_exist_is_refused():
-    with pytest.raises(SandboxError, match="POLARIS_PARSL_SANDBOX_TIER=docker"):
-        choose_tier("docker")
+def test_an_isolation_that_does_not_exist_is_refused():
+    with pytest.raises(SandboxError, match="POLARIS_PARSL_SANDBOX_ISOLATION=docker"):
+        choose_isolation("docker")
 
 
-def test_without_a_c_compiler_the_package_to_install_is_named(monkeypatch, tmp_path):
+def test_the_old_name_of_the_variable_is_refused_with_the_new_one():
+    with pytest.raises(SandboxError, match="now called POLARIS_PARSL_SANDBOX_ISOLATION"):
+        asked_isolation({"POLARIS_PARSL_SANDBOX_TIER": "loopback"})
+
+
+def test_without_a_c_compiler_the_error_names_the_package_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_TIER", "loopback")
+    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_ISOLATION", "loopback")
     with pytest.raises(MissingToolError, match="libc6-dev"):
         run_sandbox(["true"], nodes=1, state=None)
 
 
-def test_without_ip_the_loopback_tier_is_chosen(monkeypatch, tmp_path):
+def test_without_ip_the_sandbox_chooses_loopback(monkeypatch, tmp_path):
     for tool in ("setpriv", "unshare"):
         (tmp_path / tool).symlink_to(shutil.which(tool) or "/bin/true")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert choose_tier("") == "loopback"
+    assert choose_isolation("") == "loopback"
     with pytest.raises(SandboxError, match="no ip on PATH"):
-        choose_tier("namespaces")
+        choose_isolation("namespaces")
 
 
 def test_a_state_directory_with_a_blank_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_TIER", "loopback")
+    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_ISOLATION", "loopback")
     with pytest.raises(SandboxError, match="a blank or a colon"):
         run_sandbox(["true"], nodes=1, state=tmp_path / "a b")
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_two_sandboxes_do_not_share_a_state_directory(sandbox, monkeypatch):
-    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_TIER", "loopback")
+    monkeypatch.setenv("POLARIS_PARSL_SANDBOX_ISOLATION", "loopback")
     with pytest.raises(SandboxError, match="another sandbox runs in"):
         run_sandbox(["true"], nodes=1, state=sandbox.state)
 
@@ -81,9 +86,9 @@ def test_node_names_follow_the_naming_scheme():
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_a_user_without_privileges_can_run_three_nodes(base_environment, tier, tools):
+def test_a_user_without_privileges_can_run_three_nodes(base_environment, isolation, tools):
     # Not tmp_path: its parents are closed to other users.
-    home = Path("/tmp") / f"polaris-parsl-unprivileged-{os.getpid()}-{tier}"
+    home = Path("/tmp") / f"polaris-parsl-unprivileged-{os.getpid()}-{isolation}"
     home.mkdir()
     os.chown(home, 65534, 65534)
     script = home / "job.sh"
@@ -93,13 +98,14 @@ def test_a_user_without_privileges_can_run_three_nodes(base_environment, tier, t
         f"-j oe -o {home}/out {script}) || exit 1\n"
         'until qstat -x "$id" | grep -q " F "; do sleep 0.1; done; id -u; cat out'
     )
-    # The interpreter of the tests may be out of another user's reach.
+    # Another user may lack access to the interpreter of the tests.
     python = "/usr/bin/python3"
     become = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
     try:
         done = subprocess.run(
-            [*become, *tools.front_command(["bash", "-c", submit], python=python)],
-            env=base_environment | {"HOME": str(home), "POLARIS_PARSL_SANDBOX_TIER": tier},
+            [*become, *tools.launch_command(["bash", "-c", submit], python=python)],
+            env=base_environment
+            | {"HOME": str(home), "POLARIS_PARSL_SANDBOX_ISOLATION": isolation},
             cwd=home,
             capture_output=True,
             text=True,

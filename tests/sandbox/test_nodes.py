@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-only_loopback = pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+only_loopback = pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 THREE = ["x3001c0s1b0n0", "x3001c0s1b1n0", "x3001c0s7b0n0"]
 THREE_NODES = "3:ncpus=1:ngpus=4"
 CPUS = """\
@@ -31,7 +31,7 @@ def test_mpiexec_with_flags_of_pals_starts_one_rank_on_each_node(sandbox):
     assert lines == [f"{name} {i} 0 3 {sandbox.home} a b own" for i, name in enumerate(THREE)]
 
 
-def test_mpiexec_starts_ranks_through_ssh_where_there_is_no_mpich(sandbox, tmp_path):
+def test_mpiexec_starts_ranks_through_ssh_without_mpich(sandbox, tmp_path):
     few = tmp_path / "few"
     few.mkdir()
     for tool in ("sh", "env", "hostname", "bash"):
@@ -113,7 +113,7 @@ echo code $?
     assert sorted(line for line in lines if line.startswith("x")) == THREE
 
 
-def test_a_node_pretends_the_cpus_of_polaris(sandbox):
+def test_a_node_imitates_the_cpus_of_polaris(sandbox):
     (sandbox.home / "cpus.py").write_text(CPUS)
     script = f"getconf _NPROCESSORS_ONLN; {sys.executable} cpus.py; ssh $(hostname) getconf _NPROCESSORS_ONLN\n"
     assert sandbox.run_job(script) == "64\n64 64 64\n[31, 63]\n[31, 63]\n22\n64\n"
@@ -133,10 +133,10 @@ def test_each_node_has_four_gpus_of_its_own(sandbox):
     found = [pattern.fullmatch(line).groups() for line in gpus]
     assert [number for number, _ in found] == list("0123") * 2
     assert len({identity for _, identity in found}) == 8
-    assert (problem, code) == ("nvidia-smi: the sandbox answers only to -L", "2")
+    assert (problem, code) == ("nvidia-smi: the sandbox imitates only -L", "2")
 
 
-@pytest.mark.parametrize("tier", ["namespaces"], indirect=True)
+@pytest.mark.parametrize("isolation", ["namespaces"], indirect=True)
 def test_a_node_has_the_interfaces_of_polaris_and_reaches_the_others_by_name(sandbox):
     script = """\
 ip -o -4 addr | awk '{print $2}' | sort -u | xargs
@@ -159,15 +159,15 @@ PY
     assert lines[3] == "b'hi' True"
 
 
-@pytest.mark.parametrize("tier", ["namespaces"], indirect=True)
-def test_nothing_of_the_network_is_seen_outside(sandbox):
+@pytest.mark.parametrize("isolation", ["namespaces"], indirect=True)
+def test_the_network_is_invisible_outside(sandbox):
     interfaces = {path.name for path in Path("/sys/class/net").iterdir()}
     assert not interfaces & {"bond0", "hsn0", "br0", "br1", "v0i0"}
     assert "x3001c0s1b0n0" not in Path("/etc/hosts").read_text()
 
 
 @only_loopback
-def test_commands_learn_which_address_to_use(run):
+def test_the_sandbox_gives_commands_the_address_to_use(run):
     done = run("sh", "-c", "hostname; echo $POLARIS_PARSL_ADDRESS")
     assert done.stdout == "polaris-login-01\n127.0.0.1\n"
 

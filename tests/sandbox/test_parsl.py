@@ -60,9 +60,9 @@ CPUS = {
 
 
 @pytest.mark.parametrize("launcher", [MPIEXEC, PARALLEL], ids=["mpiexec", "parallel"])
-def test_a_parsl_workflow_uses_every_gpu_of_three_nodes(run, tier, tmp_path, launcher):
+def test_a_parsl_workflow_uses_every_gpu_of_three_nodes(run, isolation, tmp_path, launcher):
     name, options, before = launcher
-    address = 'address_by_interface("bond0")' if tier == "namespaces" else '"127.0.0.1"'
+    address = 'address_by_interface("bond0")' if isolation == "namespaces" else '"127.0.0.1"'
     (tmp_path / "workflow.py").write_text(
         WORKFLOW.format(
             launcher=name,

@@ -38,7 +38,7 @@ def recordings(name):
     return found
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_qsub_refuses_what_openpbs_refuses_with_its_words_and_exit_code(start, environment):
     environment.pop("POLARIS_PARSL_SANDBOX_MIN_WALLTIME")
     sandbox = start()
@@ -61,7 +61,7 @@ def test_qsub_refuses_what_openpbs_refuses_with_its_words_and_exit_code(start, e
     assert answers == expected
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_a_job_name_may_have_230_characters_and_no_more(sandbox):
     for length, code in ((230, 0), (231, 2)):
         script = sandbox.work / "ok.pbs"
@@ -72,8 +72,8 @@ def test_a_job_name_may_have_230_characters_and_no_more(sandbox):
     assert done.stderr == "qsub: Job name is too long \n"
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
-def test_a_second_job_in_debug_scaling_is_refused_while_the_first_is_there(sandbox):
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
+def test_a_second_job_in_debug_scaling_is_refused_while_the_first_exists(sandbox):
     first = sandbox.submit("sleep 60\n")
     (sandbox.work / "ok.pbs").write_text(OK_SCRIPT)
     second = ("qsub", "-A", "me", "-q", "debug-scaling", "ok.pbs")
@@ -85,7 +85,7 @@ def test_a_second_job_in_debug_scaling_is_refused_while_the_first_is_there(sandb
     assert sandbox.call(*second).returncode == 0
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_in_debug_one_job_runs_one_waits_and_a_third_is_refused(sandbox):
     first = sandbox.submit("sleep 60\n", "-q", "debug")
     second = sandbox.submit("sleep 60\n", "-q", "debug")
@@ -103,8 +103,8 @@ def test_in_debug_one_job_runs_one_waits_and_a_third_is_refused(sandbox):
     assert sandbox.wait(second, state="R")["queue"] == "debug"
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
-def test_what_a_project_has_beyond_ten_jobs_in_small_waits_in_prod(start):
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
+def test_jobs_of_a_project_beyond_ten_in_small_wait_in_prod(start):
     sandbox = start(nodes=10)
     ids = [
         sandbox.submit("sleep 60\n", "-q", "prod", select="10:ncpus=64:ngpus=4") for _ in range(11)
@@ -114,7 +114,7 @@ def test_what_a_project_has_beyond_ten_jobs_in_small_waits_in_prod(start):
     assert sandbox.wait(ids[10], state="Q")["queue"] == "small"
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_a_job_that_no_destination_of_prod_takes_is_accepted_and_vanishes(sandbox):
     (sandbox.work / "ok.pbs").write_text(OK_SCRIPT)
     accepted = sandbox.call("qsub", "-A", "me", "-q", "prod", "-l", "select=2", "ok.pbs")
@@ -126,7 +126,7 @@ def test_a_job_that_no_destination_of_prod_takes_is_accepted_and_vanishes(sandbo
     assert '"Jobs"' not in shown.stdout
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_a_job_in_prod_is_routed_by_its_size(sandbox):
     (sandbox.work / "ok.pbs").write_text(OK_SCRIPT)
     options = ("-A", "me", "-l", "select=12:ncpus=1:ngpus=4")
@@ -137,7 +137,7 @@ def test_a_job_in_prod_is_routed_by_its_size(sandbox):
     assert job["job_state"] == "Q"
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_a_script_may_come_from_standard_input(sandbox):
     with (sandbox.work / "ok.pbs").open("w+") as script:
         script.write(OK_SCRIPT)
@@ -148,7 +148,7 @@ def test_a_script_may_come_from_standard_input(sandbox):
     assert job["Job_Name"] == "oktest"
 
 
-@pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+@pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_what_the_sandbox_does_not_imitate_is_refused_by_name(sandbox):
     done = sandbox.call("qsub", "-I", "-A", "me")
     assert done.returncode == 2

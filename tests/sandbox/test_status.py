@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-only_loopback = pytest.mark.parametrize("tier", ["loopback"], indirect=True)
+only_loopback = pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 DOMAIN = ".hsn.cm.polaris.alcf.anl.gov"
 KEY = re.compile(r'^\s*"([A-Za-z_]+)":', re.MULTILINE)
 REFRESH = (
@@ -20,7 +20,7 @@ def recording(tools, title, name="queues_and_nodes.txt"):
 
 
 def names(text):
-    """The attributes of PBS's long form in their order; folded lines belong to the one before."""
+    """The attributes of PBS's long form, in order; a folded line continues the one before."""
     return re.findall(r"^ +(\S+) = ", text, re.MULTILINE)
 
 
@@ -77,7 +77,7 @@ def test_the_server_is_shown_in_openpbs_layout(sandbox, tools):
 
 
 @only_loopback
-def test_pbsnodes_shows_the_nodes_and_who_has_them(sandbox, tools):
+def test_pbsnodes_shows_the_nodes_and_their_jobs(sandbox, tools):
     job_id = sandbox.submit("sleep 60\n", select="2:ncpus=8:ngpus=4")
     sandbox.wait(job_id, "R")
     nodes = json.loads(sandbox.call("pbsnodes", "-a", "-F", "json").stdout)["nodes"]
@@ -121,7 +121,7 @@ def test_the_sandbox_has_the_queues_of_the_facts(run, tools):
 
 
 @only_loopback
-def test_a_system_that_differs_from_the_facts_is_found_out(run, tools, tmp_path):
+def test_queues_reports_a_system_that_differs_from_the_facts(run, tools, tmp_path):
     other = tmp_path / "bin"
     other.mkdir()
     (other / "qstat").write_text(

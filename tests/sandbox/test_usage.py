@@ -1,4 +1,4 @@
-"""Versions that jobs of the sandbox's PBS use are not removed."""
+"""`remove` keeps versions that jobs of the sandbox's PBS use."""
 
 import pytest
 
@@ -14,13 +14,13 @@ SUBMIT += ["-l", "select=4:ncpus=1:ngpus=4", "-l", "walltime=0:10:00"]
 
 
 @pytest.fixture
-def tier():
+def isolation():
     # jobs are the same in both
     return "loopback"
 
 
 def test_a_version_is_removed_when_no_job_uses_it(sandbox, tools, tmp_path, monkeypatch):
-    # other processes of this machine are another test's matter
+    # another test covers other processes of this machine
     kills.alone(monkeypatch.setattr)
     prefix = tmp_path / "my prefix"
     root = {name: builder.small_release(prefix, name) for name in (USED, WAITING, NAMED, FREE)}

@@ -15,17 +15,17 @@ _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 @pytest.fixture
-def in_tier(tmp_path: Path) -> Callable[..., str]:
-    """Runs a command in the sandbox of this source tree, in a tier, with more before its PATH."""
+def run_isolated(tmp_path: Path) -> Callable[..., str]:
+    """Runs a command in the sandbox of this source tree with an isolation, with more before its PATH."""
 
-    def run(tier: str, *command: str | Path, path: str = "") -> str:
+    def run(isolation: str, *command: str | Path, path: str = "") -> str:
         return _output(
             [sys.executable, "-m", "polaris_parsl", "sandbox", "--", *command],
             cwd=tmp_path,
             env={
                 "HOME": str(tmp_path),
                 "PATH": f"{path}{_PATH}",
-                "POLARIS_PARSL_SANDBOX_TIER": tier,
+                "POLARIS_PARSL_SANDBOX_ISOLATION": isolation,
                 **{name: os.environ[name] for name in ("LANG", "USER") if name in os.environ},
             },
         )

@@ -64,9 +64,11 @@ def test_every_node_of_a_block_is_looked_at_and_nothing_is_left(
     assert list((tmp_path / "project").iterdir()) == []
 
 
-@pytest.mark.parametrize("tier", ["namespaces", "loopback"])
-def test_inside_a_job_its_own_nodes_are_looked_at(tier: str, in_tier: Callable[..., str]) -> None:
-    told = json.loads(in_tier(tier, "bash", "-c", IN_A_JOB))
+@pytest.mark.parametrize("isolation", ["namespaces", "loopback"])
+def test_inside_a_job_its_own_nodes_are_looked_at(
+    isolation: str, run_isolated: Callable[..., str]
+) -> None:
+    told = json.loads(run_isolated(isolation, "bash", "-c", IN_A_JOB))
     assert told["exit_code"] == 0
     found = of_nodes(told)
     assert len(found) == 2
@@ -83,10 +85,10 @@ SILENT = {
 
 
 def test_nodes_that_do_not_answer_are_missed_with_the_words_of_the_job(
-    in_tier: Callable[..., str], tmp_path: Path
+    run_isolated: Callable[..., str], tmp_path: Path
 ) -> None:
     lines = [f"{COMMAND} account=sandbox {option} | tr '\\n' ' '; echo" for option in SILENT]
-    printed = in_tier("loopback", "bash", "-c", "\n".join([*lines, "qstat"]), path=PATH)
+    printed = run_isolated("loopback", "bash", "-c", "\n".join([*lines, "qstat"]), path=PATH)
     *answers, left = printed.split("\n")
     assert left == "", "a job is left"
     for answer, words in zip(answers, SILENT.values(), strict=True):
@@ -111,9 +113,9 @@ qstat | tail -n +3 | wc -l
 
 
 def test_a_doctor_that_is_stopped_deletes_its_job(
-    in_tier: Callable[..., str], tmp_path: Path
+    run_isolated: Callable[..., str], tmp_path: Path
 ) -> None:
-    during, *after = in_tier("loopback", "bash", "-c", STOPPED, path=PATH).splitlines()
+    during, *after = run_isolated("loopback", "bash", "-c", STOPPED, path=PATH).splitlines()
     assert during.startswith("doctor-")
     assert after == ["ended with 143", "1"]
     assert not (tmp_path / "runinfo").exists()

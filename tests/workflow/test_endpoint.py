@@ -23,7 +23,7 @@ from polaris_parsl.errors import OptionError, PolarisParslWarning, SandboxError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.policy.policy import check_policy
-from polaris_parsl.sandbox.linux.isolation import choose_tier
+from polaris_parsl.sandbox.linux.isolation import choose_isolation
 
 SCRIPT = Path(__file__).with_name("endpoint_engine.py")
 TESTED = polaris().globus_compute.tested
@@ -284,17 +284,17 @@ def test_its_configure_takes_the_files(endpoint: Endpoint, tmp_path: Path) -> No
 
 
 @pytest.fixture
-def run(tmp_path: Path, in_tier: Callable[..., str]) -> Callable[..., list[Any]]:
+def run(tmp_path: Path, run_isolated: Callable[..., str]) -> Callable[..., list[Any]]:
     """Starts the engine of a template in the sandbox; returns what its tasks saw."""
     try:
-        choose_tier("namespaces")
+        choose_isolation("namespaces")
     except SandboxError as error:
         pytest.skip(error.problem)
 
     def run_engine(endpoint: Endpoint, **given: Any) -> list[Any]:
         wanted = {"account": "sandbox", "queue": "preemptable", "walltime": "0:10:00"}
         folder = write(endpoint, tmp_path / "ep", **wanted, run_dir=tmp_path / "runs", **given)
-        stdout = in_tier(
+        stdout = run_isolated(
             "namespaces",
             *(endpoint.prefix / "bin/python", SCRIPT, "run", folder),
             path=f"{endpoint.prefix}/bin:",

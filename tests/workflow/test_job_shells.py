@@ -56,7 +56,12 @@ while time.monotonic() < deadline and subprocess.check_output(["qstat"]):
 
 
 def in_every_shell(
-    text: str, folder: Path, in_tier: Callable[..., str], *, before: str = "", options: str = ""
+    text: str,
+    folder: Path,
+    run_isolated: Callable[..., str],
+    *,
+    before: str = "",
+    options: str = "",
 ) -> Mapping[str, tuple[str, str]]:
     """Output and errors of a text as job script of each shell, by the shell's name.
 
@@ -67,7 +72,7 @@ def in_every_shell(
         job.write_text(f"{first}\n{prelude}\n{text}\n{REPORT}")
         job.with_suffix(".shell").write_text(shell)
     submit = f"{before}\n{quote(sys.executable)} -c {quote(SUBMIT)} {options}"
-    in_tier("loopback", "bash", "-c", submit)
+    run_isolated("loopback", "bash", "-c", submit)
     return {
         name: ((folder / f"{number}.out").read_text(), (folder / f"{number}.err").read_text())
         for number, name in enumerate(SHELLS)
@@ -116,12 +121,12 @@ def worker_init(place: Any, folder: Path, init: Path) -> str:
 
 @pytest.mark.parametrize("options", ["", "-V"])
 def test_every_shell_of_a_job_gets_the_module_of_the_driver_with_its_base(
-    options: str, place: Any, tmp_path: Path, lmod: Path, in_tier: Callable[..., str]
+    options: str, place: Any, tmp_path: Path, lmod: Path, run_isolated: Callable[..., str]
 ) -> None:
     # -V takes along what says that the module is loaded, but not the PATH that goes with it
     before = f". {lmod}; {place.use}; module load polaris-parsl/1.0" if options else ""
     text = worker_init(place, tmp_path, lmod)
-    told = in_every_shell(text, tmp_path, in_tier, before=before, options=options)
+    told = in_every_shell(text, tmp_path, run_isolated, before=before, options=options)
     expected = [
         "module polaris-parsl/1.0",
         f"python {place.root('1.0')}/overlay/bin/python",
@@ -134,7 +139,7 @@ def test_every_shell_of_a_job_gets_the_module_of_the_driver_with_its_base(
 
 
 def test_the_lines_of_the_document_work_in_every_shell(
-    place: Any, tmp_path: Path, in_tier: Callable[..., str]
+    place: Any, tmp_path: Path, run_isolated: Callable[..., str]
 ) -> None:
     blocks = DOCUMENT.read_text().split("```bash\n")
     (shown,) = (block.partition("```")[0] for block in blocks if "/etc/profile" in block)
@@ -142,7 +147,7 @@ def test_the_lines_of_the_document_work_in_every_shell(
     assert tree in shown
     assert version in shown
     text = shown.replace(tree, quote(f"{place.prefix}/modulefiles"))
-    told = in_every_shell(text.replace(version, "polaris-parsl/1.0"), tmp_path, in_tier)
+    told = in_every_shell(text.replace(version, "polaris-parsl/1.0"), tmp_path, run_isolated)
     expected = ["module polaris-parsl/1.0", f"python {place.root('1.0')}/overlay/bin/python"]
     first = {name: out.splitlines()[:2] for name, (out, _) in told.items()}
     assert first == dict.fromkeys(SHELLS, expected)
@@ -150,11 +155,11 @@ def test_the_lines_of_the_document_work_in_every_shell(
 
 @pytest.mark.parametrize("gone", ["versions", "modulefiles", "../soft/modulefiles"])
 def test_in_every_shell_a_job_without_the_module_stops_and_says_why(
-    gone: str, place: Any, tmp_path: Path, lmod: Path, in_tier: Callable[..., str]
+    gone: str, place: Any, tmp_path: Path, lmod: Path, run_isolated: Callable[..., str]
 ) -> None:
     text = worker_init(place, tmp_path, lmod)
     (place.prefix / gone).rename(tmp_path / "gone")
-    told = in_every_shell(text, tmp_path, in_tier)
+    told = in_every_shell(text, tmp_path, run_isolated)
     tree = place.prefix / "modulefiles"
     for name, (out, err) in told.items():
         assert out == "", name

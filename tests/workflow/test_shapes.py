@@ -14,7 +14,7 @@ import pytest
 from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.sandbox.linux.isolation import choose_tier
+from polaris_parsl.sandbox.linux.isolation import choose_isolation
 
 WORKFLOW = Path(__file__).with_name("shapes.py")
 CPUS = {str(each.gpu): {*cpu_numbers(each.cpus)} for each in polaris().node.accelerators}
@@ -34,19 +34,19 @@ Run = Callable[..., Found]
 
 
 @pytest.fixture(params=["namespaces", "loopback"])
-def tier(request: pytest.FixtureRequest) -> str:
+def isolation(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     try:
-        choose_tier(name)
+        choose_isolation(name)
     except SandboxError as error:
         pytest.skip(error.problem)
     return name
 
 
 @pytest.fixture
-def sandboxed(tier: str, in_tier: Callable[..., str]) -> Callable[..., str]:
+def sandboxed(isolation: str, run_isolated: Callable[..., str]) -> Callable[..., str]:
     """Runs a command in a sandbox of its own, in tmp_path; returns what it prints."""
-    return partial(in_tier, tier)
+    return partial(run_isolated, isolation)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Fills the state directory: the commands that nodes have on PATH, and the preload library."""
+"""Writes the commands that nodes have on PATH, and compiles the preload library."""
 
 import shlex
 import shutil
@@ -17,8 +17,8 @@ _HERE = Path(__file__).parent
 _ON_LOGIN = (*COMMANDS, "ssh")
 
 
-def write_standins(settings: Settings) -> None:
-    """Write the stand-ins of the login node and of the compute nodes.
+def write_commands(settings: Settings) -> None:
+    """Write the commands of the login node and of the compute nodes.
 
     Raises:
         MissingToolError: there is no C compiler.
@@ -47,7 +47,7 @@ def _write_client(settings: Settings, path: Path) -> None:
 
 
 def _python(*words: Path | str) -> str:
-    # Isolated and without site: these start several times a second.
+    # Isolated and without site, because they start several times a second.
     return shlex.join([sys.executable, "-I", "-S", *(str(word) for word in words)])
 
 
@@ -70,7 +70,7 @@ def _write_nvidia_smi(settings: Settings) -> None:
         'case "$*" in',
         f'  -L | --list-gpus) exec cat {shlex.quote(str(gpus))}/"$(uname -n)" ;;',
         "esac",
-        'echo "nvidia-smi: the sandbox answers only to -L" >&2',
+        'echo "nvidia-smi: the sandbox imitates only -L" >&2',
         "exit 2",
     )
 
@@ -83,8 +83,8 @@ def _compile_preload(settings: Settings) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         raise MissingToolError(
-            "no C compiler (cc) on PATH, which the sandbox needs to pretend the CPUs of a node",
-            remedy="install Debian's gcc and libc6-dev, or the like",
+            "no C compiler (cc) on PATH; the sandbox needs one to imitate the CPUs of a node",
+            remedy="install a C compiler and headers (Debian: gcc and libc6-dev)",
         )
     source = _HERE / "preload.c"
     result = run([compiler, "-O2", "-shared", "-fPIC", "-o", settings.preload, source, "-ldl"])

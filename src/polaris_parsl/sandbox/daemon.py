@@ -1,8 +1,7 @@
-"""The one process that holds a sandbox: makes the nodes, serves the clients, ends everything.
+"""The daemon of a sandbox: makes the nodes, serves the clients and ends all processes.
 
-In the namespaces tier it is process 1 of a pid namespace, so that the kernel
-ends all others with it; in the loopback tier it adopts orphans and kills its
-descendants itself.
+With namespaces it is process 1 of a pid namespace, so the kernel ends all others
+with it. On loopback it adopts orphans and kills its descendants itself.
 """
 
 import asyncio
@@ -17,15 +16,15 @@ from functools import partial
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.sandbox import protocol
 from polaris_parsl.sandbox.linux import syscalls
-from polaris_parsl.sandbox.linux.nodes import Node, host_names, node_environment
+from polaris_parsl.sandbox.linux.nodes import SandboxNode, host_names, node_environment
 from polaris_parsl.sandbox.linux.processes import descendants
 from polaris_parsl.sandbox.linux.spawn import Process, exit_code, send_signal, spawn
-from polaris_parsl.sandbox.pbs.call import Call
+from polaris_parsl.sandbox.pbs.call import CommandCall
 from polaris_parsl.sandbox.pbs.commands import COMMANDS
 from polaris_parsl.sandbox.pbs.server import Server
-from polaris_parsl.sandbox.protocol import Request
-from polaris_parsl.sandbox.settings import Settings, Tier
-from polaris_parsl.sandbox.ssh import Remote
+from polaris_parsl.sandbox.protocol import ClientRequest
+from polaris_parsl.sandbox.settings import Isolation, Settings
+from polaris_parsl.sandbox.ssh import SshServer
 
 NOT_STARTED = 70
 KILLED = 137
@@ -33,8 +32,8 @@ _GRACE_SECONDS = 5.0
 _TERMINATE = b"T"
 
 
-class Keeper:
-    """Runs the command on the login node until it ends or the front process does."""
+class Daemon:
+    """Runs the command on the login node until the command or the launcher ends."""
 
     def __init__(self, settings: Settings, lifeline: int) -> None:
         self._settings = settings
@@ -46,18 +45,18 @@ class Keeper:
         login, nodes = _make_nodes(settings)
         self._login = login
         self._server = Server(settings, self, nodes)
-        self._remote = Remote(settings, self, self._server, [login, *nodes], _user())
+        self._ssh = SshServer(settings, self, self._server, [login, *nodes], _user())
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call after so many seconds."""
+        """CommandCall after so many seconds."""
         self._loop.call_later(seconds, call)
 
     def when_ended(self, pid: int, call: Callable[[int], None]) -> None:
-        """Call with the wait status when the process has ended."""
+        """CommandCall with the wait status when the process has ended."""
         self._ended[pid] = call
 
     def when_readable(self, fd: int, call: Callable[[], None]) -> None:
-        """Call once when there is something to read, or the other side has gone."""
+        """CommandCall once when fd has data or its other end is closed."""
 
         def once() -> None:
             self._loop.remove_reader(fd)
@@ -66,14 +65,14 @@ class Keeper:
         self._loop.add_reader(fd, once)
 
     def ignore(self, fd: int) -> None:
-        """Take back when_readable."""
+        """Cancel when_readable."""
         self._loop.remove_reader(fd)
 
     def run(self) -> int:
         """Serve until the command has ended; returns its exit code."""
         listener = protocol.listen(self._settings.socket)
         self._loop.add_reader(listener, partial(protocol.accept, listener, self._handle))
-        self._loop.add_reader(self._lifeline, self._front_speaks)
+        self._loop.add_reader(self._lifeline, self._read_lifeline)
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
         self._loop.add_signal_handler(signal.SIGTERM, self._terminate)
         command = Process(
@@ -93,21 +92,23 @@ class Keeper:
         path = f"{self._settings.login_bin}:{os.environ.get('PATH', os.defpath)}"
         return {**os.environ, **_user(), **self._login.environment, "PATH": path}
 
-    def _handle(self, request: Request) -> None:
+    def _handle(self, request: ClientRequest) -> None:
         if request.tool == "ssh":
-            self._remote.handle(request)
+            self._ssh.handle(request)
             return
         message = request.message
         command = COMMANDS[request.tool]
-        call = Call(message["argv"], message["cwd"], message["environment"], message.get("stdin"))
+        call = CommandCall(
+            message["argv"], message["cwd"], message["environment"], message.get("stdin")
+        )
         try:
-            answer = command(self._server, call)
+            result = command(self._server, call)
         except Exception:
             request.answer(exit_code=1, stderr=f"{request.tool}: {traceback.format_exc()}")
             raise
-        request.answer(**vars(answer))
+        request.answer(**vars(result))
 
-    def _front_speaks(self) -> None:
+    def _read_lifeline(self) -> None:
         if os.read(self._lifeline, 1) == _TERMINATE:
             self._terminate()
         else:
@@ -135,7 +136,7 @@ class Keeper:
 
 
 def _user() -> dict[str, str]:
-    """Who the sandbox's user is, on every node."""
+    """The environment variables that identify the sandbox's user on every node."""
     try:
         entry = pwd.getpwuid(os.getuid())
         name, home, shell = entry.pw_name, entry.pw_dir, entry.pw_shell
@@ -149,20 +150,20 @@ def _user() -> dict[str, str]:
     return {"HOME": home, "USER": name, "LOGNAME": name, "SHELL": shell}
 
 
-def _make_nodes(settings: Settings) -> tuple[Node, list[Node]]:
-    if settings.tier is Tier.NAMESPACES:
-        from polaris_parsl.sandbox.linux.network import build_network  # noqa: PLC0415 - this tier's alone
+def _make_nodes(settings: Settings) -> tuple[SandboxNode, list[SandboxNode]]:
+    if settings.isolation is Isolation.NAMESPACES:
+        from polaris_parsl.sandbox.linux.network import build_network  # noqa: PLC0415 - loopback does not need it
 
         return build_network(settings)
     login, *nodes = [
-        Node(name, number, node_environment(settings, is_login=number == 0))
+        SandboxNode(name, number, node_environment(settings, is_login=number == 0))
         for number, name in enumerate(host_names(settings))
     ]
     return login, nodes
 
 
 def _end_descendants() -> None:
-    """Kill until nothing is left; orphans come to us, so nobody escapes by forking."""
+    """Kill until no process is left; orphans become our children, so none escapes by forking."""
     while left := descendants(os.getpid()):
         send_signal(left, signal.SIGKILL)
         for _ in left:
@@ -173,17 +174,17 @@ def _end_descendants() -> None:
 
 
 def main(text: str, lifeline: int) -> int:
-    """Run the sandbox that the front process describes; returns the command's exit code."""
+    """Run the sandbox that the launcher describes; returns the command's exit code."""
     settings = Settings.loads(text)
-    logging.basicConfig(filename=settings.state / "keeper.log", level=logging.INFO)
-    if settings.tier is Tier.LOOPBACK:
+    logging.basicConfig(filename=settings.state / "daemon.log", level=logging.INFO)
+    if settings.isolation is Isolation.LOOPBACK:
         syscalls.adopt_orphans()
         syscalls.die_with_parent(signal.SIGTERM)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        # Ctrl-C is for the command; a handler, unlike SIG_IGN, does not pass to it.
+        # Ctrl-C is for the command, which inherits SIG_IGN but not a handler.
         signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return Keeper(settings, lifeline).run()
+        return Daemon(settings, lifeline).run()
     except (PolarisParslError, OSError) as error:
         settings.failure.write_text(getattr(error, "problem", str(error)))
         return NOT_STARTED

@@ -1,11 +1,11 @@
-"""What the parts of the keeper need from it."""
+"""The part of the daemon's event loop that its modules use."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 
-class Keeper(Protocol):
-    """Time and the ends of processes; all calls come from one thread."""
+class EventLoop(Protocol):
+    """Timers, ends of processes and readable files; all calls come from one thread."""
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call after so many seconds."""
@@ -14,7 +14,7 @@ class Keeper(Protocol):
         """Call with the wait status when the process has ended."""
 
     def when_readable(self, fd: int, call: Callable[[], None]) -> None:
-        """Call once when there is something to read, or the other side has gone."""
+        """Call once when fd has data or its other end is closed."""
 
     def ignore(self, fd: int) -> None:
-        """Take back when_readable."""
+        """Cancel when_readable."""

@@ -1,4 +1,4 @@
-"""The front of the sandbox: prepares a state directory, starts the keeper and waits for it."""
+"""Launches a sandbox: prepares its state directory, starts its daemon and waits for it."""
 
 import contextlib
 import fcntl
@@ -16,18 +16,23 @@ from pathlib import Path
 import polaris_parsl
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.sandbox.commands import write_standins
-from polaris_parsl.sandbox.linux.isolation import TIER, choose_tier, into_namespaces
+from polaris_parsl.sandbox.commands import write_commands
+from polaris_parsl.sandbox.linux.isolation import (
+    ISOLATION,
+    asked_isolation,
+    choose_isolation,
+    into_namespaces,
+)
 from polaris_parsl.sandbox.linux.nodes import STATE
 from polaris_parsl.sandbox.linux.processes import everywhere_with_marker
 from polaris_parsl.sandbox.linux.spawn import send_signal
-from polaris_parsl.sandbox.settings import Settings, Tier
+from polaris_parsl.sandbox.settings import Isolation, Settings
 
 MIN_WALLTIME = "POLARIS_PARSL_SANDBOX_MIN_WALLTIME"
 _NOT_STARTED = 70
 _ORPHANS_TIMEOUT_SECONDS = 10.0
 _POLL_SECONDS = 0.02
-_KEEPER = (
+_DAEMON = (
     "import sys; sys.path.insert(0, sys.argv[1]); from polaris_parsl.sandbox.daemon import main; "
     "sys.exit(main(sys.argv[2], int(sys.argv[3])))"
 )
@@ -37,26 +42,26 @@ def run_sandbox(command: Sequence[str], *, nodes: int, state: Path | None) -> in
     """Run a command on a pretended login node and return its exit code.
 
     Every process that the command starts, and every job, has ended when this
-    returns; they end also when this process is killed.
+    returns; they also end if this process is killed.
 
     Args:
         command: program and arguments.
-        nodes: compute nodes to pretend, count.
+        nodes: compute nodes to imitate, count.
         state: directory to keep jobs in; None uses a temporary one.
 
     Raises:
         MissingToolError: there is no C compiler.
-        SandboxError: the sandbox cannot start here as asked for.
+        SandboxError: the sandbox cannot start here with these arguments.
     """
     if not command:
-        raise SandboxError("no command to run", remedy="put one behind --, for instance -- bash")
+        raise SandboxError("no command to run", remedy="give one after --, for instance -- bash")
     most = polaris().node_count
     if not 1 <= nodes <= most:
         raise SandboxError(
             f"a sandbox of {nodes} nodes; {polaris().system} has {most}",
-            remedy=f"ask for 1 to {most} nodes",
+            remedy=f"choose 1 to {most} nodes",
         )
-    tier = choose_tier(os.environ.get(TIER, ""))
+    isolation = choose_isolation(asked_isolation(os.environ))
     with _state_directory(state) as folder:
         if os.statvfs(folder).f_flag & os.ST_NOEXEC:
             raise SandboxError(
@@ -65,20 +70,23 @@ def run_sandbox(command: Sequence[str], *, nodes: int, state: Path | None) -> in
             )
         settings = Settings(
             state=folder,
-            tier=tier,
+            isolation=isolation,
             nodes=nodes,
             command=tuple(command),
             min_walltime_seconds=_min_walltime(),
         )
-        write_standins(settings)
-        for left in (settings.failure, settings.socket):
-            left.unlink(missing_ok=True)
-        sys.stderr.write(f"polaris-parsl sandbox: tier {tier}, {nodes} nodes, state in {folder}\n")
+        write_commands(settings)
+        for stale in (settings.failure, settings.socket):
+            stale.unlink(missing_ok=True)
+        sys.stderr.write(
+            f"polaris-parsl sandbox: isolation {isolation}, {nodes} nodes, state in {folder}\n"
+        )
         sys.stderr.flush()
-        code = _keep(settings)
+        code = _run_daemon(settings)
         if code == _NOT_STARTED and settings.failure.exists():
             raise SandboxError(
-                settings.failure.read_text(), remedy=f"set {TIER}={Tier.LOOPBACK}, or see docs"
+                settings.failure.read_text(),
+                remedy=f"set {ISOLATION}={Isolation.LOOPBACK}, or see docs/sandbox.md",
             )
         return code
 
@@ -92,9 +100,9 @@ def _min_walltime() -> int | None:
 
 @contextlib.contextmanager
 def _state_directory(asked: Path | None) -> Iterator[Path]:
-    """The directory, ours alone while the sandbox runs; a temporary one is removed."""
+    """The state directory, locked while the sandbox runs; removed afterwards if temporary."""
     if asked is None:
-        # TMPDIR is passed by: its path may be long or hold what LD_PRELOAD cannot.
+        # Not TMPDIR: its path may be long or have characters that LD_PRELOAD cannot take.
         folder = Path(tempfile.mkdtemp(prefix="polaris-sandbox-", dir="/tmp"))
         try:
             yield folder
@@ -104,7 +112,7 @@ def _state_directory(asked: Path | None) -> Iterator[Path]:
     folder = asked.resolve()
     if any(character in " \t\n:" for character in str(folder)):
         raise SandboxError(
-            f"the state directory {folder} has a blank or a colon in its path",
+            f"the path of the state directory, {folder}, has a blank or a colon",
             remedy="choose another one with --state",
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,13 +126,13 @@ def _state_directory(asked: Path | None) -> Iterator[Path]:
         yield folder
 
 
-def _keep(settings: Settings) -> int:
-    """Start the keeper and wait; it ends when our end of the lifeline is closed."""
+def _run_daemon(settings: Settings) -> int:
+    """Start the daemon and wait for it; it ends when our end of the lifeline is closed."""
     reading, writing = os.pipe()
     package = Path(polaris_parsl.__file__).parent.parent
-    keeper = [sys.executable, "-I", "-S", "-c", _KEEPER, str(package)]
-    argv = [*keeper, settings.dumps(), str(reading)]
-    if settings.tier is Tier.NAMESPACES:
+    daemon = [sys.executable, "-I", "-S", "-c", _DAEMON, str(package)]
+    argv = [*daemon, settings.dumps(), str(reading)]
+    if settings.isolation is Isolation.NAMESPACES:
         argv = [*into_namespaces(), *argv]
     environment = {**os.environ, STATE: str(settings.state)}
     try:
@@ -135,13 +143,13 @@ def _keep(settings: Settings) -> int:
     finally:
         os.close(writing)
         settings.socket.unlink(missing_ok=True)
-        if settings.tier is Tier.LOOPBACK:
+        if settings.isolation is Isolation.LOOPBACK:
             _end_orphans(settings)
     return 128 - code if code < 0 else code
 
 
 def _end_orphans(settings: Settings) -> None:
-    """Where the keeper itself was killed: end what it could not; no other process has our marker."""
+    """End the processes that a killed daemon left; only this sandbox's have its marker."""
     deadline = time.monotonic() + _ORPHANS_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         left = everywhere_with_marker(f"{STATE}={settings.state}")
@@ -153,13 +161,13 @@ def _end_orphans(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def _signals_for(lifeline: int) -> Iterator[None]:
-    """While the keeper runs: SIGINT is the command's affair, SIGTERM is passed on."""
+    """While the daemon runs, leave SIGINT to the command and pass SIGTERM on."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupted(*_: object) -> None:
-        """Do nothing: Ctrl-C reaches the command by itself."""
+        """Do nothing: the terminal sends Ctrl-C to the command, too."""
 
     def terminated(*_: object) -> None:
         os.write(lifeline, b"T")

@@ -1,14 +1,14 @@
 /* Loaded into every process of a pretended node (LD_PRELOAD).
  *
- * POLARIS_PARSL_SANDBOX_CPUS   how many CPUs to pretend; unset: leave CPUs alone
- * POLARIS_PARSL_SANDBOX_MASK   CPUs of this process, as 0/1 characters; kept by sched_setaffinity
- * POLARIS_PARSL_SANDBOX_NAMES  host names of all nodes, parted by blanks; they resolve to 127.0.0.1
+ * POLARIS_PARSL_SANDBOX_CPUS   how many CPUs to imitate; unset: show the real ones
+ * POLARIS_PARSL_SANDBOX_MASK   CPUs of this process, as 0/1 characters; sched_setaffinity sets it
+ * POLARIS_PARSL_SANDBOX_NAMES  host names of all nodes, separated by blanks; all are 127.0.0.1
  *
- * Which of the names is this node's is not in the environment: launchers hand theirs to the
- * processes that they start on other nodes. It is in the process's timer slack, which is
- * inherited and which nobody touches: so many nanoseconds above SLACK_OF_LOGIN (kernel.py).
+ * The environment does not say which of the names is this node's, because launchers pass their
+ * environment to processes on other nodes. The timer slack of the process says it: children
+ * inherit it and no program sets it. It is SLACK_OF_LOGIN (syscalls.py) plus the node's number.
  *
- * The pthread_* calls for affinity are left to the real CPUs: libraries use them in pairs.
+ * The pthread_* calls for affinity show the real CPUs, because libraries use them in pairs.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -33,7 +33,7 @@ static int pretended_cpus(void)
     return count > 0 && count <= MOST ? count : 0;
 }
 
-/* Copies the name of this node; 0 where there is none to pretend. */
+/* Copies the name of this node; returns 0 if there is none. */
 static int pretended_host(char *host, size_t size)
 {
     const char *names = getenv("POLARIS_PARSL_SANDBOX_NAMES");
@@ -58,7 +58,7 @@ static int is_self(pid_t pid)
     return pid == 0 || pid == getpid() || pid == (pid_t)syscall(SYS_gettid);
 }
 
-/* Bytes of a kernel mask for this many CPUs: whole words, as the kernel counts. */
+/* Bytes of Linux's mask for this many CPUs: whole words, as Linux counts. */
 static size_t mask_bytes(int cpus)
 {
     size_t bits = 8 * sizeof(unsigned long);
@@ -105,7 +105,7 @@ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
         errno = EINVAL;
         return -1;
     }
-    /* Another process cannot be reached from here; on a real node it would just be pinned. */
+    /* Another process cannot be pinned from here; on a real node it would be. */
     return is_self(pid) ? setenv(MASK, mask, 1) : 0;
 }
 

@@ -1,4 +1,4 @@
-"""The keeper's side of client.py: takes calls from a socket and answers them."""
+"""The daemon's side of client.py: takes calls from a socket and answers them."""
 
 import contextlib
 import json
@@ -13,8 +13,8 @@ _TIMEOUT_SECONDS = 5.0
 _LENGTH = struct.Struct("!I")
 
 
-class Request:
-    """One call of a client, with its standard streams; answered once, maybe much later."""
+class ClientRequest:
+    """One call of a client, with its standard streams; answered once, perhaps much later."""
 
     def __init__(self, connection: socket.socket, message: dict[str, Any], fds: list[int]) -> None:
         self._connection = connection
@@ -23,15 +23,15 @@ class Request:
 
     @property
     def tool(self) -> str:
-        """The command that was called."""
+        """The name of the called command."""
         return str(self.message["tool"])
 
     def fileno(self) -> int:
-        """Readable once the client has gone."""
+        """A descriptor that becomes readable when the client has ended."""
         return self._connection.fileno()
 
     def answer(self, **fields: Any) -> None:
-        """Tell the client what to print and return, and end the connection."""
+        """Send the client its output and exit code, and close the connection."""
         with contextlib.suppress(OSError):
             self._connection.sendall(json.dumps(fields).encode() + b"\n")
         self.close_streams()
@@ -44,20 +44,20 @@ class Request:
 
 
 def listen(path: Path) -> socket.socket:
-    """The socket that clients of this sandbox find; its path may be of any length."""
+    """The socket for the clients of this sandbox; its path may have any length."""
     path.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"/proc/self/fd/{folder}/{path.name}")
     os.close(folder)
-    path.chmod(0o600)  # whoever can connect can run commands as we do
+    path.chmod(0o600)  # a client that can connect can run commands as this user
     listener.listen(128)
     listener.setblocking(False)
     return listener
 
 
-def accept(listener: socket.socket, handle: Callable[[Request], None]) -> None:
-    """Take one call and handle it; a client that says nothing sensible is dropped."""
+def accept(listener: socket.socket, handle: Callable[[ClientRequest], None]) -> None:
+    """Accept one call and handle it; close the connection of a client that sends no valid call."""
     try:
         connection, _ = listener.accept()
     except BlockingIOError:
@@ -79,4 +79,4 @@ def accept(listener: socket.socket, handle: Callable[[Request], None]) -> None:
             os.close(fd)
         connection.close()
         return
-    handle(Request(connection, message, fds))
+    handle(ClientRequest(connection, message, fds))

@@ -1,4 +1,4 @@
-"""What the front process tells the keeper, and where things lie in the state directory."""
+"""The settings that the launcher passes to the daemon, and the paths in the state directory."""
 
 import enum
 import json
@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
-class Tier(enum.StrEnum):
-    """How nodes are pretended."""
+class Isolation(enum.StrEnum):
+    """How nodes are isolated from each other."""
 
     NAMESPACES = "namespaces"
     LOOPBACK = "loopback"
@@ -15,22 +15,22 @@ class Tier(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """One sandbox; min_walltime_seconds lowers the queues' own minimum where it is set."""
+    """One sandbox; min_walltime_seconds, if set, lowers the queues' minimum walltime."""
 
     state: Path
-    tier: Tier
+    isolation: Isolation
     nodes: int
     command: tuple[str, ...]
     min_walltime_seconds: int | None
 
     @property
     def login_bin(self) -> Path:
-        """Stand-ins that are first in PATH on the login node."""
+        """Commands that come first in PATH on the login node."""
         return self.state / "bin" / "login"
 
     @property
     def node_bin(self) -> Path:
-        """Stand-ins that are first in PATH on the compute nodes."""
+        """Commands that come first in PATH on the compute nodes."""
         return self.state / "bin" / "node"
 
     @property
@@ -40,16 +40,16 @@ class Settings:
 
     @property
     def socket(self) -> Path:
-        """Where the keeper listens; client.py knows the name, too."""
+        """Where the daemon listens; client.py repeats the name."""
         return self.state / "sock"
 
     @property
     def failure(self) -> Path:
-        """Where the keeper writes why it could not start."""
+        """Where the daemon writes why it could not start."""
         return self.state / "failure"
 
     def folder(self, name: str) -> Path:
-        """A folder of the state directory, made where it is missing."""
+        """A folder of the state directory, made if it is missing."""
         path = self.state / name
         path.mkdir(mode=0o700, exist_ok=True)
         return path
@@ -60,11 +60,11 @@ class Settings:
 
     @classmethod
     def loads(cls, text: str) -> "Settings":
-        """Settings from what dumps wrote."""
+        """Settings from the text of dumps."""
         data = json.loads(text)
         data |= {
             "state": Path(data["state"]),
-            "tier": Tier(data["tier"]),
+            "isolation": Isolation(data["isolation"]),
             "command": tuple(data["command"]),
         }
         return cls(**data)

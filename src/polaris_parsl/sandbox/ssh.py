@@ -1,4 +1,4 @@
-"""The far side of ssh: runs a command on a node that has a running job."""
+"""The server side of ssh: runs a command on a node that has a running job."""
 
 import getopt
 import os
@@ -6,12 +6,12 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from polaris_parsl.sandbox.event_loop import Keeper
-from polaris_parsl.sandbox.linux.nodes import JOB, Node
+from polaris_parsl.sandbox.event_loop import EventLoop
+from polaris_parsl.sandbox.linux.nodes import JOB, SandboxNode
 from polaris_parsl.sandbox.linux.processes import in_sessions
 from polaris_parsl.sandbox.linux.spawn import Process, send_signal, spawn
 from polaris_parsl.sandbox.pbs.server import Server
-from polaris_parsl.sandbox.protocol import Request
+from polaris_parsl.sandbox.protocol import ClientRequest
 from polaris_parsl.sandbox.settings import Settings
 
 FAILED = 255
@@ -22,7 +22,7 @@ _KILL_DELAY_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class SshCall:
-    """A call of ssh; words are the command, joined by blanks on the far side."""
+    """A call of ssh; words are the command, which the server joins with blanks."""
 
     host: str
     words: tuple[str, ...]
@@ -30,10 +30,10 @@ class SshCall:
 
 
 def read_ssh(argv: Sequence[str]) -> SshCall:
-    """Understand ssh's command line; options may also stand behind the host.
+    """Parse ssh's command line; options may also follow the host.
 
     Raises:
-        getopt.GetoptError: an option is unknown or there is no host.
+        getopt.GetoptError: an option is unknown, or no host is given.
     """
     pairs, rest = getopt.getopt(list(argv), _LETTERS)
     if not rest:
@@ -45,25 +45,25 @@ def read_ssh(argv: Sequence[str]) -> SshCall:
     return SshCall(name, tuple(rest), not letters & {"-n", "-f"})
 
 
-class Remote:
-    """Runs commands for ssh clients and ends them with their client."""
+class SshServer:
+    """Runs commands for ssh clients, and ends them when their client ends."""
 
     def __init__(
         self,
         settings: Settings,
-        keeper: Keeper,
+        event_loop: EventLoop,
         server: Server,
-        nodes: Sequence[Node],
+        nodes: Sequence[SandboxNode],
         user: Mapping[str, str],
     ) -> None:
         self._settings = settings
-        self._keeper = keeper
+        self._event_loop = event_loop
         self._server = server
         self._nodes = {name: node for node in nodes for name in (node.name, node.fqdn)}
         self._user = user
 
-    def handle(self, request: Request) -> None:
-        """Run the command; answer when it has ended, end it when the client has gone."""
+    def handle(self, request: ClientRequest) -> None:
+        """Run the command; answer when it ends, and end it when the client ends."""
         try:
             call = read_ssh(request.message["argv"])
         except getopt.GetoptError as error:
@@ -86,14 +86,14 @@ class Remote:
         pid = spawn(node, self._process(node, job.id, call, (stdin, stdout, stderr)))
         request.close_streams()
         self._server.joined(job, pid)
-        self._keeper.when_readable(request.fileno(), lambda: self._client_gone(pid))
-        self._keeper.when_ended(pid, lambda status: self._ended(request, status))
+        self._event_loop.when_readable(request.fileno(), lambda: self._client_gone(pid))
+        self._event_loop.when_ended(pid, lambda status: self._ended(request, status))
 
     def _process(
-        self, node: Node, job_id: str, call: SshCall, stdio: tuple[int, int, int]
+        self, node: SandboxNode, job_id: str, call: SshCall, stdio: tuple[int, int, int]
     ) -> Process:
         shell = self._user["SHELL"]
-        # A login shell where there is no command, as sshd does.
+        # Without a command a login shell, as sshd does.
         argv = [shell, "-c", " ".join(call.words)] if call.words else [shell]
         return Process(
             argv=argv,
@@ -109,13 +109,13 @@ class Remote:
             umask=0o022,
         )
 
-    def _ended(self, request: Request, status: int) -> None:
-        self._keeper.ignore(request.fileno())
+    def _ended(self, request: ClientRequest, status: int) -> None:
+        self._event_loop.ignore(request.fileno())
         request.answer(exit_code=_code(status))
 
     def _client_gone(self, pid: int) -> None:
         send_signal(in_sessions(os.getpid(), [pid]), signal.SIGHUP)
-        self._keeper.later(
+        self._event_loop.later(
             _KILL_DELAY_SECONDS,
             lambda: send_signal(in_sessions(os.getpid(), [pid]), signal.SIGKILL),
         )

@@ -125,7 +125,7 @@ def test_a_refusal_names_the_variable_or_the_file(tmp_path: Path) -> None:
 def test_a_misspelt_variable_gets_a_warning_and_those_of_other_use_do_not(tmp_path: Path) -> None:
     with pytest.warns(PolarisParslWarning, match="did you mean POLARIS_PARSL_ACCOUNT"):
         ask(tmp_path, {"ACOUNT": "x"}, account="datascience")
-    others = dict.fromkeys(("MODULE", "MODULEPATH", "SANDBOX", "SANDBOX_TIER", "RANK"), "x")
+    others = dict.fromkeys(("MODULE", "MODULEPATH", "SANDBOX", "SANDBOX_ISOLATION", "RANK"), "x")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ask(tmp_path, others, account="datascience")

@@ -1,1 +1,1 @@
-"""What the sandbox asks of Linux: namespaces, processes, network, nodes."""
+"""How the sandbox uses Linux: namespaces, processes, network, nodes."""

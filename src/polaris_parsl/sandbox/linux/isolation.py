@@ -1,14 +1,16 @@
-"""Chooses how nodes are pretended, by trying."""
+"""Chooses how nodes are isolated: by namespaces if they work here, else by loopback."""
 
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.process import run
-from polaris_parsl.sandbox.settings import Tier
+from polaris_parsl.sandbox.settings import Isolation
 
-TIER = "POLARIS_PARSL_SANDBOX_TIER"
+ISOLATION = "POLARIS_PARSL_SANDBOX_ISOLATION"
+_OLD_NAME = "POLARIS_PARSL_SANDBOX_TIER"  # until 2026.11
 _TRIAL_TIMEOUT_SECONDS = 20.0
 _TRIAL = """\
 ip link add name br0 type bridge &&
@@ -16,37 +18,52 @@ ip link add name v0 type veth peer name bond0 &&
 mount --bind /etc/hosts /etc/hosts"""
 
 
-def choose_tier(forced: str) -> Tier:
-    """The tier that is asked for, or namespaces where they work and loopback where not.
-
-    Args:
-        forced: value of POLARIS_PARSL_SANDBOX_TIER; empty to choose by trying.
+def asked_isolation(environ: Mapping[str, str]) -> str:
+    """The value of POLARIS_PARSL_SANDBOX_ISOLATION, "" if unset.
 
     Raises:
-        SandboxError: there is no such tier, or namespaces are forced and do not work.
+        SandboxError: the variable's old name is set.
     """
-    if forced and forced not in set(Tier):
+    if _OLD_NAME in environ:
         raise SandboxError(
-            f"{TIER}={forced} is no tier", remedy=f"set it to {' or '.join(Tier)}, or to nothing"
+            f"{_OLD_NAME}={environ[_OLD_NAME]} is set; the variable is now called {ISOLATION}",
+            remedy=f"unset {_OLD_NAME} and set {ISOLATION} instead",
         )
-    if forced == Tier.LOOPBACK:
-        return Tier.LOOPBACK
+    return environ.get(ISOLATION, "")
+
+
+def choose_isolation(asked: str) -> Isolation:
+    """The isolation that is asked for; otherwise namespaces if they work, else loopback.
+
+    Args:
+        asked: value of POLARIS_PARSL_SANDBOX_ISOLATION; empty to choose by trying.
+
+    Raises:
+        SandboxError: the value is invalid, or it asks for namespaces and they do not work.
+    """
+    if asked and asked not in set(Isolation):
+        raise SandboxError(
+            f"{ISOLATION}={asked} is not a valid isolation",
+            remedy=f"set it to {' or '.join(Isolation)}, or unset it",
+        )
+    if asked == Isolation.LOOPBACK:
+        return Isolation.LOOPBACK
     problem = _why_no_namespaces()
     if problem is None:
-        return Tier.NAMESPACES
-    if forced == Tier.NAMESPACES:
+        return Isolation.NAMESPACES
+    if asked == Isolation.NAMESPACES:
         raise SandboxError(
             f"namespaces do not work here: {problem}",
             remedy="allow user namespaces and install iproute2 and util-linux, "
-            f"or set {TIER}={Tier.LOOPBACK}",
+            f"or set {ISOLATION}={Isolation.LOOPBACK}",
         )
-    return Tier.LOOPBACK
+    return Isolation.LOOPBACK
 
 
 def into_namespaces() -> list[str]:
-    """Command that runs another as process 1 of new namespaces, which end with our process.
+    """The command that runs another as process 1 of new namespaces, which end with our process.
 
-    The user keeps the own uid; --keep-caps gives it the rights over the new namespaces.
+    The user keeps their uid; --keep-caps gives it rights over the new namespaces.
     """
     return [
         *("setpriv", "--pdeathsig", signal.SIGKILL.name.removeprefix("SIG")),

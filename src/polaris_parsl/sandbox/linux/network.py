@@ -1,7 +1,7 @@
 """Nodes as network and UTS namespaces on bridges, inside the sandbox's user namespace.
 
-The addresses are of our own making and seen nowhere else. The keeper holds the
-namespaces open by file descriptor; they end with it.
+The addresses are ours and visible only inside. The daemon keeps the namespaces
+open by file descriptor; they end with it.
 """
 
 import os
@@ -12,17 +12,17 @@ from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.process import run
 from polaris_parsl.sandbox.linux import syscalls
-from polaris_parsl.sandbox.linux.nodes import Node, host_names, node_environment
+from polaris_parsl.sandbox.linux.nodes import SandboxNode, host_names, node_environment
 from polaris_parsl.sandbox.settings import Settings
 
 _FIRST_SUBNET = 77  # 10.77.0.0/16, 10.78.0.0/16, ...: one for each interface
 
 
-def build_network(settings: Settings) -> tuple[Node, list[Node]]:
-    """Make the login node and the compute nodes, joined by one bridge for each interface.
+def build_network(settings: Settings) -> tuple[SandboxNode, list[SandboxNode]]:
+    """Make the login node and the compute nodes, joined by one bridge per interface.
 
     Raises:
-        SandboxError: `ip` or the kernel refused.
+        SandboxError: `ip` or Linux refuses.
     """
     scratch = settings.folder("network")
     names = host_names(settings)
@@ -33,7 +33,7 @@ def build_network(settings: Settings) -> tuple[Node, list[Node]]:
         lines += [f"link add name br{index} type bridge", f"link set br{index} up"]
     _ip(scratch / "bridges", lines)
     nodes = [
-        Node(
+        SandboxNode(
             name,
             number,
             node_environment(settings, is_login=number == 0),
@@ -56,7 +56,7 @@ def _write_hosts(path: Path, names: list[str]) -> None:
 
 
 def _make_namespaces(scratch: Path, name: str, number: int) -> tuple[int, int]:
-    """Namespaces of one node; a child makes them and sets up their side of the cables."""
+    """The namespaces of one node; a child makes them and sets up their ends of the cables."""
     inside = scratch / name
     lines = ["link set lo up"]
     for index, interface in enumerate(polaris().interfaces):
@@ -106,4 +106,4 @@ def _ip(path: Path, lines: list[str]) -> None:
         raise SandboxError(f"`ip` failed: {result.stderr.strip()}", remedy=_REMEDY)
 
 
-_REMEDY = "set POLARIS_PARSL_SANDBOX_TIER=loopback to do without namespaces"
+_REMEDY = "set POLARIS_PARSL_SANDBOX_ISOLATION=loopback to run without namespaces"

@@ -1,7 +1,7 @@
-"""A pretended node: its names, what its processes find in their environment, how to get there.
+"""A pretended node: its names, the environment of its processes, and how a process enters it.
 
-Everything in which the two tiers differ for a running process is in `Node`:
-`environment` and `enter`.
+For a running process the two isolations differ only in `environment` and `enter`
+of `SandboxNode`.
 """
 
 import itertools
@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.linux import syscalls
-from polaris_parsl.sandbox.settings import Settings, Tier
+from polaris_parsl.sandbox.settings import Isolation, Settings
 
 LOOPBACK_ADDRESS = "127.0.0.1"
 STATE = "POLARIS_PARSL_SANDBOX"
 JOB = "POLARIS_PARSL_SANDBOX_JOB"
-# Of the sandbox itself: what `qsub -V` must not carry to another node.
+# The sandbox's own variables, which `qsub -V` must not carry to another node.
 OURS = re.compile(r"POLARIS_PARSL_(SANDBOX.*|ADDRESS)|LD_PRELOAD")
 
 
 @dataclass(frozen=True)
-class Node:
+class SandboxNode:
     """A login (number 0) or compute node.
 
-    Its namespaces are file descriptors; the loopback tier has none.
+    Its namespaces are file descriptors; on loopback there are none.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Node:
 
     @property
     def fqdn(self) -> str:
-        """The name with its domain, as PBS_NODEFILE has it."""
+        """The name with its domain, as in PBS_NODEFILE."""
         return f"{self.name}.{polaris().node.domain}"
 
     def enter(self) -> None:
@@ -46,7 +46,7 @@ class Node:
 
 
 def node_names(count: int) -> list[str]:
-    """The first host names that the system's naming scheme allows."""
+    """The first `count` host names that fit the system's naming scheme."""
     allowed = re.compile(polaris().node.hostname_pattern)
     places = itertools.product(range(1000), range(64), range(8))
     names = (f"x3{cabinet:03d}c0s{slot}b{board}n0" for cabinet, slot, board in places)
@@ -60,16 +60,16 @@ def host_names(settings: Settings) -> list[str]:
 
 
 def node_environment(settings: Settings, *, is_login: bool) -> dict[str, str]:
-    """What every process on a node finds in its environment because of the sandbox."""
+    """The variables that the sandbox sets for every process on a node."""
     environment = {STATE: str(settings.state)}
     if not is_login:
         environment["POLARIS_PARSL_SANDBOX_CPUS"] = str(polaris().node.threads)
-    if settings.tier is Tier.LOOPBACK:
+    if settings.isolation is Isolation.LOOPBACK:
         environment |= {
             "POLARIS_PARSL_ADDRESS": LOOPBACK_ADDRESS,
             "POLARIS_PARSL_SANDBOX_NAMES": " ".join(host_names(settings)),
         }
-    if not is_login or settings.tier is Tier.LOOPBACK:
+    if not is_login or settings.isolation is Isolation.LOOPBACK:
         already = os.environ.get("LD_PRELOAD", "") if is_login else ""
         environment["LD_PRELOAD"] = f"{settings.preload} {already}".strip()
     return environment

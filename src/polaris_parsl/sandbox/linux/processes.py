@@ -1,4 +1,4 @@
-"""Finds our own processes in /proc, by ancestry and by marker."""
+"""Finds the sandbox's processes in /proc, by ancestry and by marker."""
 
 import os
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ _ENVIRON_MAX = 1 << 20
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _ProcessEntry:
     pid: int
     parent: int
     session: int
     is_zombie: bool
 
 
-def _table() -> dict[int, _Entry]:
-    table: dict[int, _Entry] = {}
+def _table() -> dict[int, _ProcessEntry]:
+    table: dict[int, _ProcessEntry] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - called several times a second
         if not name.isdigit():
             continue
@@ -27,7 +27,7 @@ def _table() -> dict[int, _Entry]:
             continue
         fields = stat.rpartition(")")[2].split()
         pid = int(name)
-        table[pid] = _Entry(pid, int(fields[1]), int(fields[3]), fields[0] in "ZX")
+        table[pid] = _ProcessEntry(pid, int(fields[1]), int(fields[3]), fields[0] in "ZX")
     return table
 
 
@@ -36,7 +36,7 @@ def descendants(root: int) -> list[int]:
     return [entry.pid for entry in _living_below(root)]
 
 
-def _living_below(root: int) -> list[_Entry]:
+def _living_below(root: int) -> list[_ProcessEntry]:
     table = _table()
     below = {root}
     children: dict[int, list[int]] = {}
@@ -69,7 +69,7 @@ def with_marker(root: int, marker: str, sessions: Iterable[int] = ()) -> list[in
 
 
 def everywhere_with_marker(marker: str) -> list[int]:
-    """Living processes with NAME=VALUE in their environment, whoever their parent is."""
+    """Living processes with NAME=VALUE in their environment, whatever their parent."""
     sought = b"\0" + marker.encode() + b"\0"
     return [
         entry.pid

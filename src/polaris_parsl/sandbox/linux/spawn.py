@@ -1,4 +1,4 @@
-"""Starts a process on a node. The keeper forks by itself because it must enter the node first."""
+"""Starts a process on a node; forks itself because the child must enter the node first."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from polaris_parsl.sandbox.linux import syscalls
-from polaris_parsl.sandbox.linux.nodes import Node
+from polaris_parsl.sandbox.linux.nodes import SandboxNode
 
 INHERITED = (0, 1, 2)
 
 
 @dataclass(frozen=True)
 class Process:
-    """What to execute; name is argv[0] where it differs from the program."""
+    """A program to execute; name is argv[0] if it differs from the program."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -25,8 +25,8 @@ class Process:
     new_session: bool = True
 
 
-def spawn(node: Node, process: Process) -> int:
-    """Start the process on the node and return its id; the keeper reaps it."""
+def spawn(node: SandboxNode, process: Process) -> int:
+    """Start the process on the node and return its id; the daemon reaps it."""
     pid = os.fork()
     if pid:
         return pid
@@ -35,12 +35,12 @@ def spawn(node: Node, process: Process) -> int:
     except OSError as error:
         os.write(2, f"{process.argv[0]}: {error.strerror}\n".encode())
         os._exit(126 if isinstance(error, PermissionError) else 127)
-    except BaseException as error:  # noqa: BLE001 - a forked copy of the keeper must never go on
+    except BaseException as error:  # noqa: BLE001 - a forked copy of the daemon must not continue
         os.write(2, f"{process.argv[0]}: {error}\n".encode())
     os._exit(127)
 
 
-def _become(node: Node, process: Process) -> None:
+def _become(node: SandboxNode, process: Process) -> None:
     syscalls.die_with_parent(signal.SIGKILL)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
@@ -63,7 +63,7 @@ def _become(node: Node, process: Process) -> None:
 
 
 def _connect(stdio: tuple[int, int, int]) -> None:
-    # Copies first: a source may itself be one of the three.
+    # Copies first, because a source may itself be one of the three.
     copies = [os.dup(fd) if fd != target else fd for target, fd in enumerate(stdio)]
     for target, fd in enumerate(copies):
         os.dup2(fd, target, inheritable=True)
@@ -76,7 +76,7 @@ def exit_code(status: int) -> int:
 
 
 def send_signal(pids: Sequence[int], number: int) -> None:
-    """Send a signal to each process that is still there."""
+    """Send a signal to each process that still exists."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)

@@ -1,4 +1,4 @@
-"""The few calls of Linux that Python 3.11 does not offer."""
+"""The system calls that Python 3.11 does not offer."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ _MS_BIND = 4096
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_TIMERSLACK = 29
-_SLACK_OF_LOGIN = 50000  # nanoseconds: the default of Linux; preload.c knows it, too
+_SLACK_OF_LOGIN = 50000  # nanoseconds: the default of Linux; preload.c repeats it
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 
@@ -33,12 +33,12 @@ def enter_namespace(fd: int) -> None:
 
 
 def bind_mount(source: str, target: str) -> None:
-    """Let source be seen at target in this mount namespace."""
+    """Mount source over target in this mount namespace."""
     _checked(_libc.mount(source.encode(), target.encode(), None, _MS_BIND, None), "mount")
 
 
 def die_with_parent(signal_number: int) -> None:
-    """Have the kernel send this signal when the parent process ends."""
+    """Make Linux send this signal when the parent process ends."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl")
 
 
@@ -48,7 +48,7 @@ def adopt_orphans() -> None:
 
 
 def forget_ambient_capabilities() -> None:
-    """What is executed from here on has only the rights of its user."""
+    """Limit every program executed from here on to the rights of its user."""
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 
 

@@ -9,7 +9,7 @@ from polaris_parsl.sandbox.pbs.resources import show_walltime
 
 
 def job_attributes(job: Job) -> dict[str, Any]:
-    """Name and value of each attribute that the job has in its state."""
+    """The name and value of each attribute that PBS shows for the job's state."""
     login = polaris().login_fqdn
     started = job.stime is not None
     has_begun = job.session is not None and job.substate != 41

@@ -1,4 +1,4 @@
-"""A call of a PBS command, and the answer to it."""
+"""A call of a PBS command, and its result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from polaris_parsl.sandbox.pbs.refusal import Refusal
 
 
 @dataclass(frozen=True)
-class Call:
+class CommandCall:
     """One call of a PBS command; stdin is None until the client has sent it."""
 
     argv: Sequence[str]
@@ -17,8 +17,8 @@ class Call:
 
 
 @dataclass
-class Answer:
-    """What the client prints and returns; wants_stdin asks for the call again, with stdin."""
+class CommandResult:
+    """What the client prints and returns; wants_stdin asks it to repeat the call with stdin."""
 
     exit_code: int = 0
     stdout: str = ""

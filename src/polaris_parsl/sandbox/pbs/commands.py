@@ -1,11 +1,11 @@
-"""qsub, qstat, qselect and qdel: from a command line to what is printed and the exit code."""
+"""qsub, qstat, qselect and qdel: turns a command line into output and an exit code."""
 
 import getopt
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.sandbox.pbs.call import Answer, Call
+from polaris_parsl.sandbox.pbs.call import CommandCall, CommandResult
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.pbsnodes import pbsnodes
 from polaris_parsl.sandbox.pbs.queue_status import show_queues, show_server
@@ -23,38 +23,40 @@ _QSELECT_USAGE = "usage:\n\tqselect [-N name] [-q queue] [-s states] [-u user_li
 _QDEL_USAGE = "usage:\n\tqdel [-W force] [-x] job_identifier..."
 
 
-def qsub(server: Server, call: Call) -> Answer:
+def qsub(server: Server, call: CommandCall) -> CommandResult:
     """Submit a script."""
-    answer = Answer()
+    result = CommandResult()
     try:
         operand = script_operand(call.argv)
         if operand is None and call.stdin is None:
-            return Answer(wants_stdin=True)
+            return CommandResult(wants_stdin=True)
         script = call.stdin or "" if operand is None else read_script(operand, call.cwd)
         job_id = server.submit(call.argv, script=script, cwd=call.cwd, environment=call.environment)
-        answer.stdout = job_id + "\n"
+        result.stdout = job_id + "\n"
     except Refusal as refusal:
-        answer.refuse("qsub", refusal)
-    return answer
+        result.refuse("qsub", refusal)
+    return result
 
 
-def qdel(server: Server, call: Call) -> Answer:
-    """Delete jobs; one that cannot be deleted does not keep the others."""
-    answer = Answer()
+def qdel(server: Server, call: CommandCall) -> CommandResult:
+    """Delete jobs; one that cannot be deleted does not prevent deleting the others."""
+    result = CommandResult()
     try:
         pairs, names = getopt.getopt(list(call.argv), "W:x")
     except getopt.GetoptError as error:
-        return Answer(USAGE, stderr=f"qdel: invalid option -- '{error.opt}'\n{_QDEL_USAGE}\n")
+        return CommandResult(
+            USAGE, stderr=f"qdel: invalid option -- '{error.opt}'\n{_QDEL_USAGE}\n"
+        )
     if not names:
-        return Answer(USAGE, stderr=f"{_QDEL_USAGE}\n")
+        return CommandResult(USAGE, stderr=f"{_QDEL_USAGE}\n")
     user = call.environment.get("LOGNAME", "user")
     by = f"{user}@{polaris().login_fqdn}"
     for name in names:
         try:
             server.delete(_number(name), by=by, from_history=("-x", "") in pairs)
         except Refusal as refusal:
-            answer.refuse("qdel", refusal)
-    return answer
+            result.refuse("qdel", refusal)
+    return result
 
 
 def _number(name: str) -> int:
@@ -64,33 +66,37 @@ def _number(name: str) -> int:
     return int(match[1])
 
 
-def qstat(server: Server, call: Call) -> Answer:
-    """Show jobs, queues or the server; what is found is shown also where other names are wrong."""
+def qstat(server: Server, call: CommandCall) -> CommandResult:
+    """Show jobs, queues or the server; unknown names do not hide the known ones."""
     try:
         pairs, names = getopt.getopt(list(call.argv), "aBfF:HinQsTtu:wx")
     except getopt.GetoptError as error:
-        return Answer(USAGE, stderr=f"qstat: invalid option -- '{error.opt}'\n{_QSTAT_USAGE}\n")
+        return CommandResult(
+            USAGE, stderr=f"qstat: invalid option -- '{error.opt}'\n{_QSTAT_USAGE}\n"
+        )
     options = dict(pairs)
     if options.get("-F", "json") != "json" or ("-F" in options and "-f" not in options):
-        return Answer(USAGE, stderr=f"qstat: conflicting options.\n{_QSTAT_USAGE}\n")
-    answer = Answer()
+        return CommandResult(USAGE, stderr=f"qstat: conflicting options.\n{_QSTAT_USAGE}\n")
+    result = CommandResult()
     if "-Q" in options:
-        show_queues(server.jobs(), names, options, answer)
-        return answer
+        show_queues(server.jobs(), names, options, result)
+        return result
     if "-B" in options:
-        show_server(server.jobs(), options, answer)
-        return answer
-    jobs = _chosen(server, names, options, answer)
-    answer.stdout = _writer(options)(jobs)
-    return answer
+        show_server(server.jobs(), options, result)
+        return result
+    jobs = _chosen(server, names, options, result)
+    result.stdout = _writer(options)(jobs)
+    return result
 
 
-def qselect(server: Server, call: Call) -> Answer:
-    """Print the ids of the jobs that have all that is asked for."""
+def qselect(server: Server, call: CommandCall) -> CommandResult:
+    """Print the ids of the jobs that match all options."""
     try:
         pairs, _ = getopt.getopt(list(call.argv), "N:q:s:u:x")
     except getopt.GetoptError as error:
-        return Answer(USAGE, stderr=f"qselect: invalid option -- '{error.opt}'\n{_QSELECT_USAGE}\n")
+        return CommandResult(
+            USAGE, stderr=f"qselect: invalid option -- '{error.opt}'\n{_QSELECT_USAGE}\n"
+        )
     options = dict(pairs)
     jobs = [
         job
@@ -101,7 +107,7 @@ def qselect(server: Server, call: Call) -> Answer:
         and job.state in options.get("-s", job.state)
         and job.owner in options.get("-u", job.owner).split(",")
     ]
-    return Answer(stdout="".join(f"{job.id}\n" for job in jobs))
+    return CommandResult(stdout="".join(f"{job.id}\n" for job in jobs))
 
 
 def _writer(options: Mapping[str, str]) -> Callable[[Sequence[Job]], str]:
@@ -115,7 +121,7 @@ def _writer(options: Mapping[str, str]) -> Callable[[Sequence[Job]], str]:
 
 
 def _chosen(
-    server: Server, names: Sequence[str], options: Mapping[str, str], answer: Answer
+    server: Server, names: Sequence[str], options: Mapping[str, str], result: CommandResult
 ) -> list[Job]:
     history = bool(options.keys() & {"-x", "-H"})
     jobs = [job for job in server.jobs() if history or not job.is_finished]
@@ -125,7 +131,7 @@ def _chosen(
             try:
                 jobs += [job for job in _named(server, name, history) if job not in jobs]
             except Refusal as refusal:
-                answer.refuse("qstat", refusal)
+                result.refuse("qstat", refusal)
     if "-u" in options:
         users = options["-u"].split(",")
         jobs = [job for job in jobs if job.owner in users]

@@ -1,19 +1,19 @@
-"""What a job finds in its environment."""
+"""The environment variables of a job."""
 
 import hashlib
 from pathlib import Path
 
-from polaris_parsl.sandbox.linux.nodes import JOB, Node
+from polaris_parsl.sandbox.linux.nodes import JOB, SandboxNode
 from polaris_parsl.sandbox.pbs.job import Job
 
 _PATH_BEFORE_PROFILE = "/usr/local/bin:/usr/bin:/bin"
 _MOM_PORT = "15003"
 
 
-def job_environment(job: Job, node: Node, *, nodefile: Path, tmpdir: Path) -> dict[str, str]:
+def job_environment(job: Job, node: SandboxNode, *, nodefile: Path, tmpdir: Path) -> dict[str, str]:
     """The environment that the mom gives the login shell of a job.
 
-    Of the submitter's, only the user's identity and what -v and -V name come along.
+    It takes from the submitter's only the user's identity and what -v and -V name.
 
     Source: recorded on OpenPBS 23.06.06.
     """

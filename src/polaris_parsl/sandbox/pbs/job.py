@@ -1,4 +1,4 @@
-"""A job as the server knows it."""
+"""A job of the server."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ STATUS_WALLTIME = -29
 
 @dataclass
 class Job:
-    """One job; times are seconds of the clock, None for what has not come to pass."""
+    """One job; times are seconds of the clock, None for events that have not happened."""
 
     number: int
     id: str
@@ -58,11 +58,11 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the job is history."""
+        """Whether the job is in the history."""
         return self.state == "F"
 
     def total(self, name: str) -> int:
-        """How much of a countable resource all chunks want."""
+        """How much of a countable resource all chunks request together."""
         return sum(chunk.amount(name) for chunk in self.chunks)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the server and ALCF's hook refuse at submission, and where a routing queue leads."""
+"""Submissions that the server and ALCF's hook refuse, and destinations of routing queues."""
 
 from collections.abc import Iterable
 
@@ -16,10 +16,10 @@ from polaris_parsl.sandbox.pbs.refusal import (
 
 
 def find_queue(name: str) -> Queue:
-    """The queue of that name; "queue@server" is understood.
+    """The queue of that name, also given as "queue@server".
 
     Raises:
-        Refusal: there is none.
+        Refusal: there is no such queue.
     """
     queue = polaris().queues.get(name.partition("@")[0] or polaris().default_queue)
     if queue is None:
@@ -28,7 +28,7 @@ def find_queue(name: str) -> Queue:
 
 
 def check_hook(account: str, filesystems: str, walltime: str) -> None:
-    """What ALCF's submission hook demands.
+    """Refuse what ALCF's submission hook refuses.
 
     Raises:
         Refusal: the account, filesystems or walltime is missing, or a file system is unknown.
@@ -37,7 +37,7 @@ def check_hook(account: str, filesystems: str, walltime: str) -> None:
         raise Refusal(HOOK, "Account_Name is required to be set.")
     if not filesystems:
         raise Refusal(HOOK, "Resource: filesystems is required to be set.")
-    # Of the doubtful ones it is not known that they are refused.
+    # Whether ALCF refuses the doubtful ones is unknown.
     known = {*polaris().filesystems, *polaris().doubtful_filesystems}
     unknown = [name for name in filesystems.split(":") if name not in known]
     if unknown:
@@ -47,16 +47,16 @@ def check_hook(account: str, filesystems: str, walltime: str) -> None:
 
 
 def check_queue(job: Job, queue: Queue, others: Iterable[Job], minimum: int | None) -> None:
-    """Refuse a job that breaks the limits of its queue; a routing queue has none of size.
+    """Refuse a job that breaks the limits of its queue; a routing queue does not limit the size.
 
     Args:
-        job: to be queued.
-        queue: that it asks for.
+        job: the submitted job.
+        queue: the queue that it names.
         others: all jobs.
-        minimum: of the walltime in seconds, instead of the queue's where it is lower.
+        minimum: walltime in seconds that replaces the queue's minimum if it is lower.
 
     Raises:
-        Refusal: it breaks one.
+        Refusal: the job breaks a limit.
     """
     if queue.only_by_routing:
         raise Refusal(NO_ACCESS, "Access to queue is denied")
@@ -76,13 +76,13 @@ def check_queue(job: Job, queue: Queue, others: Iterable[Job], minimum: int | No
 
 
 def has_room(job: Job, queue: Queue, others: Iterable[Job]) -> bool:
-    """Whether a job may go on from a routing queue to this one now."""
+    """Whether a routing queue may move a job to this queue now."""
     there = [other for other in others if other.queue == queue.name and not other.is_finished]
     return _reached(queue.max_queued, job, there) is None
 
 
 def why_not_now(job: Job, queue: Queue, others: Iterable[Job]) -> str | None:
-    """The comment of a job that waits because others of its queue run; None where it may run."""
+    """The comment of a job that waits for running jobs of its queue; None if it may run."""
     running = [other for other in others if other.queue == queue.name and other.state in "RE"]
     full = _reached(queue.max_run, job, running)
     if full is None:
@@ -91,7 +91,7 @@ def why_not_now(job: Job, queue: Queue, others: Iterable[Job]) -> str | None:
 
 
 def _reached(limits: Jobs, job: Job, others: Iterable[Job]) -> str | None:
-    """Whose jobs are as many as there may be: the user's, the project's, or nobody's."""
+    """The scope, user or project, whose jobs have reached a limit; None if neither has."""
     counts = {"user": 0, "project": 0}
     for other in others:
         counts["user"] += other.owner == job.owner
@@ -100,7 +100,7 @@ def _reached(limits: Jobs, job: Job, others: Iterable[Job]) -> str | None:
 
 
 def destination(job: Job, queue: Queue, minimum: int | None) -> str | None:
-    """The queue that a job ends up in; None where a routing queue finds none for it."""
+    """The queue that runs a job; None if a routing queue has no destination for it."""
     if not queue.routes_to:
         return queue.name
     size = len(job.chunks), job.walltime_seconds

@@ -1,4 +1,4 @@
-"""Starts jobs on their first node, ends them, and tells the server when they are over."""
+"""Starts jobs on their first node, ends them, and reports their ends to the server."""
 
 import contextlib
 import os
@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from polaris_parsl.sandbox.event_loop import Keeper
-from polaris_parsl.sandbox.linux.nodes import JOB, Node
+from polaris_parsl.sandbox.event_loop import EventLoop
+from polaris_parsl.sandbox.linux.nodes import JOB, SandboxNode
 from polaris_parsl.sandbox.linux.processes import in_sessions, with_marker
 from polaris_parsl.sandbox.linux.spawn import Process, send_signal, spawn
 from polaris_parsl.sandbox.pbs.environment import job_environment
 from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
 from polaris_parsl.sandbox.settings import Settings
 
-# Shorter than PBS, which takes 10 to 23 s: nobody rehearses waiting.
+# Shorter than PBS, which takes 10 to 23 s: a rehearsal need not wait so long.
 KILL_DELAY_SECONDS = 3.0
 _POLL_SECONDS = 0.1
 _TMPDIR_PARENT = Path("/var/tmp")
 _TMPDIR_PARENTS = (_TMPDIR_PARENT, Path("/tmp"))
-_RANDOM_LENGTH = 8  # of what mkdtemp adds
+_RANDOM_LENGTH = 8  # characters that mkdtemp appends
 _UMASK = 0o077
 
 
@@ -37,28 +37,28 @@ class _Running:
     status: int | None = None
     verdict: int | None = None
     kill_at: float | None = None
-    is_told: bool = False
+    is_signalled: bool = False
     sessions: set[int] = field(default_factory=set)
 
 
 class Mom:
-    """The moms of all nodes in one."""
+    """Acts as the moms of all nodes."""
 
     def __init__(
         self,
         settings: Settings,
-        keeper: Keeper,
-        nodes: Mapping[str, Node],
+        event_loop: EventLoop,
+        nodes: Mapping[str, SandboxNode],
         over: Callable[[Job, int], None],
     ) -> None:
         self._settings = settings
-        self._keeper = keeper
+        self._event_loop = event_loop
         self._nodes = nodes
         self._over = over
         self._running: dict[int, _Running] = {}
 
     def start(self, job: Job) -> int:
-        """Start the job's shell on its first node; returns the id of its session."""
+        """Start the job's shell on its first node and return the id of its session."""
         node = self._nodes[job.hosts[0]]
         script = self._settings.folder("jobs") / f"{job.id}.SC"
         script.write_text(job.script, "utf-8", errors="surrogateescape")
@@ -68,7 +68,7 @@ class Mom:
         tmpdir = self._make_tmpdir(job)
         environment = job_environment(job, node, nodefile=nodefile, tmpdir=tmpdir)
         shell = job.shell or job.user.get("SHELL", "/bin/bash")
-        # PALS' mpiexec is in the PATH that the profile of a node sets; so the stand-ins are, too.
+        # The profile of a node puts PALS' mpiexec into PATH; so does this line.
         line = f'PATH="{self._settings.node_bin}:$PATH"\n{script}\n'
         stdin = _pipe_with(line)
         output = self._open(job.error_path if job.join == "eo" else job.output_path, job, "OU")
@@ -87,21 +87,21 @@ class Mom:
             os.close(fd)
         running = _Running(job, pid, tmpdir, sessions={pid})
         self._running[job.number] = running
-        self._keeper.when_ended(pid, lambda status: self._shell_ended(running, status))
-        self._keeper.later(job.walltime_seconds, lambda: self._walltime_over(running))
+        self._event_loop.when_ended(pid, lambda status: self._shell_ended(running, status))
+        self._event_loop.later(job.walltime_seconds, lambda: self._walltime_over(running))
         return pid
 
     def delete(self, job: Job) -> None:
-        """End a running job because its owner asked for it."""
+        """End a running job on its owner's request."""
         self._terminate(self._running[job.number], EPILOGUE_STATUS_DELETED)
 
     def close(self) -> None:
-        """Remove what the jobs that were still running have outside the state directory."""
+        """Remove the files outside the state directory of jobs that were still running."""
         for running in self._running.values():
             shutil.rmtree(running.tmpdir, ignore_errors=True)
 
     def joined(self, number: int, session: int) -> None:
-        """A session on a node of the job belongs to it from now on."""
+        """Count a session on a node of the job as the job's own from now on."""
         if number in self._running:
             self._running[number].sessions.add(session)
 
@@ -112,9 +112,9 @@ class Mom:
         return "\n".join(lines) + "\n"
 
     def _make_tmpdir(self, job: Job) -> Path:
-        """The job's TMPDIR: as PBS names it, or one of the same length where that is taken.
+        """The job's TMPDIR, named as PBS does; if that exists, another of the same length.
 
-        The length matters: a socket in it may be more than the kernel takes.
+        The length matters, because Linux limits the length of a socket's path.
         """
         tmpdir = _TMPDIR_PARENT / f"pbs.{job.id}"
         try:
@@ -156,18 +156,18 @@ class Mom:
         self._wait_until_gone(running)
 
     def _wait_until_gone(self, running: _Running) -> None:
-        """Once asked to end: wait for the job's sessions, and kill what does not go."""
+        """Send the job's sessions SIGTERM, wait for their ends, and kill those that remain."""
         left = in_sessions(os.getpid(), running.sessions)
-        if left and not running.is_told:
-            # Once only, as PBS does: what a trap then starts must not be hit.
-            running.is_told = True
+        if left and not running.is_signalled:
+            # Once only, as PBS does, to spare the processes that a trap then starts.
+            running.is_signalled = True
             send_signal(left, signal.SIGTERM)
         if running.status is not None and not left:
             self._finish(running)
             return
         if running.kill_at is not None and time.monotonic() >= running.kill_at:
             send_signal(left, signal.SIGKILL)
-        self._keeper.later(_POLL_SECONDS, lambda: self._wait_until_gone(running))
+        self._event_loop.later(_POLL_SECONDS, lambda: self._wait_until_gone(running))
 
     def _shell_ended(self, running: _Running, status: int) -> None:
         running.status = status
@@ -175,12 +175,12 @@ class Mom:
             self._finish(running)
 
     def _finish(self, running: _Running) -> None:
-        """Kill what is left of the job on its nodes, then hand its exit status to the server."""
+        """Kill the remaining processes of the job, then report its exit status to the server."""
         marker = f"{JOB}={running.job.id}"
         left = with_marker(os.getpid(), marker, running.sessions)
         if left:
             send_signal(left, signal.SIGKILL)
-            self._keeper.later(_POLL_SECONDS / 2, lambda: self._finish(running))
+            self._event_loop.later(_POLL_SECONDS / 2, lambda: self._finish(running))
             return
         del self._running[running.job.number]
         shutil.rmtree(running.tmpdir, ignore_errors=True)
@@ -193,7 +193,7 @@ class Mom:
 
 
 def _pipe_with(text: str) -> int:
-    """Read end of a pipe that holds the text and then ends."""
+    """The read end of a closed pipe that holds the text."""
     reading, writing = os.pipe()
     os.write(writing, text.encode())
     os.close(writing)

@@ -1,4 +1,4 @@
-"""The options of qsub: on the command line and in #PBS lines, of which the former win."""
+"""The options of qsub; those on the command line override those in #PBS lines."""
 
 import getopt
 import re
@@ -18,14 +18,14 @@ _COMMA = re.compile(r"(?<!\\),")
 
 
 @dataclass
-class Options:
-    """What a submission asks for; letters are qsub's options but -l."""
+class QsubOptions:
+    """What a submission requests; letters holds qsub's options except -l."""
 
     letters: dict[str, str] = field(default_factory=dict)
     resources: dict[str, str] = field(default_factory=dict)
 
     def take(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Add options, where a letter or a resource is not set yet.
+        """Add options whose letter or resource is not set yet.
 
         Raises:
             Refusal: a value is malformed.
@@ -44,10 +44,10 @@ class Options:
 
 
 def read_command_line(words: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Options and operands of a qsub call.
+    """The options and operands of a call of qsub.
 
     Raises:
-        Refusal: an option is unknown, lacks its value or is not imitated.
+        Refusal: an option is unknown, has no value or is not imitated.
     """
     try:
         pairs, operands = getopt.getopt(list(words), QSUB_LETTERS)
@@ -61,10 +61,10 @@ def read_command_line(words: Sequence[str]) -> tuple[list[tuple[str, str]], list
 
 
 def read_directives(script: str) -> list[tuple[str, str]]:
-    """Options in the #PBS lines that stand before the first command of a script.
+    """The options in the #PBS lines before the first command of a script.
 
     Raises:
-        Refusal: a directive is not understood.
+        Refusal: qsub would reject a directive.
     """
     pairs: list[tuple[str, str]] = []
     for line in script.splitlines():
@@ -86,7 +86,7 @@ def read_directives(script: str) -> list[tuple[str, str]]:
 
 
 def read_variables(value: str, environment: dict[str, str]) -> dict[str, str]:
-    """Variables of `-v A=1,B`; a name without a value is taken from the environment."""
+    """The variables of `-v A=1,B`; a name without a value takes it from the environment."""
     variables: dict[str, str] = {}
     for entry in _COMMA.split(value):
         name, equals, text = entry.partition("=")

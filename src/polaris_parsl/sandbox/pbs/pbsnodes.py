@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.sandbox.linux.nodes import Node
-from polaris_parsl.sandbox.pbs.call import Answer, Call
+from polaris_parsl.sandbox.linux.nodes import SandboxNode
+from polaris_parsl.sandbox.pbs.call import CommandCall, CommandResult
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.placement import COUNTED, capacity
 from polaris_parsl.sandbox.pbs.refusal import USAGE, Refusal
@@ -19,32 +19,32 @@ _USAGE = "usage:\n\tpbsnodes -a [-F json]\n\tpbsnodes -l\n\tpbsnodes [-F json] h
 _UNKNOWN = "Unknown node "
 
 
-def pbsnodes(server: Server, call: Call) -> Answer:
-    """Show all nodes, those that are named, or those that are down (-l), of which there are none."""
+def pbsnodes(server: Server, call: CommandCall) -> CommandResult:
+    """Show all nodes, the named ones, or those that are down (-l): here none ever is."""
     try:
         pairs, names = getopt.getopt(list(call.argv), "aF:l")
     except getopt.GetoptError as error:
-        return Answer(USAGE, stderr=f"pbsnodes: invalid option -- '{error.opt}'\n{_USAGE}\n")
+        return CommandResult(USAGE, stderr=f"pbsnodes: invalid option -- '{error.opt}'\n{_USAGE}\n")
     options = dict(pairs)
     if not (names or options.keys() & {"-a", "-l"}) or options.get("-F", "json") != "json":
-        return Answer(USAGE, stderr=f"{_USAGE}\n")
+        return CommandResult(USAGE, stderr=f"{_USAGE}\n")
     if "-l" in options:
-        return Answer()
+        return CommandResult()
     chosen = list(server.nodes) if "-a" in options else names
     found = {
         name: _attributes(server, server.nodes[name]) for name in chosen if name in server.nodes
     }
     if "-F" in options:
         unknown = {name: {name: _UNKNOWN} for name in chosen if name not in found}
-        return Answer(stdout=json_document("nodes", {**found, **unknown}) + "\n")
-    answer = Answer(stdout="".join(_long(name, found[name]) for name in found))
+        return CommandResult(stdout=json_document("nodes", {**found, **unknown}) + "\n")
+    result = CommandResult(stdout="".join(_long(name, found[name]) for name in found))
     for name in chosen:
         if name not in found:
-            answer.refuse("Node", Refusal(1, f"{name},  Error: {_UNKNOWN}"))
-    return answer
+            result.refuse("Node", Refusal(1, f"{name},  Error: {_UNKNOWN}"))
+    return result
 
 
-def _attributes(server: Server, node: Node) -> dict[str, Any]:
+def _attributes(server: Server, node: SandboxNode) -> dict[str, Any]:
     facts = polaris()
     job = server.job_on(node.name)
     entries = {

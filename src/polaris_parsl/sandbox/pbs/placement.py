@@ -1,4 +1,4 @@
-"""Puts the chunks of a job on nodes; a job has its nodes to itself."""
+"""Puts the chunks of a job on nodes; jobs do not share nodes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ def capacity() -> dict[str, int]:
 
 
 def place(chunks: Sequence[Chunk], how: str, nodes: Sequence[str]) -> list[str] | None:
-    """The node of each chunk, or None where the nodes do not suffice.
+    """The node of each chunk, or None if the nodes do not suffice.
 
     Args:
-        chunks: of the job.
-        how: its `place`; free fills a node before it takes the next.
-        nodes: the free ones, in the order in which they are taken.
+        chunks: the chunks of the job.
+        how: the job's `place`; free fills a node before it takes the next.
+        nodes: the free nodes, in the order in which to take them.
     """
     arrangement = how.split(":", maxsplit=1)[0]
     one_each = arrangement in {"scatter", "vscatter"}
@@ -53,7 +53,7 @@ def _fits(chunk: Chunk, taken: Counter[str], node: str) -> bool:
 
 
 def why_never(chunks: Sequence[Chunk], nodes: int) -> str:
-    """The comment of a job that no state of the nodes could satisfy."""
+    """The comment of a job that would not fit even if all nodes were free."""
     has = capacity()
     for name in reversed(COUNTED):
         wanted = [chunk.amount(name) for chunk in chunks]

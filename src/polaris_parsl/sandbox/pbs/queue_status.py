@@ -7,7 +7,7 @@ from typing import Any
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
 from polaris_parsl.pbs.queue_listing import as_pbs
-from polaris_parsl.sandbox.pbs.call import Answer
+from polaris_parsl.sandbox.pbs.call import CommandResult
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.refusal import UNKNOWN_QUEUE, Refusal
 from polaris_parsl.sandbox.pbs.show import json_document, long_form
@@ -28,34 +28,34 @@ Server             Max   Tot   Que   Run   Hld   Wat   Trn   Ext Status
 
 
 def show_queues(
-    jobs: Sequence[Job], names: Sequence[str], options: Mapping[str, str], answer: Answer
+    jobs: Sequence[Job], names: Sequence[str], options: Mapping[str, str], result: CommandResult
 ) -> None:
-    """`qstat -Q`: all queues, or those that are named."""
+    """`qstat -Q`: all queues, or the named ones."""
     known = polaris().queues
     for name in names:
         if name not in known:
-            answer.refuse("qstat", Refusal(UNKNOWN_QUEUE, f"Unknown queue {name}"))
+            result.refuse("qstat", Refusal(UNKNOWN_QUEUE, f"Unknown queue {name}"))
     chosen = [known[name] for name in names or known if name in known]
     if "-F" in options:
-        answer.stdout = json_document("Queue", {q.name: _queue(q, jobs) for q in chosen}) + "\n"
+        result.stdout = json_document("Queue", {q.name: _queue(q, jobs) for q in chosen}) + "\n"
     elif "-f" in options:
         texts = (long_form(f"Queue: {queue.name}", _queue(queue, jobs)) for queue in chosen)
-        answer.stdout = "".join(f"{text}\n" for text in texts)
+        result.stdout = "".join(f"{text}\n" for text in texts)
     elif chosen:
-        answer.stdout = _QUEUE_HEAD + "".join(_queue_row(queue, jobs) for queue in chosen)
+        result.stdout = _QUEUE_HEAD + "".join(_queue_row(queue, jobs) for queue in chosen)
 
 
-def show_server(jobs: Sequence[Job], options: Mapping[str, str], answer: Answer) -> None:
+def show_server(jobs: Sequence[Job], options: Mapping[str, str], result: CommandResult) -> None:
     """`qstat -B`."""
     server = polaris().pbs_server
     if "-F" in options:
-        answer.stdout = json_document("Server", {server: _server(jobs)}) + "\n"
+        result.stdout = json_document("Server", {server: _server(jobs)}) + "\n"
     elif "-f" in options:
-        answer.stdout = long_form(f"Server: {server}", _server(jobs)) + "\n"
+        result.stdout = long_form(f"Server: {server}", _server(jobs)) + "\n"
     else:
         name = f"{server[:15]}*"
         states = _in_columns(jobs)
-        answer.stdout = f"{_SERVER_HEAD}{name} {0:>5} {len(jobs):>5} {states} {'Active':<11}\n"
+        result.stdout = f"{_SERVER_HEAD}{name} {0:>5} {len(jobs):>5} {states} {'Active':<11}\n"
 
 
 def _queue(queue: Queue, jobs: Sequence[Job]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A PBS command that ends with an error: what it prints and its exit code."""
+"""The error of a PBS command: its message and exit code."""
 
 # Exit codes are the server's error numbers modulo 256, observed on OpenPBS 23.06.06.
 FINISHED = 35
@@ -15,11 +15,11 @@ USAGE = 2
 
 
 class Refusal(Exception):
-    """The command is refused.
+    """PBS refuses the command.
 
     Args:
-        exit_code: of the command.
-        text: what it prints on stderr, without the command's name.
+        exit_code: exit code of the command.
+        text: the message on stderr, without the command's name.
     """
 
     def __init__(self, exit_code: int, text: str) -> None:

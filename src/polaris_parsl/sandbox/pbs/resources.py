@@ -1,4 +1,4 @@
-"""Reads walltime, select and place, and refuses what PBS cannot read."""
+"""Parses walltime, select and place, and refuses what PBS refuses."""
 
 import re
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _SHARING = {"excl", "exclhost", "shared"}
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk of a select, with the resources as they were written."""
+    """One chunk of a select, with the resources as the user wrote them."""
 
     resources: tuple[tuple[str, str], ...]
 
     def amount(self, name: str) -> int:
-        """How much of a countable resource the chunk wants; ncpus is 1 where it is not said."""
+        """How much of a countable resource the chunk requests; ncpus defaults to 1."""
         return int(dict(self.resources).get(name, "1" if name == "ncpus" else "0"))
 
     @property
@@ -40,7 +40,7 @@ def read_walltime(text: str) -> int:
     """Seconds of "[[HH:]MM:]SS".
 
     Raises:
-        Refusal: it is written in another way.
+        Refusal: the text has another form.
     """
     if not re.fullmatch(r"\d+(:\d+){0,2}(\.\d*)?", text):
         raise Refusal(BAD_VALUE, "Illegal attribute or resource value Resource_List.walltime")
@@ -59,7 +59,7 @@ def read_select(text: str) -> tuple[Chunk, ...]:
     """The chunks of "N:name=value:...+M:...", one by one.
 
     Raises:
-        Refusal: malformed, or a resource that no node has.
+        Refusal: the text is malformed, or names a resource that no node has.
     """
     chunks: list[Chunk] = []
     for part in text.split("+"):
@@ -85,10 +85,10 @@ def _resource(word: str) -> tuple[str, str]:
 
 
 def check_place(text: str) -> None:
-    """Refuse a placement that PBS does not know.
+    """Refuse an unknown placement.
 
     Raises:
-        Refusal: it does not.
+        Refusal: PBS does not know it.
     """
     words = text.split(":")
     for word in words:
@@ -97,10 +97,10 @@ def check_place(text: str) -> None:
 
 
 def check_names(resources: dict[str, str]) -> None:
-    """Refuse a job-wide resource that the server does not know.
+    """Refuse an unknown job-wide resource.
 
     Raises:
-        Refusal: it does not.
+        Refusal: the server does not know it.
     """
     for name in resources:
         if name not in _JOB_WIDE:

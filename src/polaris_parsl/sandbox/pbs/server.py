@@ -1,11 +1,11 @@
-"""The PBS server and its scheduler: takes jobs, starts them when nodes are free, keeps history."""
+"""The PBS server and scheduler: takes jobs, starts them on free nodes, keeps the history."""
 
 import time
 from collections.abc import Mapping, Sequence
 
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.sandbox.event_loop import Keeper
-from polaris_parsl.sandbox.linux.nodes import Node
+from polaris_parsl.sandbox.event_loop import EventLoop
+from polaris_parsl.sandbox.linux.nodes import SandboxNode
 from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
 from polaris_parsl.sandbox.pbs.limits import (
     check_queue,
@@ -29,15 +29,17 @@ _LINE = "%a %b %d at %H:%M"
 class Server:
     """All jobs of a sandbox."""
 
-    def __init__(self, settings: Settings, keeper: Keeper, nodes: Sequence[Node]) -> None:
+    def __init__(
+        self, settings: Settings, event_loop: EventLoop, nodes: Sequence[SandboxNode]
+    ) -> None:
         self._minimum = settings.min_walltime_seconds
-        self._keeper = keeper
-        self.nodes: Mapping[str, Node] = {node.name: node for node in nodes}
+        self._event_loop = event_loop
+        self.nodes: Mapping[str, SandboxNode] = {node.name: node for node in nodes}
         self._began = time.time()
         self._store = Store(settings.state / "jobs.sqlite3")
-        self._mom = Mom(settings, keeper, self.nodes, self._job_over)
+        self._mom = Mom(settings, event_loop, self.nodes, self._job_over)
         for job in self.jobs():
-            if not job.is_finished:  # of a sandbox that ended before its jobs did
+            if not job.is_finished:  # its sandbox ended before it did
                 self._to_history(job, 91)
 
     def jobs(self) -> list[Job]:
@@ -48,7 +50,7 @@ class Server:
         """The job of that number.
 
         Raises:
-            Refusal: there is none.
+            Refusal: there is no such job.
         """
         job = self._store.jobs.get(number)
         if job is None:
@@ -61,24 +63,24 @@ class Server:
         """Queue a job and return its id.
 
         Raises:
-            Refusal: it breaks a rule.
+            Refusal: the job breaks a rule.
         """
         # As on a real server, a refused request uses up a number.
         number = self._store.new_number()
         job = make_job(number, argv, script=script, cwd=cwd, environment=environment)
         queue = find_queue(job.queue)
         check_queue(job, queue, self.jobs(), self._minimum)
-        if destination(job, queue, self._minimum):  # otherwise it vanishes: accepted, then unknown
+        if destination(job, queue, self._minimum):  # otherwise PBS accepts the job and forgets it
             self._route(job)
             self._store.save(job)
-            self._keeper.later(0, self._schedule)
+            self._event_loop.later(0, self._schedule)
         return job.id
 
     def delete(self, number: int, *, by: str, from_history: bool) -> None:
         """Delete a job as qdel does.
 
         Raises:
-            Refusal: it is unknown, finished or on its way out.
+            Refusal: the job is unknown, finished or exiting.
         """
         job = self.find(number)
         if job.is_finished and from_history:
@@ -98,16 +100,16 @@ class Server:
             self._mom.delete(job)
 
     def close(self) -> None:
-        """Remove what running jobs would leave behind; they have no processes any more."""
+        """Remove the files of running jobs, whose processes have already ended."""
         self._mom.close()
 
     def job_on(self, node: str) -> Job | None:
-        """The job that has the node now."""
+        """The job that occupies the node now."""
         running = (job for job in self.jobs() if job.state == "R" and node in job.hosts)
         return next(running, None)
 
     def node_changed(self, node: str) -> float:
-        """When the node became free or busy the last time, in seconds of the clock."""
+        """When the node last became free or busy, in seconds of the clock."""
         times = [self._began]
         for job in self.jobs():
             if node in job.hosts:
@@ -115,7 +117,7 @@ class Server:
         return max(times)
 
     def joined(self, job: Job, session: int) -> None:
-        """A session on one of the job's nodes belongs to it."""
+        """Count a session on one of the job's nodes as the job's own."""
         self._mom.joined(job.number, session)
 
     def _schedule(self) -> None:
@@ -137,7 +139,7 @@ class Server:
                 self._comment(job, "Not Running: Not enough free nodes available")
 
     def _route(self, job: Job) -> bool:
-        """Whether the job is in the queue in which it runs; moves it there as soon as it may."""
+        """Whether the job is in the queue that runs it; moves it there if there is room."""
         queue = find_queue(job.queue)
         name = destination(job, queue, self._minimum)
         if name is None or (
@@ -164,7 +166,7 @@ class Server:
         job.comment = f"Job run at {time.strftime(_LINE)} on {vnodes}"
         job.session = self._mom.start(job)
         self._save(job)
-        self._keeper.later(_PRERUN_SECONDS, lambda: self._running(job))
+        self._event_loop.later(_PRERUN_SECONDS, lambda: self._running(job))
 
     def _running(self, job: Job) -> None:
         if job.state == "R":
@@ -175,7 +177,7 @@ class Server:
         job.state, job.substate = "E", 51
         job.exit_status = status
         self._save(job)
-        self._keeper.later(_EXITING_SECONDS, lambda: self._exited(job, status))
+        self._event_loop.later(_EXITING_SECONDS, lambda: self._exited(job, status))
 
     def _exited(self, job: Job, status: int) -> None:
         job.obittime = time.time()
@@ -191,7 +193,7 @@ class Server:
     def _to_history(self, job: Job, substate: int) -> None:
         job.state, job.substate = "F", substate
         self._save(job)
-        self._keeper.later(0, self._schedule)
+        self._event_loop.later(0, self._schedule)
 
     def _save(self, job: Job) -> None:
         job.mtime = time.time()

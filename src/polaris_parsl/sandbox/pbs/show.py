@@ -1,4 +1,4 @@
-"""Writes what PBS commands print: JSON of the release clients, long form, tables of jobs."""
+"""Writes the output of PBS commands: JSON, long form and tables of jobs."""
 
 import json
 import re
@@ -11,18 +11,18 @@ from polaris_parsl.sandbox.pbs.attributes import job_attributes, walltime_used
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.resources import show_walltime
 
-# What the generator of the release clients prints bare; nan and inf make the output invalid JSON.
+# Values that PBS's own JSON writer does not quote; nan and inf make its output invalid JSON.
 _BARE = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _FOLD_AT = 79
 
 
 def as_json(jobs: Sequence[Job]) -> str:
-    """`qstat -f -F json`: the header always, "Jobs" only where there are any."""
+    """`qstat -f -F json`: always the header, "Jobs" only if there are any."""
     return json_document("Jobs", {job.id: job_attributes(job) for job in jobs})
 
 
 def json_document(section: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
-    """What -F json prints: the header always, the section only where there is anything."""
+    """The output of -F json: always the header, the section only if it is not empty."""
     header: dict[str, Any] = {
         "timestamp": int(time.time()),
         "pbs_version": polaris().pbs_version,
@@ -53,7 +53,7 @@ def _text(text: str) -> str:
 
 
 def as_table(jobs: Sequence[Job]) -> str:
-    """Plain `qstat`; nothing at all where there are no jobs."""
+    """Plain `qstat`; empty if there are no jobs."""
     if not jobs:
         return ""
     lines = [
@@ -96,7 +96,7 @@ def as_long(jobs: Sequence[Job]) -> str:
 
 
 def long_form(title: str, attributes: Mapping[str, Any]) -> str:
-    """The attributes of a job, queue or server, one on a line."""
+    """The attributes of a job, queue or server, one per line."""
     lines = [title]
     for name, value in attributes.items():
         if name == "Variable_List":
@@ -110,7 +110,7 @@ def long_form(title: str, attributes: Mapping[str, Any]) -> str:
 
 
 def _folded(text: str) -> str:
-    """Long lines go on behind a tab, which counts as 8 columns."""
+    """Fold long lines; they continue after a tab, which counts as 8 columns."""
     first, rest = f"    {text}"[:_FOLD_AT], f"    {text}"[_FOLD_AT:]
     step = _FOLD_AT - 8
     return "\n\t".join([first, *(rest[at : at + step] for at in range(0, len(rest), step))])

@@ -1,4 +1,4 @@
-"""The jobs in sqlite3, so that a state directory can be looked at and used again."""
+"""Keeps the jobs in sqlite3, so that a user can inspect a state directory and use it again."""
 
 import json
 import sqlite3
@@ -23,18 +23,18 @@ class Store:
         self._last = max(self.jobs, default=_FIRST_NUMBER - 1)
 
     def new_number(self) -> int:
-        """A number that no job had before."""
+        """A number that no job has had."""
         self._last += 1
         return self._last
 
     def save(self, job: Job) -> None:
-        """Write the job as it is now."""
+        """Write the job's current state."""
         self.jobs[job.number] = job
         self._database.execute(
             "INSERT OR REPLACE INTO job VALUES (?, ?)", (job.number, json.dumps(job.as_dict()))
         )
 
     def forget(self, job: Job) -> None:
-        """Remove the job, history and all."""
+        """Remove the job and its history."""
         del self.jobs[job.number]
         self._database.execute("DELETE FROM job WHERE number = ?", (job.number,))

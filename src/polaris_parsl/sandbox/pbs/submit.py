@@ -10,7 +10,7 @@ from polaris_parsl.sandbox.linux.nodes import OURS
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.limits import check_hook, find_queue
 from polaris_parsl.sandbox.pbs.options import (
-    Options,
+    QsubOptions,
     check_name,
     read_command_line,
     read_directives,
@@ -23,10 +23,10 @@ _USER = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ")
 
 
 def script_operand(argv: Sequence[str]) -> str | None:
-    """The script that a qsub call names; None where it is to come from standard input.
+    """The script that a call of qsub names; None if it comes on standard input.
 
     Raises:
-        Refusal: an option is not understood.
+        Refusal: an option is unknown.
     """
     operands = read_command_line(argv)[1]
     return operands[0] if operands and operands[0] != "-" else None
@@ -36,7 +36,7 @@ def read_script(path: str, cwd: str) -> str:
     """The text of a script.
 
     Raises:
-        Refusal: it cannot be read.
+        Refusal: the script cannot be read.
     """
     try:
         return (Path(cwd) / path).read_text("utf-8", errors="surrogateescape")
@@ -54,13 +54,13 @@ def make_job(
     cwd: str,
     environment: Mapping[str, str],
 ) -> Job:
-    """The job that a qsub call asks for; the queue's limits are not yet checked.
+    """The job that a call of qsub requests, before the check of the queue's limits.
 
     Raises:
-        Refusal: an option, a resource or the queue is wrong, or the hook wants more.
+        Refusal: an option, a resource or the queue is wrong, or the hook refuses the job.
     """
     pairs, operands = read_command_line(argv)
-    options = Options()
+    options = QsubOptions()
     options.take(pairs)
     options.take(read_directives(script))
     letters, resources = options.letters, options.resources
@@ -104,7 +104,7 @@ def make_job(
 
 
 def _output(asked: str, cwd: str, default: str, in_folder: str) -> str:
-    """Absolute path of an output file; "host:path" is understood, the host is not needed."""
+    """The absolute path of an output file; of "host:path" the host is ignored."""
     path = asked.partition(":")[2] if ":" in asked.partition("/")[0] else asked
     absolute = Path(cwd) / (path or default)
     if path and (path.endswith("/") or absolute.is_dir()):
@@ -115,7 +115,7 @@ def _output(asked: str, cwd: str, default: str, in_folder: str) -> str:
 def _variables(
     letters: Mapping[str, str], environment: Mapping[str, str], cwd: str, queue: str
 ) -> dict[str, str]:
-    """The job's Variable_List: PBS_O_* and what -v and -V carry over."""
+    """The job's Variable_List: PBS_O_* and the variables of -v and -V."""
     variables = {
         f"PBS_O_{name}": environment[name]
         for name in ("HOME", "LANG", "LOGNAME", "PATH", "MAIL", "SHELL")

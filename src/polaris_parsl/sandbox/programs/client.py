@@ -1,6 +1,6 @@
-"""The thin client behind qsub, qstat, qdel and ssh: hands its call to the keeper.
+"""The thin client behind qsub, qstat, qdel and ssh: sends its call to the daemon.
 
-Run as a file, by any Python, with the standard library alone:
+Any Python runs this file; it uses the standard library only:
 client.py STATE TOOL ARGUMENT...
 """
 
@@ -12,12 +12,12 @@ import socket
 import struct
 import sys
 
-NO_KEEPER = {"qsub": 162, "qdel": 162}
+NO_DAEMON = {"qsub": 162, "qdel": 162}
 SSH_FAILED = 255
 
 
 def connect(state: str) -> socket.socket:
-    """A connection to the keeper; its path may be longer than a socket address allows."""
+    """A connection to the daemon; its path may be longer than a socket address allows."""
     folder = os.open(state, os.O_RDONLY)
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(f"/proc/self/fd/{folder}/sock")
@@ -26,7 +26,7 @@ def connect(state: str) -> socket.socket:
 
 
 def send(connection: socket.socket, message: dict[str, object], *fds: int) -> None:
-    """One message: its length with the file descriptors, then JSON."""
+    """Send one message: its length with the file descriptors, then JSON."""
     data = json.dumps(message).encode()
     passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
     connection.sendmsg([struct.pack("!I", len(data))], passed)
@@ -34,7 +34,7 @@ def send(connection: socket.socket, message: dict[str, object], *fds: int) -> No
 
 
 def receive(connection: socket.socket) -> dict[str, object]:
-    """The keeper's answer, which ends with the connection or a newline."""
+    """The daemon's answer, which ends with a newline or the connection."""
     with connection.makefile("rb") as stream:
         answer: dict[str, object] = json.loads(stream.readline())
         return answer
@@ -55,7 +55,7 @@ def main() -> int:
             answer = _ask(state, call | {"stdin": data})
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{tool}: cannot connect to the sandbox in {state}: {error}\n")
-        return NO_KEEPER.get(tool, SSH_FAILED)
+        return NO_DAEMON.get(tool, SSH_FAILED)
     sys.stdout.write(str(answer.get("stdout", "")))
     sys.stdout.flush()
     sys.stderr.write(str(answer.get("stderr", "")))

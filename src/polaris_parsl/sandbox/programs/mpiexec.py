@@ -1,7 +1,7 @@
 """The node's mpiexec: takes the flags of PALS and starts ranks on the nodes of the job.
 
-Run as a file, with the standard library alone: mpiexec.py SSH ARGUMENT...
-Ranks start through MPICH's mpiexec.hydra where there is one, else through ssh.
+Python runs it as a file; it uses the standard library only: mpiexec.py SSH ARGUMENT...
+Ranks start through MPICH's mpiexec.hydra if it is on PATH, else through ssh.
 """
 
 import contextlib
@@ -34,13 +34,13 @@ _RANK = (
 _POLL_SECONDS = 0.05
 
 
-class RefusedError(Exception):
+class MpiexecError(Exception):
     """PALS would refuse this call."""
 
 
 @dataclass
-class Call:
-    """A call of mpiexec as PALS understands it."""
+class MpiexecCall:
+    """A call of mpiexec as PALS parses it."""
 
     command: list[str]
     options: dict[str, str] = field(default_factory=dict)
@@ -50,17 +50,17 @@ class Call:
         """The value of a numeric option, at least 1."""
         text = self.options.get(name, str(default))
         if not text.isdigit() or int(text) < 1:
-            raise RefusedError(f"invalid value for {name}: {text}")
+            raise MpiexecError(f"invalid value for {name}: {text}")
         return int(text)
 
 
-def read_call(argv: list[str]) -> Call:
-    """Understand the command line.
+def read_call(argv: list[str]) -> MpiexecCall:
+    """Parse the command line.
 
     Raises:
-        RefusedError: an option is not one of PALS, or there is no program.
+        MpiexecError: PALS does not have an option, or no program is given.
     """
-    call = Call([])
+    call = MpiexecCall([])
     words = list(argv)
     while words and words[0].startswith("-"):
         word = words.pop(0)
@@ -71,10 +71,10 @@ def read_call(argv: list[str]) -> Call:
             call.options[_FLAGS[name]] = ""
             continue
         if name not in _NEEDS_VALUE:
-            raise RefusedError(f"unrecognized option '{word}'")
+            raise MpiexecError(f"unrecognized option '{word}'")
         if not equals:
             if not words:
-                raise RefusedError(f"option '{word}' requires an argument")
+                raise MpiexecError(f"option '{word}' requires an argument")
             value = words.pop(0)
         if _NEEDS_VALUE[name] == "env":
             variable, _, setting = value.partition("=")
@@ -83,20 +83,20 @@ def read_call(argv: list[str]) -> Call:
             call.options[_NEEDS_VALUE[name]] = value
     call.command = words
     if not words:
-        raise RefusedError("no executable specified")
+        raise MpiexecError("no executable specified")
     if ":" in words:
-        raise RefusedError("the sandbox does not imitate several programs in one call (':')")
+        raise MpiexecError("the sandbox does not imitate several programs in one call (':')")
     return call
 
 
-def hosts_of(call: Call, nodefile: str) -> list[str]:
+def hosts_of(call: MpiexecCall, nodefile: str) -> list[str]:
     """The hosts to use, each once.
 
     Raises:
-        RefusedError: one of them is not in the job, or there is no job.
+        MpiexecError: a host is not in the job, or there is no job.
     """
     if not nodefile:
-        raise RefusedError("not in a job: PBS_NODEFILE is not set")
+        raise MpiexecError("not in a job: PBS_NODEFILE is not set")
     job = list(dict.fromkeys(Path(nodefile).read_text().split()))
     if "hosts" in call.options:
         wanted = call.options["hosts"].split(",")
@@ -104,32 +104,32 @@ def hosts_of(call: Call, nodefile: str) -> list[str]:
         try:
             wanted = Path(call.options["hostfile"]).read_text().split()
         except OSError as error:
-            raise RefusedError(f"{call.options['hostfile']}: {error.strerror}") from error
+            raise MpiexecError(f"{call.options['hostfile']}: {error.strerror}") from error
     else:
         wanted = job
     full = {name.split(".")[0]: name for name in job}
     hosts = []
     for name in dict.fromkeys(wanted):
         if name.split(".")[0] not in full:
-            raise RefusedError(f"host {name} is not in this job")
+            raise MpiexecError(f"host {name} is not in this job")
         hosts.append(full[name.split(".")[0]])
     return list(dict.fromkeys(hosts))
 
 
-def layout(call: Call, hosts: list[str]) -> tuple[int, int]:
+def layout(call: MpiexecCall, hosts: list[str]) -> tuple[int, int]:
     """Number of ranks and ranks on one node.
 
     Raises:
-        RefusedError: the ranks do not fit on the hosts.
+        MpiexecError: the ranks do not fit on the hosts.
     """
     ranks = call.number("n", 1)
     per_node = call.number("ppn", -(-ranks // len(hosts)))
     if ranks > per_node * len(hosts):
-        raise RefusedError(f"{ranks} ranks do not fit on {len(hosts)} hosts with {per_node} each")
+        raise MpiexecError(f"{ranks} ranks do not fit on {len(hosts)} hosts with {per_node} each")
     return ranks, per_node
 
 
-def hydra_command(call: Call, ssh: str, hosts: list[str], hydra: str) -> list[str]:
+def hydra_command(call: MpiexecCall, ssh: str, hosts: list[str], hydra: str) -> list[str]:
     """The same call for MPICH's mpiexec."""
     ranks, per_node = layout(call, hosts)
     argv = [hydra, "-launcher", "ssh", "-launcher-exec", ssh]
@@ -148,14 +148,14 @@ def hydra_command(call: Call, ssh: str, hosts: list[str], hydra: str) -> list[st
 
 
 def hydra_environment() -> dict[str, str]:
-    """Ours, but each rank has all CPUs of its node and is started through ssh."""
+    """Our environment, changed so that ranks have all CPUs of their node and start through ssh."""
     environment = {name: value for name, value in os.environ.items() if name != _MASK}
-    # Otherwise Hydra starts ranks here whenever a host's address is one of this machine.
+    # Otherwise Hydra starts the ranks of a host here if its address belongs to this machine.
     environment["HYDRA_LAUNCHER_AUTOFORK"] = "0"
     return environment
 
 
-def rank_commands(call: Call, ssh: str, hosts: list[str]) -> list[list[str]]:
+def rank_commands(call: MpiexecCall, ssh: str, hosts: list[str]) -> list[list[str]]:
     """One ssh command for each rank, for machines without MPICH."""
     ranks, per_node = layout(call, hosts)
     environment = {} if "envnone" in call.options else dict(os.environ)
@@ -177,7 +177,7 @@ def rank_commands(call: Call, ssh: str, hosts: list[str]) -> list[list[str]]:
 
 
 def run_ranks(commands: list[list[str]]) -> int:
-    """Run all; when one fails the others are ended, as PALS does. The first failure's code."""
+    """Run all ranks; like PALS, end them when one fails, and return that one's code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     processes = [subprocess.Popen(command) for command in commands]
     try:
@@ -196,7 +196,7 @@ def run_ranks(commands: list[list[str]]) -> int:
 
 
 def main() -> int:
-    """Start the ranks; the exit code is theirs."""
+    """Start the ranks and return their exit code."""
     ssh, *argv = sys.argv[1:]
     try:
         call = read_call(argv)
@@ -205,7 +205,7 @@ def main() -> int:
         if hydra is None:
             return run_ranks(rank_commands(call, ssh, hosts))
         os.execve(hydra, hydra_command(call, ssh, hosts, hydra), hydra_environment())
-    except RefusedError as error:
+    except MpiexecError as error:
         sys.stderr.write(f"mpiexec: {error}\n")
     return 1
 

@@ -1,7 +1,7 @@
-"""The node's nvidia-cuda-mps-control: NVIDIA's Multi-Process Service, without the service.
+"""The node's nvidia-cuda-mps-control: imitates the control daemon, but shares no GPU.
 
-Run as a file, with the standard library alone: mps_control.py STATE ARGUMENT...
-One daemon per node and pipe directory; commands for it come on standard input.
+Python runs it as a file; it uses the standard library only: mps_control.py STATE ARGUMENT...
+There is one daemon per node and pipe directory; it takes commands on standard input.
 """
 
 import contextlib
@@ -16,19 +16,19 @@ _DEFAULT_PIPES, _DEFAULT_LOGS = "/tmp/nvidia-mps", "/var/log/nvidia-mps"  # NVID
 _ANSWERED = {"get_default_active_thread_percentage": "100.0"}
 
 
-class RefusedError(Exception):
-    """The real one would refuse."""
+class MpsControlError(Exception):
+    """NVIDIA's program would refuse."""
 
 
 def place(state: Path) -> Path:
-    """Where the daemon of this node and pipe directory leaves its process id."""
+    """The file with the process id of the daemon of this node and pipe directory."""
     pipes = os.environ.get("CUDA_MPS_PIPE_DIRECTORY", _DEFAULT_PIPES)
     name = hashlib.sha256(pipes.encode()).hexdigest()[:16]
     return state / "mps" / f"{os.uname().nodename}-{name}"
 
 
 def daemon(file: Path) -> int | None:
-    """Process id of the living daemon, None without one."""
+    """The process id of the running daemon; None if there is none."""
     try:
         pid = int(file.read_text().split()[0])
         os.kill(pid, 0)
@@ -38,13 +38,13 @@ def daemon(file: Path) -> int | None:
 
 
 def start(file: Path) -> None:
-    """Start the daemon: a process that waits to be ended, by `quit` or with its job.
+    """Start the daemon: a process that waits until `quit` or the end of its job ends it.
 
     Raises:
-        RefusedError: one is running, or its directories cannot be written.
+        MpsControlError: a daemon is running, or its directories are not writable.
     """
     if daemon(file) is not None:
-        raise RefusedError("An instance of this daemon is already running")
+        raise MpsControlError("An instance of this daemon is already running")
     pipes = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", _DEFAULT_PIPES))
     logs = Path(os.environ.get("CUDA_MPS_LOG_DIRECTORY", _DEFAULT_LOGS))
     try:
@@ -52,13 +52,13 @@ def start(file: Path) -> None:
             folder.mkdir(exist_ok=True)
         log = (logs / "control.log").open("a")
     except OSError as error:
-        raise RefusedError(f"Failed to start: {error}") from error
+        raise MpsControlError(f"Failed to start: {error}") from error
     file.parent.mkdir(parents=True, exist_ok=True)
     pid = os.fork()
     if pid:
         file.write_text(f"{pid}\n")
         return
-    # Whoever waits for the end of our output must not wait for the daemon.
+    # A caller that waits for the end of our output must not wait for the daemon.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
@@ -70,19 +70,19 @@ def start(file: Path) -> None:
 
 
 def answer(file: Path, line: str) -> None:
-    """Do what one command says.
+    """Carry out one command.
 
     Raises:
-        RefusedError: there is no daemon, or no such command.
+        MpsControlError: there is no daemon, or no such command.
     """
     pid = daemon(file)
     if pid is None:
-        raise RefusedError("Cannot find MPS control daemon process")
+        raise MpsControlError("Cannot find MPS control daemon process")
     words = line.split()
     if words[0] == "start_server" and words[1:2] == ["-uid"] and len(words) == 3:
         file.write_text(f"{pid} {words[2]}\n")
     elif words == ["get_server_list"]:
-        # A server exists from start_server on; the real one has a process of its own.
+        # A server exists after start_server; NVIDIA's has a process of its own.
         for _ in file.read_text().split()[1:]:
             print(pid)
     elif words[0] in _ANSWERED:
@@ -92,11 +92,11 @@ def answer(file: Path, line: str) -> None:
             os.kill(pid, signal.SIGTERM)
         file.unlink(missing_ok=True)
     else:
-        raise RefusedError(f"Invalid command: {line}")
+        raise MpsControlError(f"Invalid command: {line}")
 
 
 def main() -> int:
-    """Start the daemon, or hand commands to it; 1 where it refuses."""
+    """Start the daemon, or pass it commands; return 1 if it refuses."""
     state, *arguments = sys.argv[1:]
     file = place(Path(state))
     try:
@@ -108,7 +108,7 @@ def main() -> int:
         else:
             for line in filter(None, map(str.strip, sys.stdin)):
                 answer(file, line)
-    except RefusedError as error:
+    except MpsControlError as error:
         print(error)
         return 1
     return 0
