@@ -11,7 +11,7 @@ import pytest
 
 import kills
 from polaris_parsl.doctor import install, machine, storage
-from polaris_parsl.doctor.findings import Check, Finding, Result, Status, examine, ok, problem
+from polaris_parsl.doctor.findings import Check, DoctorFinding, Result, Status, examine, ok, problem
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.listener import listening
 from polaris_parsl.doctor.machine import look_at_mpiexec, look_at_tasks, look_at_tmpdir
@@ -38,28 +38,28 @@ def with_env(here: Here, **more: str) -> Here:
     return replace(here, env={**here.env, **more})
 
 
-def only(findings: Iterator[Finding]) -> Finding:
+def only(findings: Iterator[DoctorFinding]) -> DoctorFinding:
     (finding,) = findings
     return finding
 
 
-def test_a_problem_hides_all_that_hangs_on_it_and_names_the_first_cause(here: Here) -> None:
+def test_a_problem_hides_its_consequences_and_names_the_first_cause(here: Here) -> None:
     checks = [
-        Check("one", lambda _: [problem("broken", "mend it")]),
-        Check("two", lambda _: [problem("never looked at", "")], ("one",)),
-        Check("three", lambda _: [problem("never looked at", "")], ("two",)),
-        Check("four", lambda _: [ok("looked at")], ()),
+        Check("one", lambda _: [problem("broken", "repair it")]),
+        Check("two", lambda _: [problem("never checked", "")], ("one",)),
+        Check("three", lambda _: [problem("never checked", "")], ("two",)),
+        Check("four", lambda _: [ok("checked")], ()),
     ]
     found = {each.check: each.finding for each in examine(checks, here)}
     assert [each.status for each in found.values()] == ["problem", "unknown", "unknown", "ok"]
-    assert found["three"].text == "not looked at: it hangs on 'one', see there"
+    assert found["three"].text == "skipped: depends on 'one' (see above)"
 
 
-def test_a_refusal_is_a_problem_and_a_failing_look_is_not_known(here: Here) -> None:
-    def refuses(_: Here) -> list[Finding]:
+def test_a_refusal_is_a_problem_and_a_failing_check_is_unknown(here: Here) -> None:
+    def refuses(_: Here) -> list[DoctorFinding]:
         raise OptionError("no such queue", remedy="name another")
 
-    def fails(_: Here) -> list[Finding]:
+    def fails(_: Here) -> list[DoctorFinding]:
         raise OSError(errno.EIO, "Input/output error")
 
     refused, failed = examine([Check("a", refuses), Check("b", fails)], here)
@@ -68,7 +68,7 @@ def test_a_refusal_is_a_problem_and_a_failing_look_is_not_known(here: Here) -> N
     assert "Input/output error" in failed.finding.text
 
 
-def test_options_are_looked_at_without_an_account_too(here: Here, tmp_path: Path) -> None:
+def test_options_are_checked_even_without_an_account(here: Here, tmp_path: Path) -> None:
     bare = replace(here, user_opts={"run_dir": str(tmp_path)})
     planned, account = look_at_options(bare)
     assert planned.status is Status.OK
@@ -81,26 +81,26 @@ def test_options_are_looked_at_without_an_account_too(here: Here, tmp_path: Path
 def test_an_address_must_be_of_this_node_and_not_the_workers_own(here: Here) -> None:
     sandboxed = with_options(with_env(here, POLARIS_PARSL_SANDBOX="1"), address="127.0.0.1")
     assert only(look_at_interfaces(sandboxed)).status is Status.OK
-    # of a net that is for documentation only
+    # an address reserved for documentation
     foreign = only(look_at_interfaces(with_options(here, address="192.0.2.1")))
     assert foreign.status is Status.PROBLEM
-    assert "192.0.2.1 is no address of this node" in foreign.text
+    assert "192.0.2.1 is not an address of this node" in foreign.text
 
 
-def test_a_job_without_mpiexec_is_a_problem_and_a_login_node_without_is_not(here: Here) -> None:
+def test_a_missing_mpiexec_is_a_problem_in_a_job_and_not_on_a_login_node(here: Here) -> None:
     assert only(look_at_mpiexec(here)).status is Status.UNKNOWN
     inside = with_env(here, PBS_JOBID="1.pbs", PBS_NODEFILE="/nowhere")
     assert only(look_at_mpiexec(inside)).status is Status.PROBLEM
 
 
 @pytest.mark.parametrize(
-    ("told", "other"),
+    ("version", "other"),
     [("HYDRA build details:", "MPICH"), ("mpiexec (OpenRTE) 4.1.4", "Open MPI"), ("1.6.1", "")],
 )
 def test_another_mpiexec_before_the_systems_is_a_problem_in_a_job(
-    told: str, other: str, here: Here, tmp_path: Path
+    version: str, other: str, here: Here, tmp_path: Path
 ) -> None:
-    env = program(tmp_path, "mpiexec", f"echo '{told}'")
+    env = program(tmp_path, "mpiexec", f"echo '{version}'")
     login = only(look_at_mpiexec(with_env(here, **env)))
     assert login.status is Status.OK
     assert (f"of {other} here" in login.text) == bool(other)
@@ -124,12 +124,12 @@ def test_the_limit_of_a_control_group_counts(
         found = only(look_at_tasks(here))
         assert found.status is (status or Status.PROBLEM)
         if status is None:
-            told = f"120 of 128 tasks are taken ({tmp_path}/pids.max), 8 left"
-            assert found.text.startswith(told)
+            start = f"120 of 128 tasks are taken ({tmp_path}/pids.max), 8 left"
+            assert found.text.startswith(start)
 
 
 @pytest.mark.parametrize("extra", [0, 1])
-def test_tmpdir_may_be_as_long_as_the_kernel_takes_and_no_longer(
+def test_tmpdir_may_be_as_long_as_linux_allows_and_no_longer(
     extra: int, here: Here, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     longest = 75  # 107 characters of a socket, less those of multiprocessing
@@ -145,7 +145,7 @@ def test_tmpdir_may_be_as_long_as_the_kernel_takes_and_no_longer(
     assert found.status is (Status.PROBLEM if extra else Status.OK)
 
 
-def test_a_tmpdir_that_is_gone_is_named(here: Here) -> None:
+def test_a_missing_tmpdir_is_named(here: Here) -> None:
     found = only(look_at_tmpdir(with_env(here, TMPDIR="/nowhere")))
     assert found.text == "cannot write to TMPDIR, /nowhere: No such file or directory"
 
@@ -155,7 +155,7 @@ def test_the_mount_of_a_path_is_found() -> None:
     assert mount_of(Path("/")).point == Path("/")
 
 
-def test_the_run_directory_is_looked_at_and_not_made(here: Here, tmp_path: Path) -> None:
+def test_the_run_directory_is_checked_and_not_made(here: Here, tmp_path: Path) -> None:
     found = only(look_at_run_dir(here))
     assert found.status is Status.OK
     assert found.text.startswith(f"{tmp_path}/runs on ")
@@ -166,13 +166,13 @@ def test_the_run_directory_is_looked_at_and_not_made(here: Here, tmp_path: Path)
     ("lies", "asked", "words"),
     [
         (("lustre", "eagle"), "home:eagle", None),
-        (("lustre", "eagle"), "home", "is on eagle, and the blocks ask for filesystems=home"),
-        (("tmpfs", None), "home:eagle", "is on tmpfs of this node alone"),
-        (("xfs", None), "home:eagle", "is on xfs of this node alone"),
+        (("lustre", "eagle"), "home", "is on eagle, and the blocks request filesystems=home"),
+        (("tmpfs", None), "home:eagle", "is on tmpfs of this node only"),
+        (("xfs", None), "home:eagle", "is on xfs of this node only"),
         (("nfs4", None), "home:eagle", None),
     ],
 )
-def test_on_a_login_node_the_run_directory_must_be_one_that_nodes_see(
+def test_on_a_login_node_compute_nodes_must_see_the_run_directory(
     lies: tuple[str, str | None], asked: str, words: str | None,
     here: Here, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -190,7 +190,7 @@ def test_on_a_login_node_the_run_directory_must_be_one_that_nodes_see(
         assert words in found[0].text
 
 
-def test_a_clock_that_is_not_the_filesystems_is_named(
+def test_a_clock_that_differs_from_the_filesystems_is_a_problem(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert only(look_at_clock(here)).status is Status.OK
@@ -207,10 +207,18 @@ def test_a_clock_that_is_not_the_filesystems_is_named(
         ({}, Status.NOTE, "none is set"),
         ({"http_proxy": polaris().proxy.url, "no_proxy": "localhost"}, Status.OK, "proxy"),
         ({"http_proxy": polaris().proxy.url}, Status.NOTE, "no_proxy is not set"),
-        ({"https_proxy": "proxy"}, Status.PROBLEM, "https_proxy is 'proxy', no address"),
-        ({"https_proxy": "http://proxy:port"}, Status.PROBLEM, "no address of a proxy"),
-        ({"https_proxy": "http://[proxy:1"}, Status.PROBLEM, "no address of a proxy"),
-        ({"http_proxy": "me:secret@proxy"}, Status.PROBLEM, "http_proxy is 'proxy', no address"),
+        (
+            {"https_proxy": "proxy"},
+            Status.PROBLEM,
+            "https_proxy is 'proxy', which is not an address",
+        ),
+        ({"https_proxy": "http://proxy:port"}, Status.PROBLEM, "not an address of a proxy"),
+        ({"https_proxy": "http://[proxy:1"}, Status.PROBLEM, "not an address of a proxy"),
+        (
+            {"http_proxy": "me:secret@proxy"},
+            Status.PROBLEM,
+            "http_proxy is 'proxy', which is not an address",
+        ),
         (
             {"http_proxy": "http://a:1", "HTTP_PROXY": "http://b:1", "no_proxy": "c"},
             Status.PROBLEM,
@@ -227,7 +235,7 @@ def test_the_variables_of_the_proxy_are_read(
 
 
 def program(folder: Path, name: str, text: str) -> dict[str, str]:
-    """An environment with a program that does so."""
+    """An environment with a program of this shell text on PATH."""
     path = folder / "bin" / name
     path.parent.mkdir()
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -254,7 +262,7 @@ def test_a_pbs_that_does_not_answer_is_a_problem(here: Here, tmp_path: Path) -> 
     assert "cannot connect to server" in found.finding.text
 
 
-def test_who_knows_the_token_is_told_the_time_and_nobody_else() -> None:
+def test_only_clients_that_know_the_token_get_the_time() -> None:
     with listening(["127.0.0.1"], (54000, 55000)) as (token, (name,)):
         host, port = name.split(":")
         answers = []
@@ -268,13 +276,15 @@ def test_who_knows_the_token_is_told_the_time_and_nobody_else() -> None:
         socket.create_connection((host, int(port)), timeout=10)
 
 
-def test_no_block_is_asked_for_where_something_says_why_there_can_be_none(here: Here) -> None:
+def test_no_block_is_requested_if_a_check_has_found_a_cause_against_it(here: Here) -> None:
     before = [Result("run_dir", problem("closed", "open it"))]
     (found,) = examine_nodes(here, before)
-    assert found.finding.text == "not asked for: it hangs on 'run_dir', see there"
+    assert found.finding.text == "skipped: depends on 'run_dir' (see above)"
     bare = replace(here, user_opts={})
     (found,) = examine_nodes(bare, [])
-    assert found.finding == problem("not asked for: no account is given", "add account=PROJECT")
+    assert found.finding == problem(
+        "no block requested: no account is given", "add account=PROJECT"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is made of the answers of nodes; tests/workflow/test_doctor.py has real ones."""
+"""The checks of the answers of nodes; tests/workflow/test_doctor.py has real answers."""
 
 import copy
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from polaris_parsl.doctor.block import Block
-from polaris_parsl.doctor.findings import Finding, Status
+from polaris_parsl.doctor.findings import DoctorFinding, Status
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.node_checks import examine_block
 from polaris_parsl.facts.polaris import polaris
@@ -35,19 +35,21 @@ ANSWER: dict[str, Any] = {
 }
 
 
-def look(answer: dict[str, Any], tmp_path: Path, *, nodes: int = 1) -> dict[str, list[Finding]]:
+def look(
+    answer: dict[str, Any], tmp_path: Path, *, nodes: int = 1
+) -> dict[str, list[DoctorFinding]]:
     given = {"account": "datascience", "run_dir": str(tmp_path), "nodes_per_block": nodes}
     block = Block(ExecutorOptions.parse(given), (answer,), "there is no mpiexec")
     here = Here({"PATH": "/nowhere"}, tmp_path, None, given)
-    # the driver's Python, which is not there to ask
+    # the driver's Python does not exist here
     here.__dict__.update(python=Path("/eagle/overlay/bin/python"), answer="not asked")
-    found: dict[str, list[Finding]] = {}
+    found: dict[str, list[DoctorFinding]] = {}
     for result in examine_block(block, here):
         found.setdefault(result.check, []).append(result.finding)
     return found
 
 
-def test_a_node_that_is_as_it_should_be_is_ok(tmp_path: Path) -> None:
+def test_a_healthy_node_is_ok(tmp_path: Path) -> None:
     found = look(ANSWER, tmp_path)
     assert {each.status for findings in found.values() for each in findings} == {Status.OK}
     assert found["gpus"][0].text == "4 GPUs"
@@ -86,14 +88,14 @@ def long_tmpdir(answer: dict[str, Any]) -> None:
     [
         (gone, "python", "does not import parsl there: ModuleNotFoundError"),
         (two_gpus, "gpus", "2 GPUs; available_accelerators names GPU 3"),
-        (no_driver, "gpus", "NVIDIA-SMI has failed; the workers want 4 GPUs"),
+        (no_driver, "gpus", "NVIDIA-SMI has failed; the workers need 4 GPUs"),
         (bound, "cpus", "workers cannot be bound to the CPUs 1, 2, 3: they would end"),
-        (unreached, "reach", "no address of the driver is reached: 10.0.0.1:54000: timed out"),
+        (unreached, "reach", "cannot reach any address of the driver: 10.0.0.1:54000: timed out"),
         (late, "clock", "90.00 s from the driver's"),
         (long_tmpdir, "tmpdir", "TMPDIR=/var/tmp/pbs.1: AF_UNIX path too long"),
     ],
 )
-def test_what_is_wrong_with_a_node_is_named(
+def test_each_fault_of_a_node_is_named(
     harm: Callable[[dict[str, Any]], None], check: str, words: str, tmp_path: Path
 ) -> None:
     answer = copy.deepcopy(ANSWER)
@@ -123,6 +125,6 @@ def test_instances_of_a_gpu_are_noted(tmp_path: Path) -> None:
     assert [each.status for each in look(answer, tmp_path)["gpus"]] == [Status.OK, Status.NOTE]
 
 
-def test_a_node_that_did_not_answer_is_missed(tmp_path: Path) -> None:
+def test_a_node_that_did_not_answer_is_reported(tmp_path: Path) -> None:
     (found,) = look(ANSWER, tmp_path, nodes=2)["block"]
     assert found.text == "1 of 2 nodes answered; the job says: there is no mpiexec"

@@ -13,9 +13,11 @@ def promise(look: Callable[..., object]) -> str:
     return (look.__doc__ or "").partition("\n")[0]
 
 
-def test_the_documentation_lists_every_check_with_its_promise_and_what_it_hangs_on() -> None:
+def test_the_documentation_lists_every_check_with_its_promise_and_the_checks_it_depends_on() -> (
+    None
+):
     rows = re.findall(r"^\| (\w+) \| (.+?\.) \| ([\w, ]*) ?\|$", DOCUMENT, re.MULTILINE)
-    assert [(name, told, after.strip()) for name, told, after in rows] == [
+    assert [(name, text, after.strip()) for name, text, after in rows] == [
         (each.name, promise(each.look), ", ".join(each.after)) for each in CHECKS
     ]
 
@@ -26,7 +28,7 @@ def test_the_documentation_lists_every_check_of_a_node() -> None:
     assert rows[-1][0] == "block"
 
 
-def test_a_check_hangs_on_earlier_ones_only() -> None:
+def test_a_check_depends_on_earlier_ones_only() -> None:
     names = [each.name for each in CHECKS]
     assert len(set(names)) == len(names)
     for number, check in enumerate(CHECKS):

@@ -211,7 +211,7 @@ SET_UPS: dict[str, tuple[Callable[[Bed], None], set[str]]] = {
     "options that PBS would refuse": (refused_options, {"options"}),
     "TMPDIR is too long": (long_tmpdir, {"tmpdir"}),
     "the run directory cannot be written": (closed_run_dir, {"run_dir"}),
-    "hardly a task is left": (few_tasks, {"tasks"}),
+    "hardly any tasks are left": (few_tasks, {"tasks"}),
 }
 
 
@@ -234,14 +234,14 @@ def test_the_true_cause_is_named_and_nothing_that_follows_from_it(
     make(bed)
     if bed.before and os.getuid() != 0:
         pytest.skip("only root can become another user")
-    told = doctor(bed, lmod)
-    assert {check for status, check, _ in lines(told) if status == "problem"} == causes
+    printed = doctor(bed, lmod)
+    assert {check for status, check, _ in lines(printed) if status == "problem"} == causes
     if causes:
-        assert shown(told, bed) == documented()[name]
+        assert shown(printed, bed) == documented()[name]
     else:
         # the texts differ between machines
         checks = [check for _, check, _ in lines(documented()[name])]
-        assert checks == [check for _, check, _ in lines(told)]
+        assert checks == [check for _, check, _ in lines(printed)]
 
 
 def doctor(bed: Bed, lmod: Path) -> str:
@@ -260,19 +260,19 @@ def doctor(bed: Bed, lmod: Path) -> str:
     return done.stdout
 
 
-def lines(told: str) -> list[tuple[str, str, str]]:
+def lines(printed: str) -> list[tuple[str, str, str]]:
     """Status, check and text of each line."""
-    return re.findall(r"^(\w+) +(\S+) +(.*)$", told, re.MULTILINE)
+    return re.findall(r"^(\w+) +(\S+) +(.*)$", printed, re.MULTILINE)
 
 
-def problems(told: str) -> str:
+def problems(printed: str) -> str:
     """The lines of problems, with their remedies."""
-    return "".join(re.findall(r"^problem .*\n(?:  fix: .*\n)?", told, re.MULTILINE))
+    return "".join(re.findall(r"^problem .*\n(?:  fix: .*\n)?", printed, re.MULTILINE))
 
 
-def shown(told: str, bed: Bed) -> str:
+def shown(printed: str, bed: Bed) -> str:
     """The problems as the documentation shows them; of a healthy install, all."""
-    text = problems(told) or told
+    text = problems(printed) or printed
     for place, name in (
         (bed.folder, "/home/user"),
         (bed.conda_base, "/soft/applications/conda/2025-09-25/mconda3"),

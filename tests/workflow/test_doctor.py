@@ -19,39 +19,39 @@ qsub -A sandbox -q debug -l select=2:ncpus=64:ngpus=4 -l walltime=0:10:00 \
     -l filesystems=home:eagle -o job.out -e job.err >/dev/null <<'JOB'
 cd "$PBS_O_WORKDIR"
 export PATH={PATH}$PATH
-{COMMAND} >told.json
+{COMMAND} >doctor.json
 echo "ended $?"
 JOB
 until grep -q ended job.out 2>/dev/null; do sleep 0.3; done
 cat job.err >&2
-cat told.json
+cat doctor.json
 """
 
 
-def of_nodes(told: dict[str, Any]) -> dict[str, dict[str, str]]:
+def of_nodes(report: dict[str, Any]) -> dict[str, dict[str, str]]:
     """The status of each check, by node."""
     found: dict[str, dict[str, str]] = {}
-    for each in told["results"]:
+    for each in report["results"]:
         if each["node"]:
             found.setdefault(each["node"], {})[each["check"]] = each["status"]
     return found
 
 
-def of_block(told: dict[str, Any]) -> tuple[str, str]:
-    (block,) = [each for each in told["results"] if each["check"] == "block"]
+def of_block(report: dict[str, Any]) -> tuple[str, str]:
+    (block,) = [each for each in report["results"] if each["check"] == "block"]
     return block["status"], block["text"]
 
 
-def test_every_node_of_a_block_is_looked_at_and_nothing_is_left(
+def test_every_node_of_a_block_is_checked_and_nothing_is_left(
     in_sandbox: Callable[[str], str], tmp_path: Path
 ) -> None:
     options = "account=sandbox queue=debug-scaling nodes_per_block=3"
     # a job that was deleted takes a moment to end
     ended = 'for _ in {1..100}; do [ -z "$(qstat)" ] && break; sleep 0.2; done; qstat'
     printed = in_sandbox(f"bash -c 'polaris-parsl doctor --on-node --json {options}; {ended}'")
-    told, end = json.JSONDecoder().raw_decode(printed)
-    assert told["exit_code"] == 0
-    found = of_nodes(told)
+    report, end = json.JSONDecoder().raw_decode(printed)
+    assert report["exit_code"] == 0
+    found = of_nodes(report)
     assert len(found) == 3
     for node in found.values():
         assert list(node) == [each.name for each in NODE_CHECKS]
@@ -59,24 +59,24 @@ def test_every_node_of_a_block_is_looked_at_and_nothing_is_left(
         assert {name: status for name, status in node.items() if status != "ok"} == {
             "scratch": "note"
         }
-    assert of_block(told) == ("ok", "3 of 3 nodes answered")
+    assert of_block(report) == ("ok", "3 of 3 nodes answered")
     assert printed[end:].strip() == "", "a job is left"
     assert list((tmp_path / "project").iterdir()) == []
 
 
 @pytest.mark.parametrize("isolation", ["namespaces", "loopback"])
-def test_inside_a_job_its_own_nodes_are_looked_at(
+def test_inside_a_job_its_own_nodes_are_checked(
     isolation: str, run_isolated: Callable[..., str]
 ) -> None:
-    told = json.loads(run_isolated(isolation, "bash", "-c", IN_A_JOB))
-    assert told["exit_code"] == 0
-    found = of_nodes(told)
+    report = json.loads(run_isolated(isolation, "bash", "-c", IN_A_JOB))
+    assert report["exit_code"] == 0
+    found = of_nodes(report)
     assert len(found) == 2
     assert {status for node in found.values() for status in node.values()} == {"ok", "note"}
-    assert told["host"] in found
+    assert report["host"] in found
 
 
-# Options with which nodes do not answer, and what is said of the block.
+# Options that keep nodes from answering, and the text of the check "block".
 SILENT = {
     "worker_init='export PATH=/nowhere'": "0 of 1 nodes answered; the job says: .*there is no mpiexec on PATH",
     "worker_init='exit 3'": "0 of 1 nodes answered; the job says: nothing; it ended as COMPLETED",
@@ -84,7 +84,7 @@ SILENT = {
 }
 
 
-def test_nodes_that_do_not_answer_are_missed_with_the_words_of_the_job(
+def test_nodes_that_do_not_answer_are_reported_with_the_output_of_the_job(
     run_isolated: Callable[..., str], tmp_path: Path
 ) -> None:
     lines = [f"{COMMAND} account=sandbox {option} | tr '\\n' ' '; echo" for option in SILENT]
@@ -92,9 +92,9 @@ def test_nodes_that_do_not_answer_are_missed_with_the_words_of_the_job(
     *answers, left = printed.split("\n")
     assert left == "", "a job is left"
     for answer, words in zip(answers, SILENT.values(), strict=True):
-        told = json.loads(answer)
-        assert told["exit_code"] == 20
-        status, text = of_block(told)
+        report = json.loads(answer)
+        assert report["exit_code"] == 20
+        status, text = of_block(report)
         assert (status, bool(re.search(words, text))) == ("problem", True), text
     assert not (tmp_path / "runinfo").exists()
 
@@ -112,9 +112,7 @@ qstat | tail -n +3 | wc -l
 """
 
 
-def test_a_doctor_that_is_stopped_deletes_its_job(
-    run_isolated: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_stopped_doctor_deletes_its_job(run_isolated: Callable[..., str], tmp_path: Path) -> None:
     during, *after = run_isolated("loopback", "bash", "-c", STOPPED, path=PATH).splitlines()
     assert during.startswith("doctor-")
     assert after == ["ended with 143", "1"]

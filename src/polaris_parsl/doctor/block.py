@@ -1,4 +1,4 @@
-"""Runs the node part in a block of the user's own: the provider, launcher and worker_init of a run."""
+"""Runs the node part in a block with the provider, launcher and worker_init of a run."""
 
 import json
 import shlex
@@ -32,20 +32,20 @@ from polaris_parsl.options.paths import interpreter, run_dir
 
 _PROBES = ("node_probe.py", "python_probe.py")
 _FILE_POLL_SECONDS = 0.2
-# PBS is asked seldom where a job waits long
+# the longer a job waits, the less often PBS is asked
 _JOB_POLL_SECONDS = (2.0, 60.0)
 _JOB_POLL_SHARE = 0.1
-_TOLD_CHARACTERS = 600
+_STDERR_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
 class Block:
-    """What the nodes of a block answered.
+    """The answers of the nodes of a block.
 
     Attributes:
-        options: that it was asked for with.
+        options: the options of the block.
         answers: what each node wrote (node_probe.py).
-        complaint: what the job said on standard error, where nodes did not answer.
+        complaint: the job's standard error, if nodes did not answer.
     """
 
     options: ExecutorOptions
@@ -56,14 +56,14 @@ class Block:
 def ask_nodes(here: Here) -> Block:
     """Run the node part on each node of one block, and wait for it.
 
-    The block is that of the first executor, with the queue's shortest walltime where the call
-    names none. Whatever happens, the job is deleted and its files are removed.
+    The block is that of the first executor, with the queue's shortest walltime if the call
+    gives none. The job is always deleted and its files removed.
 
     Args:
-        here: with a request that `config` takes, and an account.
+        here: a place whose request `config` accepts, with an account.
 
     Raises:
-        PolarisParslError: the block is refused, held, or cannot be had from here.
+        PolarisParslError: PBS refuses or holds the block, or it cannot be requested from here.
     """
     options = _options(here)
     addresses = addresses_for_workers(options)
@@ -94,7 +94,7 @@ def _options(here: Here) -> ExecutorOptions:
 
 @contextmanager
 def _folder(place: Path) -> Iterator[Path]:
-    """A directory for the job in the run directory; of what we make nothing is left."""
+    """A directory for the job in the run directory; everything made is removed."""
     missing = [each for each in (place, *place.parents) if not each.exists()]
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -115,13 +115,13 @@ def _folder(place: Path) -> Iterator[Path]:
 
 
 def _cpus(executor: PolarisExecutor) -> str:
-    """What each worker of a node is bound to, as JSON."""
+    """The CPUs of each worker of a node, as JSON."""
     entries = executor.cpu_affinity.removeprefix("list:").split(":")
     return json.dumps([cpu_numbers(entry) for entry in entries], separators=(",", ":"))
 
 
 def _command(driver: Driver, folder: Path, question: list[str]) -> str:
-    """Shell text of one node; it goes into a template of Parsl's as that of the workers does."""
+    """The shell text of one node, for the same template of Parsl as that of the workers."""
     node = polaris().node
     python = str(interpreter(driver.python))
     words = [python, "-P", str(folder / _PROBES[0]), str(folder), node.tmpdir, node.local_scratch]
@@ -129,7 +129,7 @@ def _command(driver: Driver, folder: Path, question: list[str]) -> str:
 
 
 def _run(executor: PolarisExecutor, command: str, folder: Path, options: ExecutorOptions) -> str:
-    """Submit, and wait until all nodes have answered or the job has ended; what it complains of."""
+    """Submit, wait until all nodes have answered or the job has ended, and return its errors."""
     provider = executor.provider
     assert isinstance(provider, PBSProProvider | LocalProvider), "build_executor gives no other"
     provider.script_dir = str(folder)
@@ -145,14 +145,14 @@ def _run(executor: PolarisExecutor, command: str, folder: Path, options: Executo
         status = _wait(provider, job, folder, options.nodes_per_block)
     finally:
         provider.cancel([job])  # type: ignore[no-untyped-call]
-    told = " ".join((status.stderr or "").split())[-_TOLD_CHARACTERS:]
-    return told or f"nothing; it ended as {status.status_name}"
+    stderr = " ".join((status.stderr or "").split())[-_STDERR_CHARACTERS:]
+    return stderr or f"nothing; it ended as {status.status_name}"
 
 
 def _wait(
     provider: PBSProProvider | LocalProvider, job: str, folder: Path, nodes: int
 ) -> JobStatus:
-    """The status of the job when it has ended; or, soon after all nodes have answered, any."""
+    """The status of the job when it has ended, or soon after all nodes have answered."""
     least, most = _JOB_POLL_SECONDS
     said, began, ask_at = "", time.monotonic(), 0.0
     while True:

@@ -1,4 +1,4 @@
-"""What the doctor finds, and in which order it looks, so that a cause hides what follows from it."""
+"""The doctor's findings, and the order of its checks: a cause hides its consequences."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from polaris_parsl.errors import PolarisParslError
 
 
 class Status(StrEnum):
-    """How a promise stands."""
+    """The state of a promise."""
 
     OK = "ok"
     NOTE = "note"
@@ -18,13 +18,13 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was seen.
+class DoctorFinding:
+    """One observation.
 
     Attributes:
-        status: how the promise stands.
-        text: what was seen, in one line.
-        remedy: what to do, "" where there is nothing to do.
+        status: the state of the promise.
+        text: the observation, in one line.
+        remedy: what to do, "" if there is nothing to do.
     """
 
     status: Status
@@ -37,45 +37,44 @@ class Result:
     """A finding with the name of its check and, for those of a block, the node."""
 
     check: str
-    finding: Finding
+    finding: DoctorFinding
     node: str = ""
 
 
-def ok(text: str) -> Finding:
+def ok(text: str) -> DoctorFinding:
     """The promise holds."""
-    return Finding(Status.OK, text)
+    return DoctorFinding(Status.OK, text)
 
 
-def note(text: str, remedy: str = "") -> Finding:
-    """It holds, and something about it is worth to know."""
-    return Finding(Status.NOTE, text, remedy)
+def note(text: str, remedy: str = "") -> DoctorFinding:
+    """The promise holds, and something about it is worth knowing."""
+    return DoctorFinding(Status.NOTE, text, remedy)
 
 
-def unknown(text: str) -> Finding:
-    """It could not be looked at; the text says why."""
-    return Finding(Status.UNKNOWN, text)
+def unknown(text: str) -> DoctorFinding:
+    """The promise could not be checked; the text says why."""
+    return DoctorFinding(Status.UNKNOWN, text)
 
 
-def problem(text: str, remedy: str) -> Finding:
-    """It does not hold."""
-    return Finding(Status.PROBLEM, text, remedy)
+def problem(text: str, remedy: str) -> DoctorFinding:
+    """The promise does not hold."""
+    return DoctorFinding(Status.PROBLEM, text, remedy)
 
 
 @dataclass(frozen=True)
 class Check:
-    """A promise and how to look at it.
+    """A promise and the function that checks it.
 
     Attributes:
-        name: one word, as it is printed.
-        look: what looks; the first line of its docstring is the promise. It may raise a
-            PolarisParslError, which counts as a problem, and an OSError, which counts as
-            not known.
-        after: names of earlier checks; where one of them finds a problem, this one would
-            only find what follows from it, and is not run.
+        name: one word, which is printed.
+        look: the function; the first line of its docstring is the promise. A
+            PolarisParslError that it raises counts as a problem, an OSError as unknown.
+        after: names of earlier checks; if one of them finds a problem, this check would
+            only find its consequences and is skipped.
     """
 
     name: str
-    look: Callable[[Here], Iterable[Finding]]
+    look: Callable[[Here], Iterable[DoctorFinding]]
     after: tuple[str, ...] = ()
 
 
@@ -86,7 +85,7 @@ def examine(checks: Sequence[Check], here: Here) -> Iterable[Result]:
         cause = next((causes[name] for name in check.after if name in causes), None)
         if cause:
             causes[check.name] = cause
-            yield Result(check.name, unknown(f"not looked at: it hangs on {cause!r}, see there"))
+            yield Result(check.name, unknown(f"skipped: depends on {cause!r} (see above)"))
             continue
         for finding in _look(check, here):
             if finding.status is Status.PROBLEM:
@@ -94,7 +93,7 @@ def examine(checks: Sequence[Check], here: Here) -> Iterable[Result]:
             yield Result(check.name, finding)
 
 
-def _look(check: Check, here: Here) -> list[Finding]:
+def _look(check: Check, here: Here) -> list[DoctorFinding]:
     try:
         return list(check.look(here))
     except PolarisParslError as error:

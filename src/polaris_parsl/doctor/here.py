@@ -1,4 +1,4 @@
-"""What the checks look at: the shell that the doctor was called from, an install, and a request."""
+"""What the checks examine: the user's shell, an install, and a request."""
 
 import json
 import shutil
@@ -22,13 +22,13 @@ _TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a Python says of itself (python_probe.py).
+class PythonIdentity:
+    """What a Python reports about itself (python_probe.py).
 
     Attributes:
-        version: of Python.
-        parsl: file and version of what it imports, or the error.
-        polaris_parsl: the same.
+        version: version of Python.
+        parsl: file and version of the Parsl that it imports, or the error.
+        polaris_parsl: the same for polaris_parsl.
     """
 
     version: str
@@ -41,10 +41,10 @@ class Planned:
     """The executors that a call of `config` would make, or why it would refuse.
 
     Attributes:
-        requests: empty where it refuses.
-        refusal: None where it does not.
-        warned: what it warns of.
-        has_account: whether an account is given; without one, a stand-in was planned with.
+        requests: the executors; empty if it refuses.
+        refusal: the reason; None if it accepts.
+        warned: its warnings.
+        has_account: whether an account is given; without one, a placeholder is used.
     """
 
     requests: tuple[ExecutorRequest, ...]
@@ -55,7 +55,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Here:
-    """The place that is looked at; everything is found out when first asked for.
+    """The place that the checks examine; each fact is found when first used.
 
     Attributes:
         env: environment variables of the user.
@@ -71,7 +71,7 @@ class Here:
 
     @cached_property
     def receipt(self) -> Receipt | None:
-        """The receipt of the install; None where it cannot be read, or there is no install."""
+        """The receipt of the install; None if it is unreadable or there is no install."""
         try:
             return read_receipt(self.root) if self.root else None
         except ReceiptError:
@@ -84,7 +84,7 @@ class Here:
 
     @cached_property
     def python(self) -> Path | None:
-        """The `python` of the user; None where there is none on PATH."""
+        """The user's `python`; None if there is none on PATH."""
         return self.which("python")
 
     def which(self, program: str) -> Path | None:
@@ -93,12 +93,12 @@ class Here:
         return self.folder / found if found else None
 
     @cached_property
-    def answer(self) -> Answer | str:
-        """What the user's Python imports, but for the working directory; in words, why not."""
+    def answer(self) -> PythonIdentity | str:
+        """What the user's Python imports outside the working directory, or why it fails."""
         try:
             done = self.run_python(_PROBE.read_text(encoding="utf-8"))
-            # a start file may have printed something before
-            return Answer(**json.loads(done.stdout.strip().rpartition("\n")[2]))
+            # a startup file may have printed something before
+            return PythonIdentity(**json.loads(done.stdout.strip().rpartition("\n")[2]))
         except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
             return str(error)
         except (ValueError, TypeError):
@@ -125,35 +125,39 @@ class Here:
 
     @cached_property
     def command(self) -> Driver:
-        """The driver that this command would be; nothing is started to know it."""
+        """The driver that this command would be, found without starting a process."""
         return Driver.current(self.env)
 
     @cached_property
     def driver(self) -> Driver:
         """The driver that a script of the user would be."""
         driver = self.command
-        if self.python and isinstance(self.answer, Answer) and "version" in self.answer.parsl:
-            # what is doubted is this command's Python; the checks of the shell look at the user's
+        if (
+            self.python
+            and isinstance(self.answer, PythonIdentity)
+            and "version" in self.answer.parsl
+        ):
+            # the doubts concern this command's Python; the checks of the shell cover the user's
             parsl = self.answer.parsl["version"]
             return replace(driver, python=self.python, parsl=parsl, doubts=())
         return driver
 
     @cached_property
     def planned(self) -> Planned:
-        """What `polaris_parsl.config` makes of the options."""
+        """The result of `polaris_parsl.config` for the options."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             requests, refusal, has_account = self._plan()
-        told = tuple(dict.fromkeys(str(each.message) for each in caught))
-        return Planned(requests, refusal, told, has_account)
+        warned = tuple(dict.fromkeys(str(each.message) for each in caught))
+        return Planned(requests, refusal, warned, has_account)
 
     def _plan(self) -> tuple[tuple[ExecutorRequest, ...], OptionError | None, bool]:
         try:
             return tuple(plan(self.user_opts, self.driver)), None, True
         except OptionError:
-            # all but the account can be looked at without one
-            stand_in = {"account": "ACCOUNT", **self.user_opts}
+            # everything except the account can be checked without one
+            with_account = {"account": "ACCOUNT", **self.user_opts}
         try:
-            return tuple(plan(stand_in, self.driver)), None, False
+            return tuple(plan(with_account, self.driver)), None, False
         except OptionError as error:
             return (), error, True

@@ -1,4 +1,4 @@
-"""The install: its files, its base, its overlay and its module."""
+"""Checks the install: its files, its base, its overlay and its module."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
 
-from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.base import drift
 from polaris_parsl.env.base.drift import Verdict
@@ -25,12 +25,12 @@ from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.version import NAME
 
 _AGAIN = f"load another version (`module avail {NAME}`), or install again"
-_NO_INSTALL = "there is no install to look at: name one by --root PREFIX/versions/VERSION"
-_NO_RECEIPT = "the receipt of the install cannot be read"
+_NO_INSTALL = "there is no install to check: name one with --root PREFIX/versions/VERSION"
+_NO_RECEIPT = "the receipt of the install is unreadable"
 
 
-def look_at_receipt(here: Here) -> Iterator[Finding]:
-    """The install is there, and its receipt can be read."""
+def look_at_receipt(here: Here) -> Iterator[DoctorFinding]:
+    """The install exists, and its receipt is readable."""
     if here.root is None:
         yield unknown(_NO_INSTALL)
         return
@@ -44,12 +44,12 @@ def look_at_receipt(here: Here) -> Iterator[Finding]:
 
 
 def _of_install(
-    look: Callable[[Path, Receipt, Here], Iterator[Finding]],
-) -> Callable[[Here], Iterator[Finding]]:
-    """Let a check have the install and its receipt, and say where there is none."""
+    look: Callable[[Path, Receipt, Here], Iterator[DoctorFinding]],
+) -> Callable[[Here], Iterator[DoctorFinding]]:
+    """Give a check the install and its receipt; its result is unknown without them."""
 
     @wraps(look)  # its docstring is the promise
-    def looked(here: Here) -> Iterator[Finding]:
+    def looked(here: Here) -> Iterator[DoctorFinding]:
         if here.root is None or here.receipt is None:
             yield unknown(_NO_RECEIPT if here.root else _NO_INSTALL)
         else:
@@ -59,8 +59,8 @@ def _of_install(
 
 
 @_of_install
-def look_at_version(root: Path, receipt: Receipt, _here: Here) -> Iterator[Finding]:
-    """The version of the install is the default of its prefix, and not to go soon."""
+def look_at_version(root: Path, receipt: Receipt, _here: Here) -> Iterator[DoctorFinding]:
+    """The version of the install is the default of its prefix, and not deprecated."""
     if not is_published(root, receipt):
         yield unknown(f"it was installed in {receipt.prefix}, and this is a copy")
         return
@@ -69,7 +69,7 @@ def look_at_version(root: Path, receipt: Receipt, _here: Here) -> Iterator[Findi
     going = state.deprecated.get(root.name)
     if going:
         yield note(
-            f"{root.name} is deprecated and may go after {going.until}: {going.because}",
+            f"{root.name} is deprecated and may be removed after {going.until}: {going.because}",
             f"`module load {NAME}/{state.default}`" if state.default else "",
         )
     elif root.name == state.default:
@@ -79,17 +79,17 @@ def look_at_version(root: Path, receipt: Receipt, _here: Here) -> Iterator[Findi
 
 
 @_of_install
-def look_at_files(root: Path, receipt: Receipt, _here: Here) -> Iterator[Finding]:
-    """The files of the overlay and the commands are those of the receipt."""
+def look_at_files(root: Path, receipt: Receipt, _here: Here) -> Iterator[DoctorFinding]:
+    """The files of the overlay and the commands match the receipt."""
     found = list(inspect_files(root, receipt, every_file=False))
     yield from _as_findings(found)
     if not found:
-        yield ok("all of bin/ and overlay/ are there; none has changed")
+        yield ok("bin/ and overlay/ are complete and unchanged")
 
 
 @_of_install
-def look_at_base(_root: Path, receipt: Receipt, here: Here) -> Iterator[Finding]:
-    """The base is as it was when the install was built."""
+def look_at_base(_root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFinding]:
+    """The base has not changed since the install was built."""
     found = inspect_base(receipt, quick=True, env=here.env)
     yield from _as_findings(found)
     if not found:
@@ -98,16 +98,16 @@ def look_at_base(_root: Path, receipt: Receipt, here: Here) -> Iterator[Finding]
 
 
 @_of_install
-def look_at_overlay(root: Path, receipt: Receipt, here: Here) -> Iterator[Finding]:
+def look_at_overlay(root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFinding]:
     """The overlay's Python starts and finds what Parsl needs."""
     found = inspect_overlay(root, receipt, tries=False, env=here.env)
     yield from _as_findings(found)
     if not found:
-        yield ok(f"{root}/overlay/bin/python finds Parsl and all that it needs")
+        yield ok(f"{root}/overlay/bin/python finds Parsl and everything that it needs")
 
 
 @_of_install
-def look_at_modulefile(root: Path, receipt: Receipt, here: Here) -> Iterator[Finding]:
+def look_at_modulefile(root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFinding]:
     """The modulefile is readable, and loads in a fresh shell."""
     tree = module_tree(receipt.prefix, here.env)
     closed = _closed(modulefile(tree, root.name))
@@ -122,21 +122,19 @@ def look_at_modulefile(root: Path, receipt: Receipt, here: Here) -> Iterator[Fin
         yield ok(f"{NAME}/{root.name} of {tree} loads in a fresh shell")
 
 
-def _as_findings(found: Iterable[drift.Finding]) -> Iterator[Finding]:
+def _as_findings(found: Iterable[drift.Finding]) -> Iterator[DoctorFinding]:
     for each in found:
         remedy = each.remedy or _AGAIN
         if each.verdict is Verdict.BROKEN:
             yield problem(each.text, remedy)
         elif each.verdict is Verdict.RELEVANT:
-            yield note(
-                each.text, "rehearse your workflow (`polaris-parsl sandbox`) before you rely"
-            )
+            yield note(each.text, "rehearse your workflow with `polaris-parsl sandbox`")
         else:
             yield note(each.text)
 
 
 def _closed(path: Path) -> str:
-    """The first part of a path that is not there or not open to us, in words; "" where all are."""
+    """The problem of the first part of a path that is missing or closed to us; "" if none is."""
     for part in (*reversed(path.parents), path):
         try:
             part.stat()
@@ -145,7 +143,7 @@ def _closed(path: Path) -> str:
         except PermissionError:
             return _closed_part(part.parent)
     try:
-        # what os.access says is not what the kernel does for every user
+        # for some users os.access differs from what Linux does
         os.close(os.open(path, os.O_RDONLY))
     except PermissionError:
         return _closed_part(path)

@@ -1,4 +1,4 @@
-"""Listens where Parsl's interchange would, for nodes to show that they reach this one."""
+"""Listens where Parsl's interchange would, so that nodes can show that they reach this one."""
 
 import contextlib
 import secrets
@@ -14,7 +14,7 @@ _CLIENT_SECONDS = 10
 
 @contextlib.contextmanager
 def listening(addresses: Sequence[str], ports: tuple[int, int]) -> Iterator[tuple[str, list[str]]]:
-    """Answer who knows the token with the time of this node, on each of the addresses.
+    """Send this node's time to clients that know the token, on each of the addresses.
 
     Args:
         addresses: of this node.
@@ -41,14 +41,14 @@ def listening(addresses: Sequence[str], ports: tuple[int, int]) -> Iterator[tupl
 
 
 def _listen(address: str, ports: tuple[int, int]) -> socket.socket:
-    told = ""
+    reason = ""
     for port in range(*ports):
         try:
             return socket.create_server((address, port))
         except OSError as error:
-            told = str(error)
+            reason = str(error)
     raise PolarisParslError(
-        f"no port of {address} from {ports[0]} to {ports[1] - 1} is free: {told}",
+        f"no port of {address} from {ports[0]} to {ports[1] - 1} is free: {reason}",
         remedy="end other runs of Parsl on this node, or use another login node",
     )
 

@@ -1,4 +1,4 @@
-"""This node: its system, how many tasks are left, the programs, and TMPDIR."""
+"""Checks this node: its system, the remaining tasks, the programs, and TMPDIR."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.facts.polaris import polaris, source
@@ -18,7 +18,7 @@ from polaris_parsl.process import run
 
 # Python's multiprocessing makes TMPDIR/pymp-xxxxxxxx/listener-xxxxxxxx.
 _SOCKET_FOLDER, _SOCKET = "pymp-", "listener-xxxxxxxx"
-# What other launchers of this name say of themselves; conda packages bring them along.
+# Words in the version of other launchers called mpiexec; conda packages install them.
 _OTHER_MPIS = {
     "HYDRA": "MPICH",
     "Intel(R) MPI": "Intel MPI",
@@ -29,8 +29,8 @@ _ANSWER_SECONDS = 30
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-def look_at_system(here: Here) -> Iterator[Finding]:
-    """Which node this is, with its kernel and C library."""
+def look_at_system(here: Here) -> Iterator[DoctorFinding]:
+    """The node, its kernel and its C library."""
     name = socket.gethostname()
     libc, version = platform.libc_ver()
     yield ok(f"{name}, {_kind(here, name)}; Linux {platform.release()}, {libc} {version}")
@@ -52,11 +52,11 @@ def _kind(here: Here, name: str) -> str:
         return f"a login node {where}"
     if is_compute_node(name):
         return f"a compute node {where}"
-    return f"no node of {polaris().system} by its name"
+    return f"not a node of {polaris().system} by its name"
 
 
-def look_at_tasks(here: Here) -> Iterator[Finding]:
-    """There are tasks left for a driver: processes and threads are limited for each user."""
+def look_at_tasks(here: Here) -> Iterator[DoctorFinding]:
+    """The user's limit of processes and threads leaves enough tasks for a driver."""
     needed = polaris().parsl.driver_tasks
     used = _tasks_of_user()
     limits = list(_limits(used))
@@ -68,24 +68,24 @@ def look_at_tasks(here: Here) -> Iterator[Finding]:
         yield ok(f"{used} tasks of yours, and no limit; a driver needs {needed}")
         return
     left, limit, taken, place = min((limit - taken, limit, taken, p) for limit, taken, p in limits)
-    told = f"{taken} of {limit} tasks are taken ({place}), {max(left, 0)} left"
+    text = f"{taken} of {limit} tasks are taken ({place}), {max(left, 0)} left"
     if left < needed:
         yield problem(
-            f"{told}, and a driver with one executor needs {needed} [{source('parsl.driver')}]",
+            f"{text}, and a driver with one executor needs {needed} [{source('parsl.driver')}]",
             "end what you no longer need (`ps -u $USER -L`); "
             "`export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1` keeps libraries from taking "
             "a thread for each core",
         )
     else:
-        yield ok(f"{told}; a driver needs {needed}")
+        yield ok(f"{text}; a driver needs {needed}")
     if is_login and limit != known:
         yield note(f"the facts have a limit of {known} [{source('login')}]")
 
 
 def _limits(used: int) -> Iterator[tuple[int, int, str]]:
-    """Each limit that holds for this process: its value, what counts against it, and its place."""
+    """Each limit on this process: its value, the tasks that count against it, and its place."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-    # the kernel lets root pass it by
+    # it does not limit root
     if soft != resource.RLIM_INFINITY and os.getuid() != 0:
         yield soft, used, "RLIMIT_NPROC, `ulimit -u`"
     own = Path(polaris().login.tasks_file.format(user=user_name(os.getuid())))
@@ -100,7 +100,7 @@ def _limits(used: int) -> Iterator[tuple[int, int, str]]:
 
 
 def _cgroup_files() -> Iterator[Path]:
-    """pids.max of the control group of this process and of all above it."""
+    """pids.max of this process's control group and of all above it."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -117,7 +117,7 @@ def _cgroup_files() -> Iterator[Path]:
 
 
 def _tasks_of_user() -> int:
-    """Processes and threads of the user, as far as /proc shows them."""
+    """The user's processes and threads that /proc shows."""
     count = 0
     for folder in Path("/proc").iterdir():
         try:
@@ -128,13 +128,13 @@ def _tasks_of_user() -> int:
     return count
 
 
-def look_at_mpiexec(here: Here) -> Iterator[Finding]:
-    """There is the system's mpiexec where jobs start; login nodes may have none."""
+def look_at_mpiexec(here: Here) -> Iterator[DoctorFinding]:
+    """Jobs have the system's mpiexec; login nodes may have none."""
     found = here.which("mpiexec")
     inside = here.command.job is not None
     if found is None and inside:
         yield problem(
-            "there is no mpiexec on PATH in this job, and nothing else starts the workers",
+            "there is no mpiexec on PATH in this job; the workers need it to start",
             "`module load cray-pals`, or begin the job script with `#!/bin/bash -l`; "
             "launcher='gnu_parallel' needs none",
         )
@@ -143,45 +143,45 @@ def look_at_mpiexec(here: Here) -> Iterator[Finding]:
     else:
         # the sandbox's takes what the system's takes
         other = None if here.command.in_sandbox else _other_mpi(found, here)
-        told = f"{found} of {other}" if other else str(found)
+        text = f"{found} of {other}" if other else str(found)
         if other and inside:
             yield problem(
-                f"{told} is first on PATH, and refuses --cpu-bind of the system's own mpiexec",
-                "take its directory off PATH, or load the module of the system's (cray-pals) last",
+                f"{text} is first on PATH, and refuses --cpu-bind of the system's own mpiexec",
+                "remove its directory from PATH, or load the system's module (cray-pals) last",
             )
         elif inside:
-            yield ok(told)
+            yield ok(text)
         else:
-            yield ok(f"{told} here; what jobs have, --on-node shows")
+            yield ok(f"{text} here; --on-node shows what jobs have")
 
 
 def _other_mpi(mpiexec: Path, here: Here) -> str | None:
-    """The MPI that a mpiexec is of where that is one which knows no --cpu-bind; else None."""
+    """The MPI of a mpiexec, if it is one without --cpu-bind; else None."""
     try:
         done = run([mpiexec, "--version"], env=here.env, timeout_seconds=_ANSWER_SECONDS)
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         return None
-    told = done.stdout + done.stderr
-    return next((name for word, name in _OTHER_MPIS.items() if word in told), None)
+    text = done.stdout + done.stderr
+    return next((name for word, name in _OTHER_MPIS.items() if word in text), None)
 
 
-def look_at_parallel(here: Here) -> Iterator[Finding]:
-    """GNU Parallel is there for launcher='gnu_parallel'."""
+def look_at_parallel(here: Here) -> Iterator[DoctorFinding]:
+    """GNU Parallel is on PATH if launcher='gnu_parallel' needs it."""
     found = here.which("parallel")
     wanted = any(each.options.launcher == "gnu_parallel" for each in here.planned.requests)
     if found is not None:
         yield ok(str(found.resolve()))
     elif wanted:
         yield problem(
-            "there is no GNU Parallel on PATH, and launcher='gnu_parallel' is asked for",
+            "there is no GNU Parallel on PATH, and launcher='gnu_parallel' needs it",
             "use launcher='mpiexec', or load a module that has GNU Parallel",
         )
     else:
         yield note("no GNU Parallel on PATH; only launcher='gnu_parallel' needs it")
 
 
-def look_at_tmpdir(here: Here) -> Iterator[Finding]:
-    """TMPDIR can be written, and a socket in it has a path that the kernel takes."""
+def look_at_tmpdir(here: Here) -> Iterator[DoctorFinding]:
+    """TMPDIR is writable, and short enough for the path of a socket in it."""
     folder = Path(here.env.get("TMPDIR") or tempfile.gettempdir())
     length = len(os.fsencode(folder))
     try:
@@ -189,11 +189,11 @@ def look_at_tmpdir(here: Here) -> Iterator[Finding]:
     except OSError as error:
         node = polaris().node.tmpdir
         if "AF_UNIX" in str(error):
-            told = f"TMPDIR has {length} characters ({folder}), and a socket of Python's "
-            told += "multiprocessing in it has a path longer than the kernel takes"
+            text = f"TMPDIR has {length} characters ({folder}), too many for the "
+            text += "path of a socket of Python's multiprocessing in it"
         else:
-            told = f"cannot write to TMPDIR, {folder}: {error.strerror}"
-        yield problem(told, f"`export TMPDIR={node}`; workers get {node} in any case")
+            text = f"cannot write to TMPDIR, {folder}: {error.strerror}"
+        yield problem(text, f"`export TMPDIR={node}`; workers get {node} in any case")
         return
     yield ok(f"{folder} takes files and sockets")
 

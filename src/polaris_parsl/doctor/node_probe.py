@@ -2,8 +2,8 @@
 
     python node_probe.py FOLDER TMPDIR SCRATCH TOKEN CPUS ADDRESS:PORT...
 
-It needs the standard library alone, and python_probe.py beside it. The answer is
-FOLDER/HOST.json, which appears complete.
+It needs only the standard library, and python_probe.py beside it. It writes the answer to
+FOLDER/HOST.json, which is complete as soon as it exists.
 """
 
 import json
@@ -24,7 +24,7 @@ SMI_SECONDS = 60
 
 
 def answer(tmpdir, scratch, token, cpus, addresses):
-    """All that is asked of this node."""
+    """The answers to all questions about this node."""
     beside = Path(__file__).with_name("python_probe.py")
     return {
         "host": socket.gethostname(),
@@ -43,7 +43,7 @@ def answer(tmpdir, scratch, token, cpus, addresses):
 
 
 def bind(cpus):
-    """Bind this process to the CPUs of each worker in turn; those that the kernel does not give."""
+    """Bind this process to the CPUs of each worker in turn; return those that Linux refuses."""
     before = os.sched_getaffinity(0)
     lacking = set()
     for wanted in map(set, cpus):
@@ -57,7 +57,7 @@ def bind(cpus):
 
 
 def gpus():
-    """What nvidia-smi lists, or why it lists nothing."""
+    """The lines of nvidia-smi, or its error."""
     try:
         done = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=SMI_SECONDS, check=False
@@ -70,21 +70,21 @@ def gpus():
 
 
 def reach(address, token):
-    """Connect to the login node; how far its clock is from ours, and how surely, in seconds."""
+    """Connect to the driver; its clock's offset from ours and the uncertainty, in seconds."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS) as connection:
             asked = time.time()
             connection.sendall(token.encode() + b"\n")
             theirs = float(connection.makefile().readline())
-            told = time.time()
+            answered = time.time()
     except (OSError, ValueError) as error:
         return {"error": str(error)}
-    return {"ahead": (asked + told) / 2 - theirs, "within": (told - asked) / 2}
+    return {"ahead": (asked + answered) / 2 - theirs, "within": (answered - asked) / 2}
 
 
 def space(folder, writes):
-    """Free bytes of a directory, or why there are none."""
+    """The free bytes of a directory, or the error."""
     try:
         if writes:
             with (

@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 
-from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.version import NAME
 
@@ -25,7 +25,7 @@ print(json.dumps({"parsl": version("parsl"), "refusal": refusal, "warned": warne
 """
 
 
-def look_at_parsl(here: Here) -> Iterator[Finding]:
+def look_at_parsl(here: Here) -> Iterator[DoctorFinding]:
     """The Parsl of the user's Python is tested, and has what polaris_parsl uses of its inside."""
     if here.python is None:
         yield problem("there is no `python` on PATH", f"`module load {NAME}`")

@@ -1,7 +1,7 @@
-"""Asks a Python what it is and which Parsl it imports; any Python 3 runs it.
+"""Reports what a Python is and which Parsl it imports; any Python 3 runs it.
 
-It is started in the root directory, so that no file of the working directory is run by
-accident: a user's parsl.py may be a workflow. It prints one line of JSON.
+The doctor starts it in the root directory, so that it imports no file of the working
+directory by accident: a user's parsl.py may be a workflow. It prints one line of JSON.
 """
 
 import json
@@ -9,16 +9,16 @@ import sys
 
 
 def describe(name):
-    """File and version of a module, or why it is not imported."""
+    """The file and version of a module, or the error of its import."""
     try:
         module = __import__(name)
         return {"file": module.__file__, "version": version_of(name)}
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
+    except BaseException as error:  # noqa: BLE001 - every error is an answer
         return {"error": "%s: %s" % (type(error).__name__, error)}
 
 
 def version_of(name):
-    """As its metadata has it; Parsl 2026.2.23 calls itself 2026.02.23."""
+    """The version in the module's metadata; Parsl 2026.2.23 calls itself 2026.02.23."""
     try:
         from importlib.metadata import version
 
@@ -28,7 +28,7 @@ def version_of(name):
 
 
 def identity():
-    """What this Python is."""
+    """The version of this Python, and what it imports."""
     return {
         "version": "%d.%d.%d" % sys.version_info[:3],
         "parsl": describe("parsl"),

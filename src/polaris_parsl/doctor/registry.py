@@ -1,4 +1,4 @@
-"""All checks, in the order in which causes come before what follows from them."""
+"""All checks, in an order that puts causes before their consequences."""
 
 from polaris_parsl.doctor.findings import Check
 from polaris_parsl.doctor.install import (

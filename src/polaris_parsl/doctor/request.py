@@ -1,4 +1,4 @@
-"""What a script would ask Parsl for: the options, and the addresses that workers get."""
+"""Checks a script's request: the options, and the addresses that workers get."""
 
 import socket
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from polaris_parsl.configuration.addresses import (
     addresses_for_workers,
     refuse_foreign_address,
 )
-from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 
 
-def look_at_options(here: Here) -> Iterator[Finding]:
+def look_at_options(here: Here) -> Iterator[DoctorFinding]:
     """`polaris_parsl.config` takes the options, and PBS would take the blocks."""
     planned = here.planned
     for text in planned.warned:
@@ -31,36 +31,36 @@ def look_at_options(here: Here) -> Iterator[Finding]:
             size += f"walltime={options.walltime}, queue={options.queue}"
         yield ok(f"{options.label}: {size}; mode {options.mode}, {request.mode_reason}")
     if not planned.has_account:
-        yield note("no account is given, without which PBS takes no block", "add account=PROJECT")
+        yield note("no account is given; PBS refuses a block without one", "add account=PROJECT")
 
 
-def look_at_interfaces(here: Here) -> Iterator[Finding]:
-    """This node has the address that workers are told to connect to."""
+def look_at_interfaces(here: Here) -> Iterator[DoctorFinding]:
+    """This node has the address that workers connect to."""
     present = [name for _, name in socket.if_nameindex()]
     for request in here.planned.requests:
         options = request.options
         try:
             found = addresses_for_workers(options)
         except OptionError as error:
-            # elsewhere than on the system nobody expects its interfaces
+            # other systems need not have its interfaces
             if options.interface is None and not set(present) & set(polaris().interfaces):
                 yield unknown(error.problem)
             else:
                 yield problem(
                     error.problem,
-                    "leave interface and address out, or name an interface that is there",
+                    "leave interface and address out, or name an interface of this node",
                 )
             continue
         if not all(map(_is_ours, found)):
             yield problem(
-                f"address={', '.join(found)} is no address of this node; its interfaces are "
+                f"address={', '.join(found)} is not an address of this node; its interfaces are "
                 f"{', '.join(present)}",
-                "leave address out, and the addresses of the interfaces are taken",
+                "leave address out to use the addresses of the interfaces",
             )
         # the sandbox may have all its nodes on this machine
         elif found == [LOOPBACK] and options.nodes_per_block > 1 and not here.driver.in_sandbox:
             yield problem(
-                f"workers on other nodes are told to connect to {LOOPBACK}, which is themselves",
+                f"{LOOPBACK} is a loopback address; workers on other nodes cannot reach it",
                 "leave address and interface out, or name an interface that the nodes reach",
             )
         else:
@@ -74,7 +74,7 @@ def _known(present: list[str]) -> str:
 
 
 def _is_ours(address: str) -> bool:
-    """Whether one can listen on it here."""
+    """Whether a process can listen on the address here."""
     try:
         refuse_foreign_address(address)
     except OptionError:

@@ -1,4 +1,4 @@
-"""The user's shell: modules, PATH, and what its Python imports."""
+"""Checks the user's shell: modules, PATH, and what its Python imports."""
 
 import shlex
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.base.fingerprint import leaned_on
 from polaris_parsl.env.base.shadowed_packages import shadows
@@ -20,8 +20,8 @@ _SUFFIXES = {".py", ".pyc", ".so"}
 _BY_PATH = ("interchange.py", "process_worker_pool.py")
 
 
-def look_at_lmod(here: Here) -> Iterator[Finding]:
-    """There is a module system, and which."""
+def look_at_lmod(here: Here) -> Iterator[DoctorFinding]:
+    """The shell has a module system."""
     system = module_system(here.env)
     if system is None:
         yield unknown(NONE_HERE)
@@ -32,8 +32,8 @@ def look_at_lmod(here: Here) -> Iterator[Finding]:
     yield ok(f"{name}; {tree} is {where} MODULEPATH")
 
 
-def look_at_module(here: Here) -> Iterator[Finding]:
-    """The module of this install is loaded, and the one whose Python is used."""
+def look_at_module(here: Here) -> Iterator[DoctorFinding]:
+    """The module of this install is loaded, and `python` is that of the module."""
     loaded = here.env.get("POLARIS_PARSL_MODULE")
     root = here.env.get("POLARIS_PARSL_ROOT")
     imported = _imported_from(here)
@@ -42,7 +42,7 @@ def look_at_module(here: Here) -> Iterator[Finding]:
     elif here.root is None:
         yield unknown("no polaris-parsl module is loaded, and there is no install to compare with")
     elif imported == here.root:
-        yield note(f"no module is loaded; {here.python} is of {here.root} all the same")
+        yield note(f"no module is loaded, but {here.python} is of {here.root}")
     else:
         yield problem(
             f"no polaris-parsl module is loaded in this shell; `python` is {here.python or 'none'}",
@@ -50,7 +50,9 @@ def look_at_module(here: Here) -> Iterator[Finding]:
         )
 
 
-def _of_loaded(here: Here, loaded: str, root: Path, imported: Path | None) -> Iterator[Finding]:
+def _of_loaded(
+    here: Here, loaded: str, root: Path, imported: Path | None
+) -> Iterator[DoctorFinding]:
     if imported and not is_same_place(imported, root):
         yield problem(
             f"{loaded} is loaded, but {here.python} imports polaris_parsl of {imported}",
@@ -59,8 +61,8 @@ def _of_loaded(here: Here, loaded: str, root: Path, imported: Path | None) -> It
         )
     elif here.root and not is_same_place(here.root, root):
         yield note(
-            f"{loaded} of {root} is loaded; what is said of the install is of {here.root}",
-            f"to look at the loaded one: polaris-parsl doctor --root {root}",
+            f"{loaded} of {root} is loaded; the checks of the install are of {here.root}",
+            f"to check the loaded one: polaris-parsl doctor --root {root}",
         )
     elif loaded not in here.env.get("LOADEDMODULES", loaded).split(":"):
         yield problem(
@@ -71,12 +73,12 @@ def _of_loaded(here: Here, loaded: str, root: Path, imported: Path | None) -> It
         yield ok(f"{loaded} of {root} is loaded")
 
 
-def look_at_path(here: Here) -> Iterator[Finding]:
+def look_at_path(here: Here) -> Iterator[DoctorFinding]:
     """No other Python comes before the overlay's on PATH."""
     root = here.env.get("POLARIS_PARSL_ROOT")
     if root is None:
-        told = f"it is {here.python}" if here.python else "there is none"
-        yield unknown(f"no module is loaded that would have put a `python` first; {told}")
+        text = f"it is {here.python}" if here.python else "there is none"
+        yield unknown(f"no module is loaded that would have put a `python` first; {text}")
         return
     overlay = Path(root, "overlay", "bin")
     active = here.env.get("VIRTUAL_ENV")
@@ -101,7 +103,7 @@ def look_at_path(here: Here) -> Iterator[Finding]:
         )
 
 
-def _of_first(here: Here, python: Path, overlay: Path) -> Finding:
+def _of_first(here: Here, python: Path, overlay: Path) -> DoctorFinding:
     first = python.parent
     conda, venv = here.env.get("CONDA_PREFIX"), here.env.get("VIRTUAL_ENV")
     hides = f"{first} comes before {overlay} on PATH, so that `python` is {python}: "
@@ -127,8 +129,8 @@ def _of_first(here: Here, python: Path, overlay: Path) -> Finding:
     )
 
 
-def look_at_shadows(here: Here) -> Iterator[Finding]:
-    """Nothing of the user's comes before the packages of the install."""
+def look_at_shadows(here: Here) -> Iterator[DoctorFinding]:
+    """No file of the user comes before the packages of the install."""
     found = [*_python_variables(here), *_of_folder(here)]
     if here.receipt:
         used = frozenset(leaned_on(here.receipt.base))
@@ -139,10 +141,10 @@ def look_at_shadows(here: Here) -> Iterator[Finding]:
         yield ok("no file here, on PYTHONPATH or in the user site hides a module that Parsl needs")
 
 
-def _python_variables(here: Here) -> Iterator[Finding]:
+def _python_variables(here: Here) -> Iterator[DoctorFinding]:
     home = here.env.get("PYTHONHOME")
     if home:
-        yield problem(f"PYTHONHOME is {home}, which no environment survives", "`unset PYTHONHOME`")
+        yield problem(f"PYTHONHOME is {home}, which breaks every environment", "`unset PYTHONHOME`")
     for word in here.env.get("PYTHONPATH", "").split(":"):
         found = _hiding(here.folder / word, _needed_of_python()) if word else ""
         if found:
@@ -152,8 +154,8 @@ def _python_variables(here: Here) -> Iterator[Finding]:
             )
 
 
-def _of_folder(here: Here) -> Iterator[Finding]:
-    """A script finds the modules that lie beside it before all others."""
+def _of_folder(here: Here) -> Iterator[DoctorFinding]:
+    """A script imports the modules beside it before all others."""
     if here.env.get("PYTHONSAFEPATH"):
         return
     needed = _needed_of_python() | {"parsl", "polaris_parsl"}
@@ -171,12 +173,12 @@ def _of_folder(here: Here) -> Iterator[Finding]:
 
 
 def _needed_of_python() -> set[str]:
-    """Modules of Python's own library that are in use here, where Parsl is imported, too."""
+    """The modules of Python's own library that this process uses; it imports Parsl, too."""
     in_use = {name.partition(".")[0] for name in sys.modules}
     return in_use & sys.stdlib_module_names
 
 
-def look_at_python(here: Here) -> Iterator[Finding]:
+def look_at_python(here: Here) -> Iterator[DoctorFinding]:
     """The user's Python imports the Parsl and the polaris_parsl of the install."""
     if here.python is None:
         yield problem("there is no `python` on PATH", f"`module load {NAME}`")
@@ -186,9 +188,9 @@ def look_at_python(here: Here) -> Iterator[Finding]:
         yield problem(f"{here.python} does not start: {answer}", _LOAD_AGAIN)
         return
     errors = [
-        f"{name}: {told['error']}"
-        for name, told in (("parsl", answer.parsl), ("polaris_parsl", answer.polaris_parsl))
-        if "error" in told
+        f"{name}: {module['error']}"
+        for name, module in (("parsl", answer.parsl), ("polaris_parsl", answer.polaris_parsl))
+        if "error" in module
     ]
     if errors:
         yield problem(
@@ -196,17 +198,17 @@ def look_at_python(here: Here) -> Iterator[Finding]:
             f"use the Python of the module: {_LOAD_AGAIN}",
         )
         return
-    told = (
+    text = (
         f"Python {answer.version} imports parsl {answer.parsl['version']} and polaris_parsl "
         f"{answer.polaris_parsl['version']} of {Path(answer.parsl['file']).parents[1]}"
     )
     if here.root and not Path(answer.parsl["file"]).is_relative_to(here.root):
-        yield note(f"{told}; this Parsl is not that of {here.root}")
+        yield note(f"{text}; this Parsl is not that of {here.root}")
     else:
-        yield ok(told)
+        yield ok(text)
 
 
-def look_at_commands(here: Here) -> Iterator[Finding]:
+def look_at_commands(here: Here) -> Iterator[DoctorFinding]:
     """Parsl's own programs on PATH belong to the user's Python."""
     if here.python is None:
         yield problem("there is no `python` on PATH", f"`module load {NAME}`")
@@ -239,7 +241,7 @@ def _imported_from(here: Here) -> Path | None:
 
 
 def _hiding(folder: Path, names: AbstractSet[str]) -> str:
-    """The entries of a directory that `import` would take for these modules."""
+    """The entries of a directory that `import` would find for these modules."""
     return ", ".join(sorted(file for name, file in _importable(folder).items() if name in names))
 
 

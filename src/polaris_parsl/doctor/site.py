@@ -1,10 +1,10 @@
-"""What the site does for all: the proxy, and PBS with its queues."""
+"""Checks the site's services: the proxy, and PBS with its queues."""
 
 import datetime
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from polaris_parsl.doctor.findings import Finding, note, ok, problem, unknown
+from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.env.network import chosen_proxies
 from polaris_parsl.facts.polaris import polaris, source
@@ -14,8 +14,8 @@ _SCHEMES = ("http_proxy", "https_proxy")
 _SHOWN = 3
 
 
-def look_at_proxy(here: Here) -> Iterator[Finding]:
-    """The proxy is a usable address, and spares the traffic within the system. Nothing is sent."""
+def look_at_proxy(here: Here) -> Iterator[DoctorFinding]:
+    """The proxy is a usable address, and no_proxy exempts the system's hosts. Nothing is sent."""
     known = polaris().proxy
     given = chosen_proxies(here.env)
     found: dict[str, str] = {}
@@ -30,7 +30,8 @@ def look_at_proxy(here: Here) -> Iterator[Finding]:
     for value, name in found.items():
         if not _is_proxy(value):
             yield problem(
-                f"{name} is {value!r}, no address of a proxy", f"export {name}={known.url}"
+                f"{name} is {value!r}, which is not an address of a proxy",
+                f"export {name}={known.url}",
             )
             return
     if not found:
@@ -55,20 +56,20 @@ def _is_proxy(value: str) -> bool:
     return has_port and parts.hostname is not None
 
 
-def look_at_queues(here: Here) -> Iterator[Finding]:
+def look_at_queues(here: Here) -> Iterator[DoctorFinding]:
     """The facts about the queues are those of PBS."""
     checked = min(queue.checked for queue in polaris().queues.values())
     age = (datetime.datetime.now(tz=datetime.UTC).date() - checked).days
-    told = f"the facts are of {checked}, {age} days old"
+    facts = f"the facts are of {checked}, {age} days old"
     if here.which("qstat") is None:
-        yield unknown(f"{told}; there is no qstat on PATH to compare them with PBS")
+        yield unknown(f"{facts}; there is no qstat on PATH to compare them with PBS")
         return
     # raises where PBS does not answer
     listing = ask_pbs(here.env)
     found = differences(listing)
     asked = f"{listing.server} (PBS {listing.version})"
     if not found:
-        yield ok(f"all {len(polaris().queues)} are as {asked} has them; {told}")
+        yield ok(f"all {len(polaris().queues)} are as {asked} has them; {facts}")
         return
     shown = "; ".join(map(str, found[:_SHOWN]))
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""

@@ -1,4 +1,4 @@
-"""The run directory: where it lies, whether it can be written, and by which clock."""
+"""Checks the run directory: its filesystem, whether it is writable, and its clock."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from polaris_parsl.doctor.findings import Finding, note, ok, problem
+from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.machine import is_login_node
 from polaris_parsl.facts.polaris import polaris, source
@@ -17,7 +17,7 @@ from polaris_parsl.pbs.directives import read_scheduler_options, resources
 
 # A driver writes logs, job scripts and checkpoints.
 _LEAST_FREE_BYTES = 100 << 20
-# More would confuse who compares the times in logs.
+# A larger offset would confuse readers who compare times in logs.
 CLOCK_SECONDS = 5.0
 # Filesystems that several machines mount, by their names in mountinfo.
 _SHARED = ("lustre", "nfs", "nfs4", "gpfs", "beegfs", "ceph", "cifs", "smb3", "9p", "fuse.sshfs")
@@ -48,8 +48,8 @@ def mount_of(path: Path) -> Mount:
     return found
 
 
-def look_at_run_dir(here: Here) -> Iterator[Finding]:
-    """The run directory can be written and has space, and compute nodes see it."""
+def look_at_run_dir(here: Here) -> Iterator[DoctorFinding]:
+    """The run directory is writable and has space, and compute nodes see it."""
     run_dir = _run_dir(here)
     place = _nearest(run_dir)
     try:
@@ -65,13 +65,13 @@ def look_at_run_dir(here: Here) -> Iterator[Finding]:
         return
     mount = mount_of(place)
     free = shutil.disk_usage(place).free
-    told = f"{run_dir} on {mount.kind} ({mount.point}), {_size(free)} free"
+    where = f"{run_dir} on {mount.kind} ({mount.point}), {_size(free)} free"
     found = list(_not_seen(here, run_dir, mount))
     if free < _LEAST_FREE_BYTES:
         found.append(
-            problem(f"{told}: too little for logs and checkpoints", "free space, or move run_dir")
+            problem(f"{where}: too little for logs and checkpoints", "free space, or move run_dir")
         )
-    yield from found or [ok(told)]
+    yield from found or [ok(where)]
     if _filesystem(place) == "home":
         yield note(
             f"{run_dir} is in your home, whose quota is {polaris().home_quota_gb} GB "
@@ -80,8 +80,8 @@ def look_at_run_dir(here: Here) -> Iterator[Finding]:
         )
 
 
-def _not_seen(here: Here, run_dir: Path, mount: Mount) -> Iterator[Finding]:
-    """Why compute nodes would not see the run directory; only the system's own are known."""
+def _not_seen(here: Here, run_dir: Path, mount: Mount) -> Iterator[DoctorFinding]:
+    """Reasons why the system's compute nodes would not see the run directory."""
     options = here.planned.requests[0].options
     if options.mode != "blocks" or not is_login_node(socket.gethostname()):
         return
@@ -89,7 +89,7 @@ def _not_seen(here: Here, run_dir: Path, mount: Mount) -> Iterator[Finding]:
     if mount.kind in _IN_MEMORY or (name is None and mount.kind not in _SHARED):
         known = ", ".join(map(str, polaris().mounts.values()))
         yield problem(
-            f"{run_dir} is on {mount.kind} of this node alone, and compute nodes do not see it",
+            f"{run_dir} is on {mount.kind} of this node only; compute nodes do not see it",
             f"choose a run_dir below {known}",
         )
     asked = resources(read_scheduler_options("scheduler_options", options.scheduler_options)).get(
@@ -97,13 +97,13 @@ def _not_seen(here: Here, run_dir: Path, mount: Mount) -> Iterator[Finding]:
     )
     if name and name not in asked.split(":"):
         yield problem(
-            f"{run_dir} is on {name}, and the blocks ask for filesystems={asked}",
+            f"{run_dir} is on {name}, and the blocks request filesystems={asked}",
             f'scheduler_options="#PBS -l filesystems={asked}:{name}"',
         )
 
 
 def _filesystem(path: Path) -> str | None:
-    """PBS's name of the filesystem that a path lies on; None where it is none of the system's."""
+    """PBS's name of the filesystem of a path; None if it is not one of the system's."""
     real = path.resolve()
     for name, point in polaris().mounts.items():
         if real.is_relative_to(point.resolve()):
@@ -111,8 +111,8 @@ def _filesystem(path: Path) -> str | None:
     return None
 
 
-def look_at_clock(here: Here) -> Iterator[Finding]:
-    """The clock of this node is that of the run directory's filesystem."""
+def look_at_clock(here: Here) -> Iterator[DoctorFinding]:
+    """The clock of this node agrees with that of the run directory's filesystem."""
     place = _nearest(_run_dir(here))
     with tempfile.NamedTemporaryFile(prefix=".polaris-parsl-doctor-", dir=place) as file:
         before = time.time()
@@ -125,7 +125,7 @@ def look_at_clock(here: Here) -> Iterator[Finding]:
     if offset > CLOCK_SECONDS:
         yield problem(
             f"the clock of this node and that of the filesystem of {place} are {offset:.0f} s apart",
-            "tell the site's support; until then, times in logs of several nodes cannot be compared",
+            "report it to the site's support; until then, do not compare times in logs of several nodes",
         )
     else:
         yield ok(f"within {max(offset, 0.1):.1f} s of the filesystem of {place}")
@@ -136,7 +136,7 @@ def _run_dir(here: Here) -> Path:
 
 
 def _nearest(path: Path) -> Path:
-    """The path, or the first directory above it that is there: Parsl makes the others."""
+    """The path, or the first existing directory above it: Parsl makes the others."""
     return next(place for place in (path, *path.parents) if place.exists())
 
 
