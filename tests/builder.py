@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +20,8 @@ from polaris_parsl.env.receipt import scan, write_receipt
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # the interpreter under the environment of the tests
-PYTHON = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+PYTHON = Path(sys.base_prefix, "bin", "python3")
+BOOTSTRAP = REPOSITORY / "scripts" / "bootstrap.py"
 SOURCES = (
     "src",
     "modulefiles",
@@ -66,6 +68,13 @@ def environment(home: Path, cache: Path, **more: str) -> dict[str, str]:
     return {**kept, **own, **more}
 
 
+def user_environment(folder: Path, cache: Path) -> dict[str, str]:
+    """The same for a user whose home is new, in this folder."""
+    home = folder / "home"
+    home.mkdir()
+    return environment(home, cache)
+
+
 def copy_cache(cache: Path, target: Path) -> Path:
     """The cache of another user: the same wheels, downloaded at another time."""
     (target / "polaris-parsl").mkdir(parents=True)
@@ -75,6 +84,7 @@ def copy_cache(cache: Path, target: Path) -> Path:
         cache / "polaris-parsl" / "wheels",
         target / "polaris-parsl" / "wheels",
         copy_function=shutil.copyfile,
+        ignore=shutil.ignore_patterns(".*"),  # what another worker is fetching
     )
     return target
 
@@ -105,6 +115,25 @@ def install_command(source: Path, *arguments: str | Path) -> list[str]:
     return command(source, "install", *arguments)
 
 
+@dataclass(frozen=True)
+class Install:
+    """A finished install: its prefix, where its version lies, and what the command said."""
+
+    prefix: Path
+    root: Path
+    env: dict[str, str]
+    stdout: str
+    stderr: str
+
+
+def installed(prefix: Path, *words: str | Path, env: dict[str, str]) -> Install:
+    """The install that a command makes in a prefix."""
+    done = run(*words, "--prefix", prefix, env=env)
+    assert done.returncode == 0, done.stderr
+    (root,) = (prefix / "versions").iterdir()
+    return Install(prefix, root, env, done.stdout, done.stderr)
+
+
 def namespace(*options: str) -> list[str]:
     """`unshare` with options, to be put before a command; skips where the machine forbids it."""
     space = ["unshare", *options]
@@ -122,8 +151,7 @@ def without_network(*arguments: str | Path) -> list[str]:
 
 def load_bootstrap() -> ModuleType:
     """scripts/bootstrap.py as a module of its own."""
-    path = REPOSITORY / "scripts" / "bootstrap.py"
-    spec = importlib.util.spec_from_file_location("bootstrap", path)
+    spec = importlib.util.spec_from_file_location("bootstrap", BOOTSTRAP)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

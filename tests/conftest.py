@@ -3,39 +3,63 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from subprocess import CompletedProcess
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 import builder
 import conda_channel
+from builder import Install
+from shared import Shared
+
+CHANNEL = pytest.StashKey[tuple[str, str]]()
 
 _LMOD = ("/usr/share/lmod/lmod/init/bash", "/opt/cray/pe/lmod/lmod/init/bash")
 
 
-def pytest_configure() -> None:
-    """Let Ctrl-C end what the tests start, also where it is ignored: a shell's background job."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C end what the tests start, also where it is ignored: a shell's background job.
+
+    The channel is served here and not by a worker: it must answer until the last one has ended.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        served = ExitStack()
+        folder = served.enter_context(TemporaryDirectory(prefix="polaris-parsl-channel-"))
+        address = served.enter_context(conda_channel.served(Path(folder)))
+        config.stash[CHANNEL] = folder, address
+        config.add_cleanup(served.close)
 
 
-@dataclass(frozen=True)
-class Install:
-    """A finished install: its prefix, where its version lies, and what the command said."""
-
-    prefix: Path
-    root: Path
-    env: dict[str, str]
-    stdout: str
-    stderr: str
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where the channel is that its parent serves."""
+    node.workerinput["channel"] = node.config.stash[CHANNEL]
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache directory of all installs of this run; filled by the first one."""
-    return tmp_path_factory.mktemp("cache")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """The directory of this run; below the temporary directory of pytest, which deletes old ones."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return Shared(folder)
+
+
+@pytest.fixture(scope="session")
+def cache(shared: Shared) -> Path:
+    """The cache directory of all installs of this run; it holds the tools environment."""
+
+    def fill(folder: Path) -> Path:
+        env = builder.environment(folder, folder)
+        done = builder.run(builder.PYTHON, builder.BOOTSTRAP, "--only-print-python", env=env)
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    return shared.make("cache", fill)
 
 
 @pytest.fixture
@@ -47,73 +71,94 @@ def env(cache: Path, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def install(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """scripts/install.sh on the Python that runs the tests, into a path that needs quoting."""
-    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
-    env["PATH"] = f"{sys.base_prefix}/bin:{env['PATH']}"
-    prefix = tmp_path_factory.mktemp("prefix") / "project with spaces"
-    done = builder.run(builder.REPOSITORY / "scripts/install.sh", "--prefix", prefix, env=env)
-    return _finished(prefix, env, done)
+def install(cache: Path, shared: Shared) -> Install:
+    """scripts/install.sh on the Python that runs the tests, into a path that needs quoting.
+
+    No test changes it: all workers of this run use it at the same time.
+    """
+
+    def build(folder: Path) -> Install:
+        env = builder.user_environment(folder, cache)
+        env["PATH"] = f"{sys.base_prefix}/bin:{env['PATH']}"
+        program = builder.REPOSITORY / "scripts/install.sh"
+        return builder.installed(folder / "project with spaces", program, env=env)
+
+    return shared.make("install", build)
 
 
 @pytest.fixture(scope="session")
-def conda_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def conda_base(shared: Shared) -> Path:
     """A conda prefix whose typeguard is too old for Parsl and whose filelock is not ours."""
-    base = builder.stand_in_base(tmp_path_factory.mktemp("soft") / "mconda3", conda=True)
-    site = builder.site_packages(base)
-    builder.add_distribution(site, "typeguard", "2.13.3")
-    builder.add_distribution(site, "filelock", "3.20.0")
-    builder.add_distribution(site, "needs-old", "1.0", "typeguard<3")
-    return base
+
+    def build(folder: Path) -> Path:
+        base = builder.stand_in_base(folder / "mconda3", conda=True)
+        site = builder.site_packages(base)
+        builder.add_distribution(site, "typeguard", "2.13.3")
+        builder.add_distribution(site, "filelock", "3.20.0")
+        builder.add_distribution(site, "needs-old", "1.0", "typeguard<3")
+        return base
+
+    return shared.make("soft", build)
 
 
 @pytest.fixture(scope="session")
-def conda_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def channel(request: pytest.FixtureRequest) -> tuple[Path, str]:
+    """The directory that is served on loopback as long as this run lasts, and its address."""
+    config = request.config
+    folder, address = getattr(config, "workerinput", {}).get("channel") or config.stash[CHANNEL]
+    return Path(folder), address
+
+
+@pytest.fixture(scope="session")
+def conda_folder(channel: tuple[Path, str], shared: Shared) -> Path:
     """A conda channel on disk: GNU Parallel and the perl that it needs."""
-    folder = tmp_path_factory.mktemp("channel")
-    conda_channel.make_channel(folder)
-    return folder
+
+    def build(_: Path) -> Path:
+        conda_channel.make_channel(channel[0])
+        return channel[0]
+
+    return shared.make("channel", build)
 
 
 @pytest.fixture(scope="session")
-def conda_source(conda_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def conda_source(conda_folder: Path, channel: tuple[Path, str], shared: Shared) -> Path:
     """A source tree whose conda part is locked over a channel that answers."""
-    folder = tmp_path_factory.mktemp("conda-source")
-    source = builder.copy_source(folder / "source")
-    with conda_channel.served(conda_folder) as address:
-        conda_channel.lock(source, address, env=builder.environment(folder, folder))
-        yield source
+
+    def build(folder: Path) -> Path:
+        source = builder.copy_source(folder / "source")
+        conda_channel.lock(source, channel[1], env=builder.environment(folder, folder))
+        return source
+
+    return shared.make("conda-source", build)
 
 
 @pytest.fixture(scope="session")
-def conda_install(
-    cache: Path, conda_base: Path, conda_source: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Install:
+def conda_install(cache: Path, conda_base: Path, conda_source: Path, shared: Shared) -> Install:
     """An install on the conda prefix, as if a module held it, with GNU Parallel from a channel."""
-    prefix = tmp_path_factory.mktemp("conda-install") / "prefix"
-    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
-    options = ["--prefix", prefix, "--base", conda_base, "--base-module", "conda/2025-09-25"]
-    done = builder.run(*builder.install_command(conda_source, *options), env=env)
-    return _finished(prefix, env, done)
+
+    def build(folder: Path) -> Install:
+        options = ["--base", conda_base, "--base-module", "conda/2025-09-25"]
+        command = builder.install_command(conda_source, *options)
+        env = builder.user_environment(folder, cache)
+        return builder.installed(folder / "prefix", *command, env=env)
+
+    return shared.make("conda-install", build)
 
 
 @pytest.fixture(scope="session")
-def wheelhouse(cache: Path, conda_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheelhouse(cache: Path, conda_source: Path, shared: Shared) -> Path:
     """A wheelhouse for the Python of the tests, conda archives included."""
-    target = tmp_path_factory.mktemp("wheelhouse") / "wheel house"
-    env = builder.environment(tmp_path_factory.mktemp("home"), cache)
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    command = builder.command(conda_source, "wheelhouse", target, "--python", python)
-    done = builder.run(*command, env=env)
-    assert done.returncode == 0, done.stderr
-    assert f"--wheelhouse '{target}'" in done.stdout
-    return target
 
+    def build(folder: Path) -> Path:
+        target = folder / "wheel house"
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        command = builder.command(conda_source, "wheelhouse", target, "--python", python)
+        done = builder.run(*command, env=builder.user_environment(folder, cache))
+        assert done.returncode == 0, done.stderr
+        assert f"--wheelhouse '{target}'" in done.stdout
+        return target
 
-def _finished(prefix: Path, env: dict[str, str], done: CompletedProcess[str]) -> Install:
-    assert done.returncode == 0, done.stderr
-    (root,) = (prefix / "versions").iterdir()
-    return Install(prefix, root, env, done.stdout, done.stderr)
+    return shared.make("wheelhouse", build)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """What the overlay adds to a base, whatever state the base is in."""
 
+import shutil
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,12 +47,17 @@ NEWEST = {
 
 @pytest.fixture(scope="module")
 def wheels(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Wheel]:
-    """The locked wheels for the Python of the tests."""
+    """The locked wheels for the Python of the tests, in a directory of their own."""
     env = builder.environment(tmp_path_factory.mktemp("home"), cache)
     scratch = tmp_path_factory.mktemp("scratch")
     python = probe(Path(sys.base_prefix, "bin/python3"), names=(), env=env)
     kept = cache / "polaris-parsl" / "wheels"
-    return fetch(shipped("overlay.lock"), base=python, cache=kept, scratch=scratch, env=env)
+    wheels = fetch(shipped("overlay.lock"), base=python, cache=kept, scratch=scratch, env=env)
+    copies = tmp_path_factory.mktemp("wheels")
+    return {
+        name: replace(wheel, path=Path(shutil.copy(wheel.path, copies)))
+        for name, wheel in wheels.items()
+    }
 
 
 @pytest.fixture
@@ -192,7 +199,6 @@ def foreign(wheels: dict[str, Wheel]) -> Iterator[Wheel]:
         archive.writestr("mpi4py-9.9.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr("mpi4py-9.9.dist-info/RECORD", "")
     yield Wheel("mpi4py", "9.9", path, digest(path))
-    # the directory is the cache's, which is given up where a wheel too many lies in it
     path.unlink()
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from packaging.utils import canonicalize_name
 
 import builder
 from polaris_parsl.env.locks.files import read_requirements
-from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
 
@@ -69,25 +69,19 @@ def test_a_version_is_readable_for_everybody_and_writable_for_nobody(install: An
     assert {f"{path.stat().st_mode:o}" for path in rest} == {"40755", "100644"}
 
 
-def test_using_a_version_writes_nothing_into_it(install: Any) -> None:
+def test_using_a_version_writes_nothing_into_it(install: Any, tmp_path: Path) -> None:
     """Root, who mostly runs this, is not stopped by a mode: what was not compiled would be written."""
-    before = builder.tree(install.root)
-    builder.unseal(install.root)
-    try:
-        unsealed = builder.tree(install.root)
-        code = "import parsl, polaris_parsl, parsl.executors.high_throughput.process_worker_pool"
-        overlay_python(install, f"{code}; parsl.Config, polaris_parsl.config")
-        for words in (
-            ["version"],
-            ["explain", "account=demo"],
-            ["audit", "--prefix", install.prefix],
-        ):
-            done = builder.run(install.root / "bin/polaris-parsl", *words, env=install.env)
-            assert done.stdout, done.stderr
-        assert builder.tree(install.root) == unsealed
-    finally:
-        seal(install.root, group=None)
-    assert builder.tree(install.root) == before
+    prefix = tmp_path / "project with spaces"
+    shutil.copytree(install.prefix, prefix, symlinks=True)
+    used = replace(install, prefix=prefix, root=prefix / "versions" / install.root.name)
+    builder.unseal(used.root)
+    unsealed = builder.tree(used.root)
+    code = "import parsl, polaris_parsl, parsl.executors.high_throughput.process_worker_pool"
+    overlay_python(used, f"{code}; parsl.Config, polaris_parsl.config")
+    for words in (["version"], ["explain", "account=demo"], ["audit", "--prefix", prefix]):
+        done = builder.run(used.root / "bin/polaris-parsl", *words, env=used.env)
+        assert done.stdout, done.stderr
+    assert builder.tree(used.root) == unsealed
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])

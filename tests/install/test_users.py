@@ -145,7 +145,10 @@ def project(cache: Path, install: Any, conda_source: Path, lmod: Path) -> Iterat
     (top / "project").chmod(0o2775)
     top.chmod(0o755)
     kept = top / "homes/builder/.cache"
-    shutil.copytree(cache / "polaris-parsl/wheels", kept / "polaris-parsl/wheels")
+    unfinished = shutil.ignore_patterns(".*")  # what another worker is fetching
+    shutil.copytree(
+        cache / "polaris-parsl/wheels", kept / "polaris-parsl/wheels", ignore=unfinished
+    )
     for user, number in USERS.items():
         home = top / "homes" / user
         home.mkdir(exist_ok=True)

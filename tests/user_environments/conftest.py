@@ -1,7 +1,6 @@
 """An environment of a user's on the install of this run, and what a user puts into it."""
 
 import os
-from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,21 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import builder
+from builder import Install
 from polaris_parsl.env.user.venv import VenvPlan, make_venv, plan_venv
+from shared import Shared
 
 
 @pytest.fixture(scope="session")
-def venv(install: Any, tmp_path_factory: pytest.TempPathFactory) -> VenvPlan:
-    """An environment on the install, in a path with blanks; tests only add to it."""
-    folder = tmp_path_factory.mktemp("user") / "my environment"
-    plan = plan_venv(folder, install.root, env=os.environ)
-    make_venv(plan, env=os.environ)
-    return plan
+def venv(install: Any, shared: Shared) -> VenvPlan:
+    """An environment on the install, in a path with blanks; no test changes it."""
+
+    def build(folder: Path) -> VenvPlan:
+        plan = plan_venv(folder / "my environment", install.root, env=os.environ)
+        make_venv(plan, env=os.environ)
+        return plan
+
+    return shared.make("environment", build)
 
 
 @pytest.fixture(scope="session")
@@ -48,32 +52,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 _CONDA = 'setenv("CUDA_HOME", "/soft/cuda")\n'
 
 
-@dataclass(frozen=True)
-class Jupyter:
-    """An install on a base with ipykernel, in a module; `env` is that of a user beside it."""
-
-    prefix: Path
-    root: Path
-    env: dict[str, str]
-
-
 @pytest.fixture(scope="session")
-def jupyter_install(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Jupyter:
-    """An install on a base that has ipykernel and what that needs, as ALCF's has."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    base = builder.stand_in_base(folder / "conda base", conda=True)
-    for name in _required("ipykernel"):
-        _link(name, builder.site_packages(base))
-    tree = folder / "soft"
-    (tree / "conda").mkdir(parents=True)
-    (tree / "conda" / "2025-09-25.lua").write_text(_CONDA)
-    env = builder.environment(tmp_path_factory.mktemp("home"), cache, MODULEPATH=str(tree))
-    prefix = folder / "project with spaces"
-    options = ["--prefix", prefix, "--base", base, "--base-module", "conda/2025-09-25"]
-    done = builder.run(*builder.install_command(builder.REPOSITORY, *options), env=env)
-    assert done.returncode == 0, done.stderr
-    (root,) = (prefix / "versions").iterdir()
-    return Jupyter(prefix, root, env)
+def jupyter_install(cache: Path, shared: Shared) -> Install:
+    """An install on a base with ipykernel and what that needs, as ALCF's has, and in a module."""
+
+    def build(folder: Path) -> Install:
+        base = builder.stand_in_base(folder / "conda base", conda=True)
+        for name in _required("ipykernel"):
+            _link(name, builder.site_packages(base))
+        tree = folder / "soft"
+        (tree / "conda").mkdir(parents=True)
+        (tree / "conda" / "2025-09-25.lua").write_text(_CONDA)
+        env = {**builder.user_environment(folder, cache), "MODULEPATH": str(tree)}
+        options = ["--base", base, "--base-module", "conda/2025-09-25"]
+        command = builder.install_command(builder.REPOSITORY, *options)
+        return builder.installed(folder / "project with spaces", *command, env=env)
+
+    return shared.make("jupyter-install", build)
 
 
 def _required(name: str) -> set[str]:
