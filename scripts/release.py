@@ -3,7 +3,9 @@
 
     python3 scripts/release.py             as root, on a Debian-like machine with mmdebstrap
     python3 scripts/release.py --root DIR  in a Debian root that lies there already; DIR is written to
+    python3 scripts/release.py --tested    where `scripts/test.sh --all` has passed on this commit
 
+It runs `scripts/test.sh --all` first, which takes long, and releases nothing where a test fails.
 The pin, pins/VERSION.tar.zst, is made in a Debian root of its own: so nothing of this machine gets
 into it, and everybody can have the same base, a container of that Debian with the same packages.
 What is installed there comes from a wheelhouse, without a network. Standard library only.
@@ -36,18 +38,23 @@ def main() -> None:
     """Make the release, or leave the source tree as it was."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--root", type=Path, help="a Debian root that lies there already")
-    given = parser.parse_args().root
+    passed = "do not run the tests: they have passed on this commit"
+    parser.add_argument("--tested", action="store_true", help=passed)
+    options = parser.parse_args()
+    given = options.root
     version = own_version()
     target = ROOT / "pins" / f"{version}.tar.zst"
     refuse(target, needs_root=given is None)
+    if not options.tested:
+        test()
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-release-") as scratch:
         root = given or Path(scratch, "root")
         with dated(version):
             if given is None:
                 say(f"making a root of Debian {DEBIAN}")
                 included = f"--include={','.join(PACKAGES)}"
-                options = ["--quiet", "--variant=essential", included]
-                must("mmdebstrap", *options, DEBIAN, str(root))
+                variant = ["--quiet", "--variant=essential", included]
+                must("mmdebstrap", *variant, DEBIAN, str(root))
             pin(version, root.resolve(), Path(scratch, "wheelhouse"))
             target.parent.mkdir(exist_ok=True)
             shutil.move(root / target.name, target)
@@ -78,6 +85,13 @@ def refuse(target: Path, *, needs_root: bool) -> None:
         changed = must("git", "-C", str(ROOT), "status", "--porcelain")
         if changed:
             sys.exit(f"error: the source tree has changes:\n{changed}  fix: commit them first")
+
+
+def test() -> None:
+    """Pass all tests, or end."""
+    say("passing all tests")
+    if subprocess.run([ROOT / "scripts/test.sh", "--all"], check=False).returncode != 0:
+        sys.exit("error: a test fails, nothing was released\n  fix: see the output above")
 
 
 @contextmanager

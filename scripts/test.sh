@@ -1,6 +1,31 @@
 #!/usr/bin/env bash
-# Set up and pass the tests, lint among them. Arguments go to pytest.
+# Set up and pass the tests, lint among them.
+#
+#   scripts/test.sh             all tests but the long ones: what .ci/run runs
+#   scripts/test.sh --fast      unit tests, lint, types, one install and one workflow
+#   scripts/test.sh --all       the long tests, too: endpoint environments, other releases of Parsl,
+#                               Parsl's own tests, 1,000 examples of each property
+#   scripts/test.sh --coverage  all tests but the long ones; shows which branches they reach
+#
+# Other arguments go to pytest: scripts/test.sh tests/unit/options -k walltime
 set -euo pipefail
+chosen=(-m "not long")
+case ${1-} in
+  --fast)
+    shift
+    chosen+=(tests/unit tests/lint
+      tests/install/test_install.py::test_an_install_imports_the_locked_parsl_and_runs_its_command
+      tests/workflow/test_staged.py)
+    ;;
+  --all)
+    shift
+    chosen=(--hypothesis-profile=long)
+    ;;
+  --coverage)
+    shift
+    chosen+=(--cov --cov-report=term:skip-covered)
+    ;;
+esac
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 # shellcheck source=scripts/system-packages.sh
@@ -27,5 +52,6 @@ ENVIRONMENT_MODULES_INIT=${ENVIRONMENT_MODULES_INIT:-$(scripts/environment-modul
 export ENVIRONMENT_MODULES_INIT
 # On a laptop a test may be skipped for want of these; here that would be a failure.
 export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules
-# Two at a time: many tests wait, or keep one core busy. Those of one file share their installs.
-exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
+# Twice as many workers as cores: many tests wait. What takes longest comes first (tests/conftest.py).
+exec .venv/bin/python -m pytest -n "$((2 * $(nproc)))" --dist loadfile --no-loadscope-reorder \
+  "${chosen[@]}" "$@"

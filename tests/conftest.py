@@ -9,12 +9,25 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import builder
 import conda_channel
 from builder import Install
 from shared import Shared
 
+# Machines may be slow: no property has a limit of time.
+settings.register_profile(
+    "usual", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("long", settings.get_profile("usual"), max_examples=1000)
+settings.load_profile("usual")
+
+# What takes longest begins first, so that no worker ends long after the others.
+_FIRST = (
+    "install/test_users.py", "install/test_drift.py", "install", "doctor/test_set_ups.py",
+    "parsl_suite", "workflow", "user_environments", "crashes", "sandbox",
+)  # fmt: skip
 CHANNEL = pytest.StashKey[tuple[str, str]]()
 
 _LMOD = ("/usr/share/lmod/lmod/init/bash", "/opt/cray/pe/lmod/lmod/init/bash")
@@ -32,6 +45,17 @@ def pytest_configure(config: pytest.Config) -> None:
         address = served.enter_context(conda_channel.served(Path(folder)))
         config.stash[CHANNEL] = folder, address
         config.add_cleanup(served.close)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first; each file stays in one piece."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        found = (number for number, first in enumerate(_FIRST) if name.startswith(first))
+        return next(found, len(_FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -41,7 +41,7 @@ def made(source: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """Its pin."""
     home, root = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("root")
     env = builder.environment(home, cache)
-    command = [builder.PYTHON, source / "scripts/release.py", "--root", root]
+    command = [builder.PYTHON, source / "scripts/release.py", "--tested", "--root", root]
     done = builder.run(*builder.namespace("-rm"), "sh", "-ec", ROOT, root, *command, env=env)
     assert done.returncode == 0, done.stderr
     assert f"git commit --message 'Release {VERSION}'" in done.stdout
@@ -124,7 +124,22 @@ def test_a_release_that_fails_leaves_the_source_tree_as_it_was(
     (tmp_path / "root").mkdir()
     before = builder.tree(source)
     command = [builder.PYTHON, source / "scripts/release.py", "--root", tmp_path / "root"]
-    done = builder.run(*command, env=env)
+    done = builder.run(*command, "--tested", env=env)
     assert done.returncode == 1
     assert "failed:" in done.stderr
+    assert builder.tree(source) == before
+
+
+def test_nothing_is_released_where_a_test_fails(env: dict[str, str], tmp_path: Path) -> None:
+    source = builder.copy_source(tmp_path / "source")
+    (source / "CHANGELOG.md").write_text("## Unreleased\n")
+    tests = source / "scripts/test.sh"
+    tests.write_text('#!/bin/sh\necho "given: $*"\nexit 1\n')
+    (tmp_path / "root").mkdir()
+    before = builder.tree(source)
+    command = [builder.PYTHON, source / "scripts/release.py", "--root", tmp_path / "root"]
+    done = builder.run(*command, env=env)
+    assert done.returncode == 1
+    assert "given: --all\n" in done.stdout
+    assert "a test fails, nothing was released" in done.stderr
     assert builder.tree(source) == before

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polaris_parsl.env.modules.modulefile import comment, lua, tcl
@@ -41,7 +41,6 @@ def printed(language: str, texts: list[str]) -> str:
 
 
 @pytest.mark.parametrize("language", INTERPRETERS)
-@settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.text(), min_size=1, max_size=20))
 def test_any_text_survives_quoting(language: str, texts: list[str]) -> None:
     assert printed(language, texts) == "".join(text + _END for text in texts)

@@ -16,6 +16,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "way", ["one task per GPU", "two nodes by GNU Parallel", "inside a job of two nodes"]
 )

@@ -25,6 +25,9 @@ from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.policy.policy import check_policy
 from polaris_parsl.sandbox.linux.isolation import choose_isolation
 
+# Each release of globus-compute-endpoint gets an environment of its own.
+pytestmark = pytest.mark.long
+
 SCRIPT = Path(__file__).with_name("endpoint_engine.py")
 TESTED = polaris().globus_compute.tested
 COMMON = {"account": "datascience", "queue": "preemptable", "address": "10.0.0.1"}

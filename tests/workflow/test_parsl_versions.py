@@ -15,6 +15,7 @@ from polaris_parsl.facts.polaris import polaris
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("release", polaris().parsl.locked)
 def test_a_locked_release_does_what_the_table_says(release: str) -> None:
     done = subprocess.run(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from polaris_parsl import PolarisParslError, PolarisParslWarning
@@ -132,13 +132,11 @@ def attempt(asked: dict[str, Any]) -> None:
             check_as_qsub(script)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.fixed_dictionaries({}, optional=LIKELY))
 def test_likely_options_give_a_job_that_qsub_takes_or_a_refusal(asked: dict[str, Any]) -> None:
     attempt({"account": "datascience", **asked})
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.fixed_dictionaries({}, optional=LIKELY))
 def test_inside_a_job_likely_options_give_a_script_that_asks_pbs_nothing_or_a_refusal(
     asked: dict[str, Any],
@@ -157,7 +155,6 @@ def test_inside_a_job_likely_options_give_a_script_that_asks_pbs_nothing_or_a_re
         assert MARK not in script.text
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from([*option_checks(), "executors"]),
     value=ANYTHING,
@@ -185,7 +182,6 @@ _LIKELY_EXECUTOR = st.fixed_dictionaries({}, optional={name: LIKELY[name] for na
         ),
     )
 )
-@settings(max_examples=150, deadline=None)
 def test_any_table_of_executors_gives_jobs_that_qsub_takes_or_a_refusal(
     executors: dict[str, Any],
 ) -> None:
@@ -232,7 +228,6 @@ def test_no_layer_lets_a_value_put_a_line_or_a_command_into_the_job_script(
     assert {each.name for each in tmp_path.iterdir()} <= {"polaris-parsl.toml"}
 
 
-@settings(max_examples=100, deadline=None)
 @given(name=st.sampled_from([*option_checks(), "executors"]), text=HOSTILE | st.text(max_size=8))
 def test_any_text_of_a_variable_gives_a_job_that_qsub_takes_or_a_refusal(
     name: str, text: str
