@@ -45,8 +45,8 @@ ASK = (
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
 PLATFORMS += ["manylinux2014_x86_64", "linux_x86_64"]
 
-CHECKED = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
-CHECKED += ("--disable-pip-version-check", "--quiet", "--progress-bar", "off")
+CHECKED = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
+CHECKED += ["--disable-pip-version-check", "--quiet", "--progress-bar", "off"]
 
 
 class RefusalError(Exception):

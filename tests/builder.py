@@ -90,7 +90,7 @@ def copy_cache(cache: Path, target: Path) -> Path:
 
 
 def run(
-    *command: str | Path, env: Mapping[str, str], cwd: Path | None = None
+    *command: object, env: Mapping[str, str], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
@@ -104,13 +104,13 @@ def run(
     )
 
 
-def command(source: Path, verb: str, *arguments: str | Path) -> list[str]:
+def command(source: Path, verb: str, *arguments: object) -> list[str]:
     """Command line of a verb in a source tree, under the interpreter of the tests."""
     script = source / "scripts" / "bootstrap.py"
     return [str(PYTHON), str(script), verb, *(str(word) for word in arguments)]
 
 
-def install_command(source: Path, *arguments: str | Path) -> list[str]:
+def install_command(source: Path, *arguments: object) -> list[str]:
     """Command line of install.sh under the interpreter of the tests."""
     return command(source, "install", *arguments)
 
@@ -126,7 +126,7 @@ class Install:
     stderr: str
 
 
-def installed(prefix: Path, *words: str | Path, env: dict[str, str]) -> Install:
+def installed(prefix: Path, *words: object, env: dict[str, str]) -> Install:
     """The install that a command makes in a prefix."""
     done = run(*words, "--prefix", prefix, env=env)
     assert done.returncode == 0, done.stderr
@@ -143,7 +143,7 @@ def namespace(*options: str) -> list[str]:
     return space
 
 
-def without_network(*arguments: str | Path) -> list[str]:
+def without_network(*arguments: object) -> list[str]:
     """A command in a network namespace without interfaces, as an ordinary user of number 1000."""
     space = namespace("--net", "--map-user=1000", "--map-group=1000")
     return [*space, *(str(word) for word in arguments)]

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backports import zstd
 
@@ -149,7 +149,9 @@ def _write_zip(package: Package, folder: Path) -> Path:
     return archive
 
 
-def _tar(files: Mapping[str, bytes], links: Mapping[str, str], mode: str) -> bytes:
+def _tar(
+    files: Mapping[str, bytes], links: Mapping[str, str], mode: Literal["w", "w:bz2"]
+) -> bytes:
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode=mode) as tar:
         for name, content in files.items():

@@ -124,7 +124,7 @@ def watch(call: Callable[[str], None]) -> None:
             paths = [each for each in arguments if isinstance(each, str | bytes | os.PathLike)]
             call(" ".join((event, *map(os.fsdecode, paths))))
 
-    os.fsync = lambda handle: call(f"fsync {Path(f'/proc/self/fd/{handle}').readlink()}")
+    os.fsync = lambda fd: call(f"fsync {Path(f'/proc/self/fd/{fd}').readlink()}")
     sys.addaudithook(audit)
 
 
@@ -168,7 +168,7 @@ def kill_everywhere(name: str, folder: Path) -> None:
 if __name__ == "__main__":
     alone()
     # what is written is there for the living also without it
-    os.fsync = lambda _: None
+    os.fsync = lambda fd: None  # noqa: ARG005
     for each in CHANGES:
         (Path(sys.argv[1]) / each).mkdir()
         kill_everywhere(each, Path(sys.argv[1]) / each)

@@ -4,6 +4,7 @@ import os
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from parsl.config import Config
@@ -40,21 +41,22 @@ def test_the_call_builds_what_the_file_builds() -> None:
     ours = built(call_text(found.options))
     for name in ("retries", "run_dir", "max_idletime", "strategy", "usage_tracking"):
         assert getattr(ours, name) == getattr(theirs, name), name
-    (ours,), (theirs,) = ours.executors, theirs.executors
+    executors: list[tuple[Any, Any]] = list(zip(ours.executors, theirs.executors, strict=True))
+    ((mine, other),) = executors
     for name in (
         "label", "heartbeat_period", "heartbeat_threshold", "drain_period", "available_accelerators",
         "cores_per_worker", "cpu_affinity", "address", "prefetch_capacity", "encrypted",
         "max_workers_per_node", "workers_per_node", "worker_debug",
     ):  # fmt: skip
-        assert getattr(ours, name) == getattr(theirs, name), name
+        assert getattr(mine, name) == getattr(other, name), name
     for name in (
         "account", "queue", "select_options", "scheduler_options", "nodes_per_block", "walltime",
         "cpus_per_node", "init_blocks", "min_blocks", "max_blocks", "cmd_timeout",
     ):  # fmt: skip
-        expected = getattr(theirs.provider, name)
-        assert getattr(ours.provider, name) == ("2:00:00" if name == "walltime" else expected), name
-    assert vars(ours.provider.launcher) == vars(theirs.provider.launcher)
-    assert "export OMP_PROC_BIND=close" in ours.provider.worker_init
+        expected = getattr(other.provider, name)
+        assert getattr(mine.provider, name) == ("2:00:00" if name == "walltime" else expected), name
+    assert vars(mine.provider.launcher) == vars(other.provider.launcher)
+    assert "export OMP_PROC_BIND=close" in mine.provider.worker_init
 
 
 def test_a_file_that_starts_work_is_only_read(

@@ -123,7 +123,7 @@ def interleave_everywhere(change: str, other: str, folder: Path) -> Iterator[str
 
 if __name__ == "__main__":
     kills.alone()
-    os.fsync = lambda _: None
+    os.fsync = lambda fd: None  # noqa: ARG005
     counts, found = {}, []
     for first, second in itertools.product(kills.CHANGES, OTHERS):
         place = Path(sys.argv[1]) / first / second

@@ -279,7 +279,7 @@ def shown(printed: str, bed: Bed) -> str:
         (bed.original, "/eagle/PROJECT/polaris-parsl"),
     ):
         text = text.replace(str(place), name)
-    for pattern, name in (
+    replaced: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
         (re.escape(VERSION), "VERSION"),
         (r"'(/eagle/\S+)'", r"\1"),  # the real path needs quotes
         (r"its interfaces are [^;\n]*", "its interfaces are lo, hsn0, bond0"),
@@ -287,8 +287,9 @@ def shown(printed: str, bed: Bed) -> str:
         (r"(does not load:) .*gcc-native/14.2.*", r'\1 ... "gcc-native/14.2" ...'),
         (r"has \d+ characters \((\S+)\)", _length),
         (r"python3\.\d+", "python3.12"),
-    ):
-        text = re.sub(pattern, name, text)
+    ]
+    for pattern, written in replaced:
+        text = re.sub(pattern, written, text)
     return text
 
 

@@ -3,7 +3,7 @@
 import re
 import shutil
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ def with_requirement(tree: Path, requirement: str) -> None:
     path.write_text(path.read_text().replace("overlay:\n", f"overlay:\n  - {requirement}\n"))
 
 
+def silently(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A source tree as far as locking needs it, with old locks."""
@@ -48,7 +52,7 @@ def tree(tmp_path: Path) -> Path:
 def test_the_conda_lock_is_what_conda_lock_writes_over_the_recorded_records(
     tree: Path, env: dict[str, str]
 ) -> None:
-    lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+    lock.relock(tree, env=env, repodata=RECORDED, step=silently)
     assert read_conda(tree / "conda-lock.yml") == read_conda(shipped("conda-lock.yml"))
     assert {package.name for package in read_conda(tree / "conda-lock.yml")} >= {"parallel", "perl"}
     for track, wanted in read_tracks(tree / "environment.yml").items():
@@ -79,14 +83,14 @@ def test_an_unsolvable_conda_part_leaves_the_locks_alone(tree: Path, env: dict[s
     path = tree / "environment.yml"
     path.write_text(path.read_text().replace("parallel=20241122", "parallel=19990101"))
     with pytest.raises(LockError, match="parallel"):
-        lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+        lock.relock(tree, env=env, repodata=RECORDED, step=silently)
     assert {(tree / name).read_text() for name in NAMES} == {"old\n"}
 
 
 def test_an_unsolvable_overlay_leaves_the_locks_alone(tree: Path, env: dict[str, str]) -> None:
     with_requirement(tree, "no-such-distribution-of-ours==1.0")
     with pytest.raises(LockError, match="no-such-distribution-of-ours"):
-        lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+        lock.relock(tree, env=env, repodata=RECORDED, step=silently)
     assert {(tree / name).read_text() for name in NAMES} == {"old\n"}
 
 
@@ -96,7 +100,7 @@ def test_a_missing_solver_is_named_before_anything_is_solved(
     monkeypatch.setattr("polaris_parsl.env.locks.solvers.find_spec", lambda _: None)
     monkeypatch.setattr(lock, "lock_conda", pytest.fail)
     with pytest.raises(MissingToolError, match="conda-lock is not installed beside"):
-        lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+        lock.relock(tree, env=env, repodata=RECORDED, step=silently)
 
 
 def test_a_conda_that_is_not_there_is_named_before_anything_is_solved(
@@ -104,7 +108,7 @@ def test_a_conda_that_is_not_there_is_named_before_anything_is_solved(
 ) -> None:
     monkeypatch.setattr(lock, "lock_conda", pytest.fail)
     with pytest.raises(MissingToolError, match="there is no program no-such-mamba"):
-        lock.relock(tree, env=env, repodata=None, conda="no-such-mamba", step=nullcontext)
+        lock.relock(tree, env=env, repodata=None, conda="no-such-mamba", step=silently)
 
 
 def test_another_conda_solves_the_same_lock(tree: Path, env: dict[str, str]) -> None:
@@ -121,13 +125,13 @@ def test_a_channel_that_does_not_answer_is_named_at_once(tree: Path, env: dict[s
     path = tree / "environment.yml"
     path.write_text(path.read_text().replace("conda-forge", "http://127.0.0.1:9/channel"))
     with pytest.raises(LockError, match=r"channel http://127\.0\.0\.1:9/channel does not answer"):
-        lock.relock(tree, env=env, repodata=None, step=nullcontext)
+        lock.relock(tree, env=env, repodata=None, step=silently)
 
 
 def test_a_requirement_that_is_no_pin_is_refused(tree: Path, env: dict[str, str]) -> None:
     with_requirement(tree, "numpy>=2")
     with pytest.raises(LockError, match="numpy>=2"):
-        lock.relock(tree, env=env, repodata=RECORDED, step=nullcontext)
+        lock.relock(tree, env=env, repodata=RECORDED, step=silently)
 
 
 @pytest.mark.parametrize("name", ["overlay.lock", "tools.lock", "installer.lock"])

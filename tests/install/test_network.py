@@ -93,7 +93,8 @@ def wheel(folder: Path, name: str) -> Path:
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[Server]:
     """An index with three wheels; a lock of them lies in `tmp_path / "lock"`."""
-    files, lines = {}, []
+    files: dict[str, Any] = {}
+    lines = []
     for name in NAMES:
         path = wheel(tmp_path, name)
         content = path.read_bytes()

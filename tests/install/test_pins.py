@@ -86,7 +86,7 @@ def with_packages(
     *packages: str, command: tuple[str | Path, ...]
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command in an environment of its own: validators want other versions than we do."""
-    uv = [Path(sys.executable).with_name("uv"), "run", "--quiet", "--no-project", "--isolated"]
+    uv = [str(Path(sys.executable).with_name("uv")), "run", "--quiet", "--no-project", "--isolated"]
     words = [word for package in packages for word in ("--with", package)]
     return subprocess.run(
         [*uv, *words, "--python", sys.executable, *command],
@@ -145,7 +145,7 @@ def test_it_is_built_again_elsewhere_without_a_network_to_the_byte(
 ) -> None:
     alone = builder.namespace("-rn")
     prefix = tmp_path / "years later"
-    done = polaris_parsl(install, "recreate", bundle, "--prefix", prefix, before=alone)
+    done = polaris_parsl(install, "recreate", bundle, "--prefix", prefix, before=tuple(alone))
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 differ" in done.stdout
     again = json.loads((prefix / "versions" / install.root.name / "receipt.json").read_text())

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_a_pin_is_built_again(version: str, env: dict[str, str], tmp_path: Path)
     assert ran.stdout == f"{was['parsl']}\n", ran.stderr
 
 
-def own_files(receipt: dict[str, Any]) -> dict[str, str]:
+def own_files(receipt: Mapping[str, Any]) -> dict[str, str]:
     """Digests of the files of Parsl and polaris_parsl by their names, whatever the Python."""
     inside = re.compile(r"overlay/lib/python3\.\d+/site-packages/((?:parsl|polaris_parsl)/.*)")
     return {

@@ -103,7 +103,7 @@ class Project:
 
     def seen(self) -> dict[str, tuple[int, ...]]:
         """Everything in the directory of the project, as far as a change of it shows."""
-        found = {}
+        found: dict[str, tuple[int, ...]] = {}
         for path in (self.top / "project").rglob("*"):
             is_ = path.lstat()
             found[str(path)] = (is_.st_ino, is_.st_mode, is_.st_size, is_.st_mtime_ns)

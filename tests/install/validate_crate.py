@@ -28,7 +28,7 @@ def send(self: HTTPAdapter, request: requests.PreparedRequest, **_: Any) -> requ
     return self.build_response(request, answer)
 
 
-HTTPAdapter.send = send
+HTTPAdapter.send = send  # type: ignore[method-assign, assignment] # whatever it is asked
 result = validate(
     ValidationSettings(
         rocrate_uri=sys.argv[1],

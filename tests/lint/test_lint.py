@@ -17,7 +17,6 @@ TOOLS = {
     "ruff": ["ruff", "check"],
     "format": ["ruff", "format", "--check"],
     "types": ["mypy"],
-    "types of examples": ["mypy", "examples", "benchmarks"],
     "direction of imports": ["lint-imports"],
     "shellcheck": ["shellcheck", "--external-sources", "SHELL"],
     "shfmt": ["shfmt", "--diff", "--indent=2", "--case-indent", "SHELL"],

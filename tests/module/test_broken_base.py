@@ -34,7 +34,7 @@ def refusing_conda(place: Any) -> None:
     place.modulefile(CONDA, 'LmodBreak("not on this node")\n')
 
 
-BREAKAGES = {
+BREAKAGES: dict[Callable[[Any], None], tuple[str, str]] = {
     nothing_named_gcc: (
         "which does not load: this system no longer has the module that it names, gcc-native/14",
         "load a newer polaris-parsl; `module avail polaris-parsl` lists them; tell the site of",

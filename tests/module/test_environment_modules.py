@@ -149,7 +149,7 @@ def install_gone(place: Any) -> None:
     shutil.rmtree(place.root("1.0"))
 
 
-BREAKAGES = {
+BREAKAGES: dict[Callable[[Any], None], tuple[str, ...]] = {
     compiler_gone: ("gcc-native/14", "needs the module conda/2025-09-25, which does not load"),
     conda_module_gone: ("needs the module conda/2025-09-25, which this system no longer has",),
     base_gone: ("its base is gone: CPython 3.12.11 of conda/2025-09-25",),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from parsl.config import Config
+from parsl.dataflow.memoization import BasicMemoizer
 from parsl.executors import MPIExecutor
 from parsl.jobs.error_handlers import noop_error_handler
 
@@ -16,6 +17,13 @@ from published.building import ADDRESSES, build, calls, lines_of, read
 PUBLISHED = read()
 EVERYWHERE = PUBLISHED.pop("everywhere")
 ROWS = {1, 2, 3, 5, 8, 10, 13, 15, 17, 18, 22, 23, 27}
+
+
+def memoizer(config: Config) -> BasicMemoizer:
+    assert isinstance(config.memoizer, BasicMemoizer)
+    return config.memoizer
+
+
 # How a field is read from what Parsl is handed.
 FIELDS: dict[str, Callable[[Config, Any], Any]] = {
     "executor": lambda _, executor: (
@@ -62,8 +70,8 @@ FIELDS: dict[str, Callable[[Config, Any], Any]] = {
     "max_idletime": lambda config, _: config.max_idletime,
     "usage_tracking": lambda config, _: config.usage_tracking,
     "monitoring": lambda config, _: config.monitoring is not None,
-    "checkpoint_mode": lambda config, _: config.memoizer.checkpoint_mode,
-    "app_cache": lambda config, _: config.memoizer.memoize,
+    "checkpoint_mode": lambda config, _: memoizer(config).checkpoint_mode,
+    "app_cache": lambda config, _: memoizer(config).memoize,
     "tmpdir": lambda _, executor: exported("TMPDIR", executor),
     "tasks_start_in": lambda config, executor: (
         "run_dir" if executor.launch_cmd.startswith(f"cd {config.run_dir} &&") else "HOME"

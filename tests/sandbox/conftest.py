@@ -162,7 +162,7 @@ def environment(base_environment, isolation):
 @pytest.fixture
 def start(environment, tmp_path):
     """Starts sandboxes and ends them with the test."""
-    running = []
+    running: list[Sandbox] = []
 
     def start_sandbox(folder=None, **keywords):
         folder = folder or tmp_path / f"s{len(running)}"

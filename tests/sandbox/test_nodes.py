@@ -130,7 +130,8 @@ def test_each_node_has_four_gpus_of_its_own(sandbox):
     )
     *gpus, problem, code = sandbox.run_job(script, select="2:ngpus=4").splitlines()
     pattern = re.compile(r"GPU (\d): NVIDIA A100-SXM4-40GB \(UUID: (GPU-[0-9a-f-]{36})\)")
-    found = [pattern.fullmatch(line).groups() for line in gpus]
+    found = [match.groups() for match in map(pattern.fullmatch, gpus) if match]
+    assert len(found) == len(gpus)
     assert [number for number, _ in found] == list("0123") * 2
     assert len({identity for _, identity in found}) == 8
     assert (problem, code) == ("nvidia-smi: the sandbox imitates only -L", "2")

@@ -73,7 +73,8 @@ def jupyter_install(cache: Path, shared: Shared) -> Install:
 
 def _required(name: str) -> set[str]:
     """A distribution of the environment of the tests, and all that it requires here."""
-    found, waiting = set(), [name]
+    found: set[str] = set()
+    waiting = [name]
     while waiting:
         each = canonicalize_name(waiting.pop())
         if each not in found:
@@ -89,6 +90,6 @@ def _link(name: str, site_packages: Path) -> None:
     """Show a distribution of the environment of the tests in another place, too."""
     files = distribution(name).files or []
     for top in {file.parts[0] for file in files} - {"..", "__pycache__", "bin", "share"}:
-        source = Path(distribution(name).locate_file(top))
+        source = Path(str(distribution(name).locate_file(top)))
         if source.exists():
             (site_packages / top).symlink_to(source)

@@ -26,7 +26,7 @@ def user(jupyter_install: Any, tmp_path: Path) -> dict[str, str]:
 
 
 def kernel(
-    install: Any, user: dict[str, str], *options: str | Path, lmod: Path | None = None
+    install: Any, user: dict[str, str], *options: object, lmod: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command of an install, in a shell with Lmod where that is given."""
     start = f". {lmod}; " if lmod else ""

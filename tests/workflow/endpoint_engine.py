@@ -162,7 +162,8 @@ def run(folder):
 
 def submit(engine, function, arguments, specification):
     serde = engine.serde
-    buffer = serde.pack_buffers([serde.serialize(each) for each in (function, arguments, {})])
+    parts = [serde.serialize(function), serde.serialize(arguments), serde.serialize({})]
+    buffer = serde.pack_buffers(parts)
     future = GCFuture(gc_task_id=uuid.uuid4())
     task = messagepack.message_types.Task(task_id=future.gc_task_id, task_buffer=buffer)
     packed = messagepack.pack(task)

@@ -7,6 +7,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import parsl
 from parsl import bash_app, python_app
@@ -14,8 +15,13 @@ from parsl import bash_app, python_app
 import polaris_parsl
 from polaris_parsl.configuration.job_script import job_scripts
 
-COMMON = {"account": "sandbox", "queue": "preemptable", "walltime": "0:10:00", "run_dir": "runs"}
-SHAPES = {
+COMMON: dict[str, Any] = {
+    "account": "sandbox",
+    "queue": "preemptable",
+    "walltime": "0:10:00",
+    "run_dir": "runs",
+}
+SHAPES: dict[str, dict[str, Any]] = {
     "shared": {"nodes_per_block": 2, "workers_per_gpu": 2},
     "shared_parallel": {"nodes_per_block": 2, "workers_per_gpu": 2, "launcher": "gnu_parallel"},
     "several": {"gpus_per_worker": 2},

@@ -251,7 +251,11 @@ def test_the_schema_and_the_policy_agree_on_every_size_and_length(
 ) -> None:
     given = {**COMMON, **fixed}
     folder = write(newest, tmp_path / "open", *choices, **given)
-    values = {"queue": QUEUES, "nodes_per_block": NODES, "walltime": WALLTIMES}
+    values: dict[str, list[Any]] = {
+        "queue": QUEUES,
+        "nodes_per_block": NODES,
+        "walltime": WALLTIMES,
+    }
     # each choice left out, too: then the default counts
     every = [[{}, *({name: value} for value in values[name])] for name in choices]
     chosen = [

@@ -73,7 +73,7 @@ def test_the_executor_of_the_page_fails_because_parsl_has_no_start_method(tmp_pa
 def test_without_it_the_page_fails_because_checkpoint_files_left_config(tmp_path: Path) -> None:
     executor = page_executor(page_user_opts(tmp_path))
     with pytest.raises(TypeError, match="unexpected keyword argument 'checkpoint_files'"):
-        Config(
+        Config(  # type: ignore[call-arg] # as the page calls it
             executors=[executor],
             checkpoint_files=get_all_checkpoints(str(tmp_path)),
             run_dir=str(tmp_path),

@@ -34,7 +34,7 @@ def start(path: Path) -> "subprocess.CompletedProcess[str]":
 def test_it_is_clean_shell(command: Path) -> None:
     shellcheck = Path(sys.executable).with_name("shellcheck")
     # SC2016: a value with a dollar in it shall not expand
-    words = [shellcheck, "--exclude=SC2016", command]
+    words = [str(shellcheck), "--exclude=SC2016", str(command)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

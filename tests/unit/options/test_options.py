@@ -31,7 +31,7 @@ def test_an_account_is_all_that_must_be_given() -> None:
 
 
 # Option, value, and the words of the message that tell the user what is wrong and what to do.
-REFUSED = [
+REFUSED: list[Any] = [
     ("account", None, ["no account", 'account="..."']),
     ("account", "YOURPROJECT", ["YOURPROJECT", "placeholder"]),
     ("account", "your_account", ["your_account", "placeholder"]),

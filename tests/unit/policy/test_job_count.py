@@ -1,6 +1,7 @@
 import warnings
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def jobs_taken(queue: Queue, target: Queue) -> int:
         f"#PBS -A datascience -q {queue.name} -l filesystems=home:eagle\n"
         f"#PBS -l walltime=0:05:00 -l select={target.nodes_min}:ngpus=4\n"
     )
-    jobs = []
+    jobs: list[Any] = []
     with suppress(Refusal):
         while True:
             job = make_job(1, [], script=script, cwd="/", environment={"HOME": "/"})

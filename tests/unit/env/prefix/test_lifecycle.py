@@ -89,11 +89,12 @@ def test_another_track_is_never_the_default(prefix: Path) -> None:
 
 def test_a_version_that_is_not_there_is_refused_with_those_that_are(prefix: Path) -> None:
     before = builder.tree(prefix)
-    for call in (
+    calls: list[Any] = [
         lambda: set_default(prefix, "2026.10", dry_run=False),
         lambda: deprecate(prefix, "2026.10", NOTICE, today=TODAY, dry_run=False),
         lambda: removal.remove(prefix, "2026.10", **QUIET),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(VersionError, match=rf"no version 2026\.10; it holds: .*{OLD}"):
             call()
     assert builder.tree(prefix) == before
@@ -101,12 +102,12 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(prefix: Path
 
 def test_a_dry_run_tells_what_the_run_then_does_and_writes_nothing(prefix: Path) -> None:
     before = builder.tree(prefix)
-    calls = (
+    calls: list[Any] = [
         lambda dry: set_default(prefix, OLD, dry_run=dry),
         lambda dry: deprecate(prefix, MIDDLE, NOTICE, today=TODAY, dry_run=dry),
         lambda dry: roll_back(prefix, dry_run=dry),
         lambda dry: removal.remove(prefix, MEP, **{**QUIET, "dry_run": dry}),
-    )
+    ]
     for call in calls:
         told = call(True)
         assert builder.tree(prefix) == before

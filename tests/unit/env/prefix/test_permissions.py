@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.prefix import permissions
 from polaris_parsl.env.prefix.permissions import (
     choose_group,
     group_of,
@@ -34,8 +33,8 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 @pytest.fixture
 def ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user who is in one group only, and not root."""
-    monkeypatch.setattr(permissions.os, "geteuid", lambda: 4711)
-    monkeypatch.setattr(permissions.os, "getgroups", lambda: [MINE])
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    monkeypatch.setattr(os, "getgroups", lambda: [MINE])
 
 
 @pytest.fixture
