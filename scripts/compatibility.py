@@ -27,8 +27,8 @@ TABLE = ROOT / "docs" / "compatibility.md"
 HEAD = """\
 # Parsl releases
 
-Made by `scripts/compatibility.py` on CPython {python}; do not edit. The tests try the locked releases again
-and compare.
+Made by `scripts/compatibility.py` on CPython {python}; do not edit. `scripts/test.sh --all` tries the locked
+releases again and compares.
 
 | Parsl | page of 2023-08 | page of 2025-02 | our shapes build | published ones build | the example, twice | PBS state F |
 |---|---|---|---|---|---|---|

@@ -52,8 +52,8 @@ cat job.out
 HEAD = """\
 # Parsl's own tests on our configurations
 
-Made by `.venv/bin/python scripts/parsl_tests.py` on CPython {python}; do not edit. `scripts/test.sh` runs three of the
-rows again and compares.
+Made by `.venv/bin/python scripts/parsl_tests.py` on CPython {python}; do not edit. `scripts/test.sh --all` runs three
+of the rows again and compares.
 
 | Parsl | configuration | passed | skipped | failed |
 |---|---|---|---|---|

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from meeting import meet
+
 pytest.importorskip("parsl")
 
 WORKFLOW = """\
-import json
+import json, os
 import parsl
 from parsl.addresses import address_by_interface
 from parsl.executors import HighThroughputExecutor
@@ -15,10 +17,9 @@ from parsl.launchers import {launcher}
 from parsl.providers import PBSProProvider
 
 @parsl.python_app
-def where(_):
-    import os, socket, time
-    time.sleep(0.5)
-    return (socket.gethostname(), os.environ["CUDA_VISIBLE_DEVICES"],
+def where(folder, _):
+    import os, socket
+{meet}    return (socket.gethostname(), os.environ["CUDA_VISIBLE_DEVICES"],
             sorted(os.sched_getaffinity(0)), os.getcwd())
 
 config = parsl.Config(
@@ -44,7 +45,7 @@ config = parsl.Config(
     )],
 )
 with parsl.load(config):
-    found = [future.result() for future in [where(i) for i in range(36)]]
+    found = [future.result() for future in [where(os.getcwd(), i) for i in range(12)]]
 json.dump(found, open("found.json", "w"))
 """
 PARSL = Path(sys.executable).parent
@@ -68,6 +69,7 @@ def test_a_parsl_workflow_uses_every_gpu_of_three_nodes(run, isolation, tmp_path
             launcher=name,
             options=options,
             address=address,
+            meet=meet(12),
             worker_init=f"{before}export PATH={PARSL}:$PATH",
         )
     )

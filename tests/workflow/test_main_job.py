@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from meeting import meet
+
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^(x\w+) +(\d) +(\S+) +(\d+)$", re.MULTILINE)
 Sandboxed = Callable[[str], str]
@@ -19,10 +21,9 @@ import parsl, polaris_parsl
 from parsl import python_app
 
 @python_app
-def look(number):
-    import os, socket, sys, time
-    time.sleep(1)  # so that every worker gets a task
-    names = ("COLOUR", "ODD", "TMPDIR", "PYTHONNOUSERSITE", "PYTHONPATH", "POLARIS_PARSL_MODULE")
+def look(folder, number):
+    import os, socket, sys
+MEET    names = ("COLOUR", "ODD", "TMPDIR", "PYTHONNOUSERSITE", "PYTHONPATH", "POLARIS_PARSL_MODULE")
     return socket.gethostname(), sys.executable, os.getcwd(), *(os.environ.get(n) for n in names)
 
 config = polaris_parsl.config(
@@ -30,7 +31,7 @@ config = polaris_parsl.config(
     launcher=sys.argv[1], worker_init="export COLOUR=blue ODD=\\"it's; \\\\$HOME  'quoted'\\"",
 )
 with parsl.load(config):
-    for row in sorted(set(task.result() for task in [look(n) for n in range(36)])):
+    for row in sorted(set(task.result() for task in [look(os.getcwd(), n) for n in range(12)])):
         print(*row, sep="|")
 """
 
@@ -79,7 +80,7 @@ def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
 def test_every_node_has_the_environment_of_the_driver(
     in_sandbox: Sandboxed, install: Any, tmp_path: Path, launcher: str
 ) -> None:
-    (tmp_path / "project" / "report.py").write_text(REPORT)
+    (tmp_path / "project" / "report.py").write_text(REPORT.replace("MEET", meet(12)))
     rows = [
         line.split("|")
         for line in in_sandbox(f"python report.py {launcher}").splitlines()

@@ -6,22 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from meeting import meet
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "on-disk.md"
 
 WORKFLOW = """
-import sys
+import os, sys
 import parsl, polaris_parsl
 from parsl import python_app
 
 @python_app(cache=True)
-def look(number):
-    import parsl, socket, sys, time
-    time.sleep(1)  # so that every worker gets a task
-    return socket.gethostname(), sys.prefix, parsl.__file__
+def look(folder, number):
+    import parsl, socket, sys
+MEET    return socket.gethostname(), sys.prefix, parsl.__file__
 
 with parsl.load(polaris_parsl.config(run_dir="runs")):
     rows = {("driver", sys.prefix, parsl.__file__)}
-    rows |= {task.result() for task in [look(number) for number in range(16)]}
+    rows |= {task.result() for task in [look(os.getcwd(), number) for number in range(8)]}
 for row in sorted(rows):
     print("row", *row)
 """
@@ -38,7 +39,7 @@ def test_the_documented_job_script_runs_the_overlay_of_the_nodes(
     assert "/local/scratch" in lines
     job = f'cd "$PBS_O_WORKDIR"\n{lines.replace("/local/scratch", str(scratch))}\necho "ended $?"\n'
     project = tmp_path / "project"
-    (project / "workflow.py").write_text(WORKFLOW)
+    (project / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(8)))
     (project / "job.sh").write_text(job)
     (project / "submit.sh").write_text(
         "qsub -V -A sandbox -q debug -l select=2:ncpus=64:ngpus=4 -l place=scatter"

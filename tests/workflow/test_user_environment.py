@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 
 import builder
+from meeting import meet
 from polaris_parsl.env.user.venv import make_venv, plan_venv
 
 WORKFLOW = """
-import sys
+import os, sys
 import parsl, polaris_parsl
 from parsl import python_app
 import my_science
 
 @python_app
-def look(number):
-    import my_science, os, parsl, socket, sys, time
-    time.sleep(1)  # so that every worker gets a task
-    module = os.environ.get("POLARIS_PARSL_MODULE")
+def look(folder, number):
+    import my_science, os, parsl, socket, sys
+MEET    module = os.environ.get("POLARIS_PARSL_MODULE")
     return socket.gethostname(), sys.executable, my_science.double(21), parsl.__file__, module
 
 config = polaris_parsl.config(
@@ -28,7 +28,7 @@ config = polaris_parsl.config(
     launcher=sys.argv[1],
 )
 with parsl.load(config):
-    for row in sorted(set(task.result() for task in [look(n) for n in range(16)])):
+    for row in sorted(set(task.result() for task in [look(os.getcwd(), n) for n in range(8)])):
         print(*row, sep="|")
 """
 
@@ -51,7 +51,7 @@ def test_workers_import_what_only_the_environment_has(
     builder.add_distribution(plan.folder / plan.site_packages, "my-science", "1.0")
     package = plan.folder / plan.site_packages / "my_science.py"
     package.write_text("def double(number):\n    return 2 * number\n")
-    (tmp_path / "project" / "workflow.py").write_text(WORKFLOW)
+    (tmp_path / "project" / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(8)))
     (tmp_path / "project" / "run.sh").write_text(
         f"{f'. {lmod}; module unload polaris-parsl' if module == 'not loaded' else ''}\n"
         f'. "{plan.folder}/bin/activate"\n'

@@ -11,6 +11,7 @@ import typer
 from polaris_parsl import cli, files
 from polaris_parsl.cli.main import app
 from polaris_parsl.cli.verbs import PANELS, Verb, Verbs
+from polaris_parsl.errors import MissingToolError
 
 VERBS = [verb for verbs in PANELS.values() for verb in verbs]
 PRINT_MODULES = """
@@ -78,7 +79,7 @@ def test_an_installed_command_offers_no_verb_that_needs_a_source_tree(
 
 def test_what_needs_a_source_tree_says_where_to_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "checkout", lambda: None)
-    with pytest.raises(files.MissingToolError) as refused:
+    with pytest.raises(MissingToolError) as refused:
         files.source_tree("lock")
     assert "`polaris-parsl lock` needs the source tree" in refused.value.problem
     assert refused.value.remedy.endswith("python3 scripts/bootstrap.py lock")
