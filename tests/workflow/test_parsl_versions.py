@@ -28,6 +28,17 @@ def test_a_locked_release_does_what_the_table_says(release: str) -> None:
     assert "| all 7 | all 18 | works |" in done.stdout
 
 
+@pytest.mark.long
+def test_the_newest_release_that_the_index_has_works() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "compatibility.py", "--newest"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_table_has_a_row_for_every_tested_release_and_its_text_is_the_scripts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

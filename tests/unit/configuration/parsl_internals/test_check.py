@@ -144,7 +144,12 @@ def test_an_older_release_need_not_have_what_came_later() -> None:
 
 def test_it_is_looked_at_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(check, "changed_internals", lambda release: looked.append(release) or [])
+
+    def look(release: str) -> list[Internal]:
+        looked.append(release)
+        return []
+
+    monkeypatch.setattr(check, "changed_internals", look)
     for _ in range(3):
         _ = polaris_parsl.config
     assert looked == [NEWEST]
