@@ -200,16 +200,16 @@ def fetch(interpreter, lock, folder, house):
         return
     # as env/installer/wheels.py does: what has arrived whole is kept, and the site's proxy only where needed
     pip += ["--cache-dir", str(folder.parent.parent / "pip")]
-    # for pip alone: what follows in this run is told of the user's own variables
-    spared = network("sparing_loopback", interpreter)
+    # for pip alone: the later steps of this run get the user's own variables
+    no_proxy = network("no_proxy_for_loopback", interpreter)
     try:
-        step(what, pip, variables=spared, lock=lock.name)
+        step(what, pip, variables=no_proxy, lock=lock.name)
     except RefusalError as refusal:
-        spare = network("site_proxy", interpreter) if refusal.code != LOCK else {}
-        if not spare:
+        site = network("site_proxy", interpreter) if refusal.code != LOCK else {}
+        if not site:
             raise
-        say(f"  the direct way fails; through the site's proxy {spare['https_proxy']}")
-        step(what, pip, variables=spare, lock=lock.name)
+        say(f"  direct connection failed; using the site proxy {site['https_proxy']}")
+        step(what, pip, variables=site, lock=lock.name)
 
 
 def network(function, interpreter):
@@ -244,13 +244,13 @@ def step(what, command, is_offline=False, variables=(), lock="its lock"):
     output = started.communicate()[0].decode("utf-8", "replace")
     if started.returncode == 0:
         return
-    told = "\n".join(f"    {line}" for line in output.strip().splitlines()[-15:])
+    shown = "\n".join(f"    {line}" for line in output.strip().splitlines()[-15:])
     if "DO NOT MATCH THE HASHES" in output or "require-hashes" in output:
-        problem = f"a wheel is not the one that {lock} names:\n{told}"
+        problem = f"a wheel is not the one that {lock} names:\n{shown}"
         remedy = "look at your index, take the locks from a release, or empty the cache: "
         remedy += "~/.cache/polaris-parsl"
         raise RefusalError(problem, remedy, LOCK)
-    problem = f"cannot {what}:\n{told}"
+    problem = f"cannot {what}:\n{shown}"
     hint = (
         "a wheelhouse must be made for this Python"
         if is_offline

@@ -137,7 +137,7 @@ def ours(python: Path, script: str, *, cwd: Path) -> str:
 
 def example(python: Path, cwd: Path) -> str:
     """Whether the example runs in the sandbox, and its second run computes nothing."""
-    for told in ("72 computed, 0 from checkpoints", "0 computed, 72 from checkpoints"):
+    for summary in ("72 computed, 0 from checkpoints", "0 computed, 72 from checkpoints"):
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "polaris_parsl", "sandbox", "--"),
@@ -151,7 +151,7 @@ def example(python: Path, cwd: Path) -> str:
             check=False,
             timeout=300,
         )
-        if done.returncode != 0 or told not in done.stdout:
+        if done.returncode != 0 or summary not in done.stdout:
             return f"fails: {(done.stderr.strip().splitlines() or ['no result'])[-1]}"
     return "works"
 

@@ -1,4 +1,4 @@
-"""Real installs for tests: copies of the source tree, stand-in bases, and runs of install.sh."""
+"""Real installs for tests: copies of the source tree, bases made for tests, and runs of install.sh."""
 
 import hashlib
 import importlib.util
@@ -277,7 +277,7 @@ def add_distribution(site: Path, name: str, version: str, *requires: str) -> Non
 
 
 def site_packages(base: Path) -> Path:
-    """Where a stand-in base keeps its packages."""
+    """Where a base made for tests keeps its packages."""
     return next((base / "lib").glob("python3.*")) / "site-packages"
 
 

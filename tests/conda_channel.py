@@ -93,19 +93,19 @@ def gnu_parallel() -> Package:
 
 def perl() -> Package:
     """Debian's perl; its modules stay where Debian has them."""
-    told = subprocess.run(
+    done = subprocess.run(
         ["/usr/bin/perl", "-e", 'printf "%vd", $^V'], capture_output=True, text=True, check=True
     )
     program = {"bin/perl": Path("/usr/bin/perl").read_bytes()}
-    return Package(_index("perl", told.stdout, "linux-64"), program, {})
+    return Package(_index("perl", done.stdout, "linux-64"), program, {})
 
 
 def _index(
     name: str, version: str, subdir: str, *, depends: Sequence[str] = (), **more: str
 ) -> dict[str, Any]:
     fixed = {"build": "0", "build_number": 0, "license": "GPL-3.0-or-later"}
-    told = {"name": name, "version": version, "subdir": subdir, "depends": list(depends)}
-    return {**fixed, **told, **more}
+    fields = {"name": name, "version": version, "subdir": subdir, "depends": list(depends)}
+    return {**fixed, **fields, **more}
 
 
 def make_channel(folder: Path) -> None:

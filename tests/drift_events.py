@@ -40,9 +40,9 @@ class World:
         """What a polaris-parsl of the source tree says, which needs nothing of the install."""
         command = [sys.executable, "-m", "polaris_parsl", "verify", "--root", self.root, "--json"]
         done = builder.run(*command, *options, env={**self.env, **more})
-        told: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode == told["exit_code"], done.stderr
-        return told
+        report: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == report["exit_code"], done.stderr
+        return report
 
 
 def nothing(_: World) -> None:
@@ -198,7 +198,7 @@ EVENTS = (
     Event("the base's directory is gone", base_gone, BROKEN, BROKEN, "the base is gone"),
     Event(
         "the base's Python is there, but does not start",
-        interpreter_damaged, BROKEN, BROKEN, "does not answer like a Python",
+        interpreter_damaged, BROKEN, BROKEN, "is not a working Python",
     ),
     Event(
         "another minor Python in the base's directory",
@@ -251,7 +251,7 @@ EVENTS = (
     ),
     Event(
         "a package is installed into the overlay",
-        package_put_into_the_overlay, BROKEN, BROKEN, "not of the install: .*extra",
+        package_put_into_the_overlay, BROKEN, BROKEN, "added: .*extra",
     ),
     Event(
         "the install's modulefile is deleted",

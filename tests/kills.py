@@ -21,13 +21,13 @@ from typing import Any
 
 import builder
 from polaris_parsl.env.prefix import removal, usage
-from polaris_parsl.env.prefix.cleanup import sweep
+from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.lifecycle import deprecate, publish, roll_back, set_default
 from polaris_parsl.env.prefix.publish import staging
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.env.prefix.state import Deprecation, commit
-from polaris_parsl.env.prefix.verify import inspect_files
+from polaris_parsl.env.prefix.verify import verify_files
 from polaris_parsl.env.receipt import read_receipt
 
 OLD, USUAL, CANDIDATE = "2026.8.0", "2026.9.0", "2026.10.0rc1"
@@ -50,7 +50,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 def install(prefix: Path, name: str) -> None:
     """What `install` does, with four small files for what it builds."""
-    sweep(prefix)
+    clean_up(prefix)
     with staging(prefix, name, group=None) as folder:
         builder.small_release(prefix, name, folder=folder)
         publish(prefix, folder, name, check=lambda: None)
@@ -92,7 +92,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = 
 
 def is_complete(root: Path) -> bool:
     """Whether every file of a version is as its receipt says."""
-    return not list(inspect_files(root, read_receipt(root), every_file=True))
+    return not list(verify_files(root, read_receipt(root), every_file=True))
 
 
 def look(prefix: Path) -> int:
@@ -150,19 +150,19 @@ def kill_everywhere(name: str, folder: Path) -> None:
     """Kill a change before each of its operations; the last copy is that of the whole run."""
     prepare, change = CHANGES[name]
     prepare(folder / "before")
-    told = folder / OPERATIONS
+    record = folder / OPERATIONS
     number = 0
-    while not told.exists():
+    while not record.exists():
         number += 1
         prefix = copy(folder / "before", folder / str(number))
         child = os.fork()
         if child == 0:
             seen = count_operations(prefix, kill_at=number)
             change(prefix)
-            told.write_text(json.dumps(seen[: number - 1]))
+            record.write_text(json.dumps(seen[: number - 1]))
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status) or told.exists(), f"{name} failed at operation {number}"
+        assert os.WIFSIGNALED(status) or record.exists(), f"{name} failed at operation {number}"
 
 
 if __name__ == "__main__":

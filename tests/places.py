@@ -4,13 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.modules.modulefile import (
-    LUA_TREE,
-    TCL_TREE,
-    ModuleValues,
-    render_defaults,
-    render_modulefiles,
-)
+from polaris_parsl.env.modules.modulefile import ModuleValues, render_defaults, render_modulefiles
+from polaris_parsl.installs import LUA_TREE, TCL_TREE
 
 SITE = Path(__file__).parent / "module" / "site"
 CONDA = "conda/2025-09-25"
@@ -18,7 +13,7 @@ CONDA = "conda/2025-09-25"
 
 @dataclass
 class Place:
-    """A prefix with small installs, and a site with conda modules, Cray's stand-ins and others.
+    """A prefix with small installs, and a site with conda modules, modules named as Cray's, and others.
 
     Both have the layout of one module system: its tree's name, and what its modulefiles end in.
     """

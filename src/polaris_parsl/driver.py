@@ -1,6 +1,6 @@
 """The driver: the process that builds the configuration, and what it runs in.
 
-The only module that reads os.environ for the configuration; all else is told.
+The only module that reads os.environ for the configuration; others get their values from here.
 """
 
 import os
@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from polaris_parsl.errors import OptionError
-from polaris_parsl.installs import install_of, is_same_place, own_install
+from polaris_parsl.installs import TOOLS, install_of, is_same_place, overlay_python, own_install
 
 _PREFIX = "POLARIS_PARSL_"
 
@@ -41,13 +41,13 @@ class Driver:
         module: name/version of the loaded polaris-parsl module, None without one.
         module_tree: directory that holds its modulefile, for `module use`.
         module_home: directory of Lmod or Environment Modules, whose init/ holds for each shell the
-            script that defines `module`; None where it is not known.
-        pythonpath: PYTHONPATH of the driver, None where it is not set.
+            script that defines `module`; None if it is not known.
+        pythonpath: PYTHONPATH of the driver, None if it is not set.
         job: id of the PBS job that the driver runs in, None outside one.
         nodefile: file with the nodes of that job, a line or more for each.
         in_sandbox: whether qsub here is the sandbox's.
         variables: all variables named POLARIS_PARSL_*, without that prefix.
-        doubts: what of the environment does not fit the interpreter, each with its remedy.
+        doubts: mismatches between environment and interpreter, each with its remedy.
     """
 
     python: Path
@@ -102,8 +102,8 @@ def module_home(env: Mapping[str, str]) -> Path | None:
 def _interpreter(env: Mapping[str, str]) -> Path:
     """This process's; for the command of an install, the one that `python` is for its user."""
     environment = Path(sys.prefix)
-    overlay = environment.with_name("overlay") / "bin" / "python"
-    if environment.name != "tools" or not overlay.exists():
+    overlay = overlay_python(environment.parent)
+    if environment.name != TOOLS or not overlay.exists():
         return Path(sys.executable)
     active = _active(env, environment.parent)
     return active / "bin" / "python" if active else overlay
@@ -130,7 +130,7 @@ def _doubts(python: Path, env: Mapping[str, str]) -> Iterator[str]:
 
 
 def _active(env: Mapping[str, str], own: Path) -> Path | None:
-    """The environment that is active, where it stands on this install."""
+    """The active environment, if it was made on this install."""
     active = Path(env.get("VIRTUAL_ENV") or "/nowhere")
     root = install_of(active)
     return active if root is not None and is_same_place(root, own) else None

@@ -1,9 +1,10 @@
-"""Where the files that ship beside the package lie.
+"""Files: where those that ship beside the package lie, and the digest of any.
 
 environment.yml, the locks and the modulefile templates stand at the top of the
 source tree, where people look for them. A wheel carries them in `_dist/`.
 """
 
+import hashlib
 from pathlib import Path
 
 from polaris_parsl.errors import MissingToolError
@@ -48,3 +49,9 @@ def source_tree(verb: str) -> Path:
             remedy=f"run it in the source tree: python3 scripts/bootstrap.py {verb}",
         )
     return tree
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

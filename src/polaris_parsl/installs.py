@@ -1,7 +1,12 @@
-"""How an environment of a user's own is tied to an install: by one `.pth` file in it.
+"""The names of everything below a prefix, and how an environment points to an install in it.
 
-`polaris-parsl venv` makes such environments. Python reads the file at each start: its first
-path is the overlay's site-packages, and so it also is the record of which install that is.
+    PREFIX/defaults.toml              options for all users of the prefix
+    PREFIX/state/                     which version is the default, deprecated, withdrawn
+    PREFIX/modulefiles[-tcl]/         what `module use` takes
+    PREFIX/versions/VERSION/          an install: bin, overlay, tools, receipt.json
+
+`polaris-parsl venv` makes environments on top of an install. One `.pth` file ties them to
+it: Python reads that file at each start, and its first path is the overlay's site-packages.
 """
 
 import json
@@ -10,20 +15,73 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
+from polaris_parsl.version import NAME
+
+# in a prefix
+VERSIONS, STATE, INSTALL_FILE = "versions", "state", "defaults.toml"
+LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
+MODULE_FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
+# in an install
+OVERLAY, TOOLS, BIN, RECEIPT = "overlay", "tools", "bin", "receipt.json"
+# what is being made, what is being deleted: the starts of their names
+STAGING, REMOVED = ".staging-", ".removed-"
+# for messages
+INSTALL_PATH = f"PREFIX/{VERSIONS}/VERSION"
+
 LINK = "polaris-parsl.pth"
-# In a run directory: the packages that the environment of the run had of its own.
+# In a run directory: the packages that the user's environment added for that run.
 PACKAGES = "environment.txt"
 
 
+def version_root(prefix: Path, version: str) -> Path:
+    """The install of a version in a prefix."""
+    return prefix / VERSIONS / version
+
+
+def lies_in_a_prefix(root: Path) -> bool:
+    """Whether an install lies under the versions of a prefix, by its path; a copy does not."""
+    return root.parent.name == VERSIONS
+
+
+def prefix_of(root: Path) -> Path:
+    """The prefix that holds an install."""
+    return root.parents[1]
+
+
+def overlay_of(root: Path) -> Path:
+    """The environment of an install that users get."""
+    return root / OVERLAY
+
+
+def overlay_python(root: Path) -> Path:
+    """The Python that users get."""
+    return overlay_of(root) / BIN / "python"
+
+
+def tools_of(root: Path) -> Path:
+    """The environment of an install that its command runs in."""
+    return root / TOOLS
+
+
+def command_of(root: Path) -> Path:
+    """The command of an install."""
+    return root / BIN / NAME
+
+
+def receipt_of(root: Path) -> Path:
+    """The receipt of an install."""
+    return root / RECEIPT
+
+
 def install_of(folder: Path) -> Path | None:
-    """The install that an environment stands on, as PREFIX/versions/VERSION.
+    """The install that an environment was made on, as PREFIX/versions/VERSION.
 
     Args:
         folder: any directory.
 
     Returns:
-        The path as it was recorded, whether or not it still exists; None where the directory
-        is no such environment.
+        The recorded path, whether or not it still exists; None if the directory is not such
+        an environment.
     """
     for link in sorted(folder.glob(f"lib/python3.*/site-packages/{LINK}")):
         for line in link.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
@@ -33,9 +91,9 @@ def install_of(folder: Path) -> Path | None:
 
 
 def own_packages() -> tuple[str, ...]:
-    """What this process's environment has of its own, as requirements; none outside of one.
+    """The packages that the user's environment adds to the install, as requirements.
 
-    Modules that no installer has put there are not known.
+    Empty outside of such an environment. Modules that no installer put there are not listed.
     """
     if install_of(Path(sys.prefix)) is None:
         return ()
@@ -46,33 +104,33 @@ def _requirements(folder: Path) -> Iterator[str]:
     places = [str(path) for path in folder.glob("lib/python3.*/site-packages")]
     for each in distributions(path=places):
         if not each.read_text("METADATA"):
-            continue  # the rest of an installation that was broken off
-        # where it did not come from an index, pip notes from where it did (PEP 610)
-        told = json.loads(each.read_text("direct_url.json") or "{}")
-        if "vcs_info" in told:
-            vcs = told["vcs_info"]
-            yield f"{each.name} @ {vcs['vcs']}+{told['url']}@{vcs['commit_id']}"
-        elif told:
-            yield f"{each.name} @ {told['url']}"
+            continue  # left by an installation that was interrupted
+        # for a package that did not come from an index, pip records its origin (PEP 610)
+        origin = json.loads(each.read_text("direct_url.json") or "{}")
+        if "vcs_info" in origin:
+            vcs = origin["vcs_info"]
+            yield f"{each.name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}"
+        elif origin:
+            yield f"{each.name} @ {origin['url']}"
         else:
             yield f"{each.name}=={each.version}"
 
 
 def own_install() -> Path | None:
-    """The install that this package was imported from; None where it lies in none."""
+    """The install that this package was imported from; None if it was not."""
     site_packages = Path(__file__).parents[1]
-    # a source tree may lie nearer to the root of the file system than any install
-    if not {"overlay", "tools"} & {each.name for each in site_packages.parents[2:3]}:
+    # in a source tree close to the root of the file system there are fewer parents
+    if not {OVERLAY, TOOLS} & {each.name for each in site_packages.parents[2:3]}:
         return None
     root = _root(site_packages)
-    return root if (root / "bin" / "polaris-parsl").is_file() else None
+    return root if command_of(root).is_file() else None
 
 
 def is_same_place(one: Path, other: Path) -> bool:
-    """Whether two paths are one directory, by whatever names of its file system."""
+    """Whether two paths lead to one directory."""
     return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
 def _root(site_packages: Path) -> Path:
-    # ROOT/overlay/lib/python3.12/site-packages
+    # ROOT/OVERLAY/lib/python3.12/site-packages
     return site_packages.parents[3]

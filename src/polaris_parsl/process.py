@@ -1,4 +1,4 @@
-"""The one place from which other programs are run to completion, and what shows the steps of it."""
+"""Runs other programs to completion, and the type of what shows the steps of a command."""
 
 import logging
 import shlex

@@ -2,7 +2,7 @@
 
     unshare -rm python full_disk.py FOLDER
 
-Mounts a small tmpfs on FOLDER, which the namespace takes away again, and prints as JSON, for each
+Mounts a small tmpfs on FOLDER, which ends with the namespace, and prints as JSON, for each
 change and number of free pages: how it ended, and the copy of the prefix as it left it, outside.
 """
 
@@ -58,18 +58,18 @@ def try_with(name: str, disk: Path, template: Path, *, pages: int) -> str:
 def main(disk: Path, kept: Path) -> None:
     """Try each change with ever more free pages, until it comes to its end."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
-    told = []
+    results = []
     for name in ("publish", "default", "deprecate", "rollback", "remove"):
         template = kept / f"{name} template"
         kills.CHANGES["install" if name == "publish" else name][0](template)
         for pages in range(_FREE_PAGES_MAX):
             problem = try_with(name, disk, template, pages=pages)
             copy = kills.copy(disk / "prefix", kept / f"{name} {pages}")
-            told.append([name, pages, problem, str(copy)])
+            results.append([name, pages, problem, str(copy)])
             shutil.rmtree(disk / "prefix")
             if not problem:
                 break
-    print(json.dumps(told))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

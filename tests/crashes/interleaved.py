@@ -17,13 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import kills
-from polaris_parsl.env.prefix.cleanup import litter
+from polaris_parsl.env.prefix.cleanup import find_removable
 from polaris_parsl.env.prefix.lifecycle import set_default
-from polaris_parsl.env.prefix.publish_modulefiles import announce
+from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.releases import find_releases
-from polaris_parsl.env.prefix.staging import REMOVED, STAGING
 from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.errors import PolarisParslError
+from polaris_parsl.installs import REMOVED, STAGING
 
 _OTHER = "2026.9.1"
 _UNSEEN = (STAGING, REMOVED)
@@ -67,7 +67,7 @@ def wrong(prefix: Path, shown: set[Path]) -> str:
 
 def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
     """Make both; what was wrong, "" for nothing, None where the change has no such operation."""
-    told: list[str] = []
+    problems: list[str] = []
     shown: set[Path] = set()
     seen: set[tuple[str, int]] = set()
     operations = 0
@@ -80,26 +80,26 @@ def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
             if child == 0:
                 # watched as well
                 make(OTHERS[other], prefix)
-                print(*told[:1], end="", file=sys.stderr)
-                os._exit(bool(told))
+                print(*problems[:1], end="", file=sys.stderr)
+                os._exit(bool(problems))
             _, status = os.waitpid(child, 0)
             if status:
-                told.append(f"{other} ended with {status}")
+                problems.append(f"{other} ended with {status}")
             shown.update(prefix.glob("modulefiles/*/[!.]*.lua"))
         if operations < at or seen == (now := visible(prefix)):
             return
         seen = now
         if problem := wrong(prefix, shown):
-            told.append(f"before {operation}: {problem}")
+            problems.append(f"before {operation}: {problem}")
 
     kills.watch(between)
     make(kills.CHANGES[change][1], prefix)
     if operations < at:
         return None
     operations = at
-    if list(litter(prefix)) or announce(prefix):
-        told.append("not settled at the end")
-    return told[0] if told else ""
+    if list(find_removable(prefix)) or publish_modulefiles(prefix):
+        problems.append("not settled at the end")
+    return problems[0] if problems else ""
 
 
 def interleave_everywhere(change: str, other: str, folder: Path) -> Iterator[str]:
@@ -114,11 +114,11 @@ def interleave_everywhere(change: str, other: str, folder: Path) -> Iterator[str
             os._exit(0)
         os.close(write)
         with os.fdopen(read) as stream:
-            told = json.load(stream)
+            problem = json.load(stream)
         os.wait()
-        if told is None:
+        if problem is None:
             return
-        yield told
+        yield problem
 
 
 if __name__ == "__main__":
@@ -131,5 +131,7 @@ if __name__ == "__main__":
         seen = list(interleave_everywhere(first, second, place))
         name = f"{first}, {second} in between"
         counts[name] = len(seen)
-        found += [f"{name}, operation {at}: {told}" for at, told in enumerate(seen, 1) if told]
+        found += [
+            f"{name}, operation {at}: {problem}" for at, problem in enumerate(seen, 1) if problem
+        ]
     print(json.dumps({"counts": counts, "found": found}))

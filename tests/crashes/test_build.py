@@ -21,12 +21,12 @@ def test_users_see_nothing_of_an_install_before_it_is_complete(
         *command, "--base", sys.base_prefix, env={**env, "PYTHONPATH": f"{tests}:{source}"}
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.rpartition("\n{")[2].join(("{", "")))
-    assert told["exit"] in {None, 0}
-    assert told["operations"] > 200
-    before, *steps = told["seen"]
+    report = json.loads(done.stdout.rpartition("\n{")[2].join(("{", "")))
+    assert report["exit"] in {None, 0}
+    assert report["operations"] > 200
+    before, *steps = report["seen"]
     appeared = [
-        sorted(set(now) - set(last)) for last, now in zip(told["seen"], steps, strict=False)
+        sorted(set(now) - set(last)) for last, now in zip(report["seen"], steps, strict=False)
     ]
     names = [[each.partition(" ")[0] for each in names] for names in appeared]
     lua, tcl = "modulefiles/polaris-parsl", "modulefiles-tcl/polaris-parsl"

@@ -10,8 +10,8 @@ import pytest
 
 import builder
 import kills
-from polaris_parsl.env.prefix.cleanup import litter
-from polaris_parsl.env.prefix.publish_modulefiles import announce
+from polaris_parsl.env.prefix.cleanup import find_removable
+from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.state import read_state
@@ -61,8 +61,8 @@ def test_a_full_disk_leaves_the_old_or_the_new(tried: list[Tried], change: str) 
         assert kills.is_complete(root)
         assert not [path for path in prefix.rglob(".staging-*") if path.is_file()]
         repair(prefix, dry_run=False)
-        assert list(litter(prefix)) == []
-        assert announce(prefix) == []
+        assert list(find_removable(prefix)) == []
+        assert publish_modulefiles(prefix) == []
         assert {item.name for item in find_releases(prefix, read_state(prefix))} <= {
             kills.OLD, kills.USUAL, kills.CANDIDATE, kills.NEW,
         }  # fmt: skip

@@ -14,9 +14,9 @@ import pytest
 
 import builder
 import kills
-from polaris_parsl.env.prefix.cleanup import litter
+from polaris_parsl.env.prefix.cleanup import find_removable
 from polaris_parsl.env.prefix.lifecycle import set_default
-from polaris_parsl.env.prefix.publish_modulefiles import announce
+from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.state import read_state
@@ -154,8 +154,8 @@ def test_repair_and_the_same_command_go_on_after_each_kill(
         if not prefix.exists():
             continue
         repair(prefix, dry_run=False)
-        assert list(litter(prefix)) == []
-        assert announce(prefix) == []
+        assert list(find_removable(prefix)) == []
+        assert publish_modulefiles(prefix) == []
         for release in find_releases(prefix, read_state(prefix)):
             assert kills.is_complete(release.root)
         _again(killed, prefix)
@@ -189,13 +189,13 @@ def table(killed: Killed) -> Iterator[str]:
     ends = [(each[0], each[-1]) for each in (killed.defaults, killed.named)]
     found: list[tuple[list[str], list[str]]] = []
     for step, *loaded in zip(_steps(killed), killed.defaults, killed.named, strict=True):
-        told = [_told(each, *end) for each, end in zip(loaded, ends, strict=True)]
-        if not found or found[-1][1] != told:
-            found.append(([], told))
+        outcomes = [_told(each, *end) for each, end in zip(loaded, ends, strict=True)]
+        if not found or found[-1][1] != outcomes:
+            found.append(([], outcomes))
         if step not in found[-1][0]:
             found[-1][0].append(step)
-    for steps, told in found:
-        yield f"| {killed.name} | {', '.join(steps)} | {' | '.join(told)} |"
+    for steps, outcomes in found:
+        yield f"| {killed.name} | {', '.join(steps)} | {' | '.join(outcomes)} |"
 
 
 def _told(loaded: object, old: object, new: object) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import builder
 import kills
-from polaris_parsl.env.prefix.cleanup import litter
-from polaris_parsl.env.prefix.publish_modulefiles import announce
+from polaris_parsl.env.prefix.cleanup import find_removable
+from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.state import history, read_state
@@ -76,7 +76,7 @@ def start(
 
 def is_settled(prefix: Path) -> bool:
     """Nothing is left over, and the modulefiles say what state and receipts say."""
-    return list(litter(prefix)) == [] and announce(prefix) == []
+    return list(find_removable(prefix)) == [] and publish_modulefiles(prefix) == []
 
 
 def test_of_six_installers_at_once_each_version_is_there_once(tmp_path: Path) -> None:
@@ -87,11 +87,11 @@ def test_of_six_installers_at_once_each_version_is_there_once(tmp_path: Path) ->
         go.touch()
         while any(process.poll() is None for process in processes):
             kills.look(prefix)
-        told = [process.communicate()[0] for process in processes]
+        outputs = [process.communicate()[0] for process in processes]
     codes = [process.returncode for process in processes]
-    assert codes[:3] == [0, 0, 0], told
-    assert sorted(codes[3:]) == [0, 6, 6], told
-    assert all("exists already" in each or "somebody else" in each for each in told if each)
+    assert codes[:3] == [0, 0, 0], outputs
+    assert sorted(codes[3:]) == [0, 6, 6], outputs
+    assert all("exists already" in each or "somebody else" in each for each in outputs if each)
     state = read_state(prefix)
     assert [each.name for each in find_releases(prefix, state)] == [
         "2026.10.0", "2026.9.0", "2026.8.0", "2026.7.0",
@@ -110,10 +110,10 @@ def test_a_change_in_between_takes_nothing_from_users(tmp_path: Path) -> None:
         sys.executable, program, tmp_path, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": tests}
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["found"] == []
-    assert len(told["counts"]) == 3 * len(kills.CHANGES)
-    number = sum(told["counts"].values())
+    report = json.loads(done.stdout)
+    assert report["found"] == []
+    assert len(report["counts"]) == 3 * len(kills.CHANGES)
+    number = sum(report["counts"].values())
     assert f" {number} times." in (builder.REPOSITORY / "docs/crashes.md").read_text()
 
 

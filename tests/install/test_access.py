@@ -91,8 +91,8 @@ def kernel(files: list[Path], user: int, *groups: int) -> list[int]:
         text=True,
         check=True,
     )
-    told: list[Any] = json.loads(done.stdout)
-    return [READ * reads + WRITE * writes + SEARCH * runs for reads, writes, runs in told]
+    answers: list[Any] = json.loads(done.stdout)
+    return [READ * reads + WRITE * writes + SEARCH * runs for reads, writes, runs in answers]
 
 
 def test_a_member_gets_from_the_kernel_what_audit_says(files: list[Path]) -> None:

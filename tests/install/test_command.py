@@ -48,15 +48,15 @@ def call(install: Any) -> Any:
 
 
 def test_an_install_lists_the_verbs_that_work_in_it(call: Any) -> None:
-    told = call("polaris-parsl", "--help").stdout
-    offered = {verb.name for verb in VERBS if f"│ {verb.name} " in told}
+    printed = call("polaris-parsl", "--help").stdout
+    offered = {verb.name for verb in VERBS if f"│ {verb.name} " in printed}
     assert offered == {verb.name for verb in VERBS} - NEED_SOURCE
 
 
 def test_a_source_tree_lists_all_verbs(env: dict[str, str]) -> None:
     command = builder.command(builder.REPOSITORY, "--help")
-    told = builder.run(*command, env={**env, "COLUMNS": "120"}).stdout
-    assert {verb.name for verb in VERBS if f"│ {verb.name} " in told} == {
+    printed = builder.run(*command, env={**env, "COLUMNS": "120"}).stdout
+    assert {verb.name for verb in VERBS if f"│ {verb.name} " in printed} == {
         verb.name for verb in VERBS
     }
 

@@ -15,11 +15,11 @@ from polaris_parsl.env.base.choice import Base, probe
 from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.installer.environments import create, fill
 from polaris_parsl.env.installer.wheels import Wheel, fetch
-from polaris_parsl.env.locks.files import CURRENT, digest, read_requirements, track_requirements
+from polaris_parsl.env.locks.files import CURRENT, read_requirements, track_requirements
 from polaris_parsl.env.variables import for_offline_pip
 from polaris_parsl.errors import LockError, OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.files import shipped
+from polaris_parsl.files import digest, shipped
 
 REQUIREMENTS = track_requirements(shipped("environment.yml"), CURRENT)
 LOCKED = {name: pin.version for name, pin in read_requirements(shipped("overlay.lock")).items()}
@@ -101,7 +101,7 @@ def test_a_base_without_any_of_them_gets_all(delta: Callable[..., Delta]) -> Non
     found = delta()
     assert {wheel.name for wheel in found.install} == LOCKED.keys()
     assert set(found.why.values()) == {"the base has none"}
-    assert (found.from_base, found.leans_on) == ({}, frozenset())
+    assert (found.from_base, found.depends_on) == ({}, frozenset())
 
 
 def test_the_newest_base_of_alcf_gets_parsl_and_keeps_the_rest(
@@ -110,7 +110,7 @@ def test_the_newest_base_of_alcf_gets_parsl_and_keeps_the_rest(
     for name, version in NEWEST.items():
         builder.add_distribution(builder.site_packages(base), name, version)
     found = delta()
-    assert found.why == {"parsl": "the base has 2026.2.23, which does not do"}
+    assert found.why == {"parsl": "the base has 2026.2.23, which is not accepted"}
     assert found.from_base == {name: NEWEST[name] for name in sorted(NEWEST) if name != "parsl"}
 
 
@@ -133,7 +133,7 @@ def test_what_packages_of_the_base_require_there_is_leaned_on_too(
         builder.add_distribution(site, name, "1.0", "far[more]")
     builder.add_distribution(site, "far", "1.0", "nearer; extra == 'more'")
     builder.add_distribution(site, "nearer", "1.0")
-    assert delta().leans_on == {"filelock", "helper", "far", "nearer"}
+    assert delta().depends_on == {"filelock", "helper", "far", "nearer"}
 
 
 def without_files(site: Path) -> None:
@@ -146,7 +146,7 @@ def without_metadata(site: Path) -> None:
 
 def without_any_metadata(site: Path) -> None:
     (info,) = site.glob("typeguard-*.dist-info")
-    info.rename(site / "leftover")
+    info.rename(site / "other")
 
 
 def twice(site: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_damaged_package_of_the_base_is_replaced_by_the_locked_one(
     damage(real(base, wheels, "typeguard", "filelock"))
     found = delta()
     assert found.why["typeguard"] == why.format(LOCKED["typeguard"])
-    assert "typeguard" not in found.leans_on
+    assert "typeguard" not in found.depends_on
     assert found.from_base == {"filelock": LOCKED["filelock"]}
 
 
@@ -185,7 +185,7 @@ def test_a_damaged_package_of_another_version_is_replaced_with_what_fits_it(
     (site / "urllib3.py").unlink()
     found = delta()
     assert found.why["urllib3"] == "the base has 1.26.5 without urllib3.py"
-    assert found.why["requests"] == "the base has 2.28.0, which does not do"
+    assert found.why["requests"] == "the base has 2.28.0, which is not accepted"
 
 
 @pytest.fixture
@@ -210,8 +210,8 @@ def test_a_protected_package_of_the_base_is_not_shadowed_unless_told(
     with pytest.raises(LockError, match=r"mpi4py .* before the base's 4\.1\.2.*MPI.*") as refusal:
         delta("mpi4py>=5", more=foreign)
     assert "--allow-shadow mpi4py" in refusal.value.remedy
-    told = delta("mpi4py>=5", allowed=("mpi4py",), more=foreign)
-    assert told.why["mpi4py"] == "the base has 4.1.2, which does not do"
+    result = delta("mpi4py>=5", allowed=("mpi4py",), more=foreign)
+    assert result.why["mpi4py"] == "the base has 4.1.2, which is not accepted"
     assert delta("mpi4py>=4", more=foreign).from_base["mpi4py"] == "4.1.2"
 
 

@@ -172,7 +172,7 @@ def test_the_loaded_module_names_the_install_where_the_command_has_none(world: W
     assert "name an install: --root PREFIX/versions/VERSION" in done.stderr
     done = builder.run(*command, "--root", "/does/not/exist", env=world.env)
     assert done.returncode == 6
-    assert "/does/not/exist is no directory" in done.stderr
+    assert "/does/not/exist is not a directory" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -189,12 +189,12 @@ def test_packages_of_the_user_that_come_first_are_relevant(
     builder.add_distribution(tmp_path / "mine" / place, "typeguard", "2.13.3")
     builder.add_distribution(tmp_path / "mine" / place, "filelock", "1.0")
     builder.add_distribution(tmp_path / "mine" / place, "harmless", "1.0")
-    told = world.report(**{variable: str(tmp_path / "mine")})
-    assert told["verdict"] == "relevant"
-    (finding,) = told["findings"]
+    report = world.report(**{variable: str(tmp_path / "mine")})
+    assert report["verdict"] == "relevant"
+    (finding,) = report["findings"]
     names = "filelock, typeguard" if variable == "PYTHONPATH" else "filelock"
     assert f"holds {names}, which come before" in finding["text"]
-    assert "PYTHON" in told["remedy"]
+    assert "PYTHON" in report["remedy"]
     ignored = world.report(PYTHONNOUSERSITE="1", **{variable: str(tmp_path / "mine")})
     assert ignored["verdict"] == ("relevant" if variable == "PYTHONPATH" else "intact")
 
@@ -213,6 +213,6 @@ def test_a_receipt_that_says_too_little_is_named(
 ) -> None:
     path = world.root / "receipt.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    told = world.report()
-    assert (told["verdict"], told["exit_code"]) == ("broken", 12)
-    assert complaint in told["findings"][0]["text"]
+    report = world.report()
+    assert (report["verdict"], report["exit_code"]) == ("broken", 12)
+    assert complaint in report["findings"][0]["text"]

@@ -12,7 +12,7 @@ import pytest
 
 import builder
 from polaris_parsl.env.base import fingerprint as module
-from polaris_parsl.env.base.fingerprint import ask, fingerprint, leaned_on
+from polaris_parsl.env.base.fingerprint import ask, base_dependencies, fingerprint
 from polaris_parsl.env.modules.base_module import describe
 from polaris_parsl.errors import BaseEnvironmentError
 
@@ -53,7 +53,7 @@ def base(tmp_path: Path) -> Path:
 def taken(base: Path, *names: str, quick: bool = False) -> dict[str, Any]:
     python = base / "bin/python"
     answer = ask(python, names=names, quick=quick, env={"PATH": "/usr/bin:/bin"})
-    return fingerprint(python, answer, leans_on=names, module=None)
+    return fingerprint(python, answer, depends_on=names, module=None)
 
 
 def test_it_holds_the_interpreter_its_start_files_and_every_distribution(base: Path) -> None:
@@ -76,7 +76,7 @@ def test_it_holds_the_interpreter_its_start_files_and_every_distribution(base: P
 
 def test_only_what_the_overlay_leans_on_has_its_files_read(base: Path) -> None:
     known = taken(base, "needs-other", "other")
-    assert leaned_on(known) == ["needs-other", "other"]
+    assert base_dependencies(known) == ["needs-other", "other"]
     assert known["distributions"]["other"]["files"] == 1
     assert known["distributions"]["needs-other"]["modules"] == ["Needs_Other"]
     assert "files" not in known["distributions"]["apart"]
@@ -122,7 +122,7 @@ def test_the_same_base_gives_the_same_bytes_whoever_asks(base: Path, tmp_path: P
         {"PATH": "/bin", "PYTHONPATH": str(tmp_path / "elsewhere"), "HOME": str(tmp_path)},
     ):
         answer = ask(python, names=["other"], quick=False, env=env)
-        known = fingerprint(python, answer, leans_on=["other"], module=None)
+        known = fingerprint(python, answer, depends_on=["other"], module=None)
         texts.add(json.dumps(known))
         # another order in the directory
         shutil.move(site / "apart.py", site / "apart.tmp")
@@ -178,7 +178,7 @@ def test_what_a_start_file_prints_does_not_disturb(base: Path) -> None:
 
 @pytest.mark.parametrize("program", ["/bin/true", "/bin/echo", "/does/not/exist"])
 def test_a_program_that_is_no_python_is_said_to_be_silent(program: str) -> None:
-    with pytest.raises(BaseEnvironmentError, match=f"{program} does not answer like a Python"):
+    with pytest.raises(BaseEnvironmentError, match=f"{program} is not a working Python"):
         ask(Path(program), names=[], quick=True, env={"PATH": "/usr/bin"})
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import builder
 import conda_channel
-from polaris_parsl.env.locks.files import digest
+from polaris_parsl.files import digest
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from polaris_parsl.env.locks import solve as lock
 from polaris_parsl.env.locks.check import check_locks
 from polaris_parsl.env.locks.conda import lock_conda
 from polaris_parsl.env.locks.files import (
-    digest,
     lock_names,
     overlay_lock,
     read_conda,
@@ -23,7 +22,7 @@ from polaris_parsl.env.locks.files import (
 )
 from polaris_parsl.env.locks.solvers import conda_command, write_program
 from polaris_parsl.errors import LockError, MissingToolError
-from polaris_parsl.files import shipped
+from polaris_parsl.files import digest, shipped
 
 NAMES = lock_names(shipped("environment.yml"))
 PYTHON = [name for name in NAMES if name.endswith(".lock")]

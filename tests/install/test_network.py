@@ -212,7 +212,7 @@ def test_the_sites_proxy_is_taken_where_the_direct_way_fails_and_that_is_said(
     env = settings(AWAY)
     assert download(tmp_path, env) == sorted(NAMES)
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
-        f"the direct way fails; through the site's proxy {site.address}"
+        f"direct connection failed; using the site proxy {site.address}"
     ]
     with network.open_url(f"{AWAY}/simple/first/", env=env, timeout_seconds=5) as answer:
         assert b"first-1.0" in answer.read()

@@ -105,18 +105,18 @@ def test_the_crate_follows_its_profile_and_names_the_files_of_the_bundle(
     parts = {part["@id"] for part in entities["./"]["hasPart"]}
     top = {path.name + "/" * path.is_dir() for path in bundle.iterdir()} - {name}
     assert top <= parts
-    # and that a crate with a fault is told from it
+    # and that a crate with a fault fails the same checks
     del entities["./"]["license"]
     (tmp_path / name).write_text(json.dumps(crate))
     program = Path(__file__).with_name("validate_crate.py")
-    told = [
+    results = [
         with_packages(
             "roc-validator==0.13.0", "rocrate==0.14.0", command=("python", program, place)
         )
         for place in (bundle, tmp_path)
     ]
-    assert re.fullmatch(r"\d\d checks\n", told[0].stdout), told[0].stdout + told[0].stderr
-    assert "license" in told[1].stdout
+    assert re.fullmatch(r"\d\d checks\n", results[0].stdout), results[0].stdout + results[0].stderr
+    assert "license" in results[1].stdout
 
 
 @pytest.mark.parametrize("whose", ["a bundle", "polaris-parsl"])

@@ -43,7 +43,7 @@ def other(wheelhouse: Path, conda_base: Path, tmp_path_factory: pytest.TempPathF
         "LC_ALL": "C.UTF-8",
         "LANGUAGE": "de",
         "TZ": "Asia/Tokyo",
-        # nothing that pip is told otherwise may count
+        # no other setting of pip may count
         "PIP_FIND_LINKS": "http://127.0.0.1:9/",
         "PIP_NO_BINARY": ":all:",
         **builder.clock_of_tomorrow(folder),

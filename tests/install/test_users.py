@@ -52,14 +52,14 @@ class Project:
         tasks: most processes and threads at once during the first install.
         memory_kb: most resident memory of them together.
         outcomes: "works", "refused" (and nothing has changed) or "fails", by action and user.
-        told: what the command said, likewise.
+        output: what the command said, likewise.
     """
 
     top: Path
     tasks: int = 0
     memory_kb: int = 0
     outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
-    told: dict[tuple[str, str], str] = field(default_factory=dict)
+    output: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def prefix(self) -> Path:
@@ -89,7 +89,7 @@ class Project:
         if done.returncode != 0:
             outcome = "refused" if self.seen() == before else "fails"
         self.outcomes[action, user] = outcome
-        self.told[action, user] = done.stdout + done.stderr
+        self.output[action, user] = done.stdout + done.stderr
 
     def installer(self, source: str, prefix: Path, *options: str) -> list[str | Path]:
         """Command that installs from one of the sources."""
@@ -222,7 +222,7 @@ def test_what_each_user_can_do_is_as_documented(project: Project) -> None:
         for user, outcome in zip(USERS, outcomes, strict=True)
         if outcome != "-"
     }
-    assert project.outcomes == shown, project.told
+    assert project.outcomes == shown, project.output
 
 
 def test_the_first_install_stays_below_half_of_a_login_nodes_limits(project: Project) -> None:
@@ -231,8 +231,8 @@ def test_the_first_install_stays_below_half_of_a_login_nodes_limits(project: Pro
 
 
 def test_a_second_maintainer_hears_whose_files_are_left(project: Project) -> None:
-    told = project.told["remove the builder's version", "second maintainer"]
-    assert f"is of {USERS['builder']}, whose `polaris-parsl repair` deletes it" in told
+    output = project.output["remove the builder's version", "second maintainer"]
+    assert f"belongs to {USERS['builder']}, whose `polaris-parsl repair` deletes it" in output
 
 
 def test_everything_is_the_groups_and_has_one_name_on_disk(project: Project) -> None:

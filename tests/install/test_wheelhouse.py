@@ -14,8 +14,9 @@ import conda_channel
 from polaris_parsl.env.installer.gnu_parallel import choose_parallel, fetch_archives
 from polaris_parsl.env.installer.wheelhouse import check_wheelhouse, make_wheelhouse
 from polaris_parsl.env.installer.wheels import build_own, read_wheel
-from polaris_parsl.env.locks.files import digest, read_conda, read_requirements
+from polaris_parsl.env.locks.files import read_conda, read_requirements
 from polaris_parsl.errors import LockError, PrefixError
+from polaris_parsl.files import digest
 
 PYTHON = f"3.{sys.version_info.minor}"
 PARALLEL = f"{conda_channel.gnu_parallel().stem}.tar.bz2"
@@ -132,8 +133,8 @@ def test_a_wheelhouse_for_another_python_says_what_it_lacks(
     [
         (f"conda/{PARALLEL}", b"x", "SHA256SUMS names"),
         (f"conda/{PARALLEL}", None, f"lacks conda/{PARALLEL}"),
-        ("SHA256SUMS", None, "is no wheelhouse"),
-        ("SHA256SUMS", b"\xff\xfe", "is no wheelhouse"),
+        ("SHA256SUMS", None, "is not a wheelhouse"),
+        ("SHA256SUMS", b"\xff\xfe", "is not a wheelhouse"),
         ("SHA256SUMS", b"", "made from other locks: it has not our conda-lock.yml"),
         ("SHA256SUMS", b"0" * 64 + b"  ../outside\n", "has the line"),
         ("SHA256SUMS", b"0" * 64 + b"  /etc/hosts\n", "has the line"),

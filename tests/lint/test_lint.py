@@ -1,5 +1,6 @@
 """Lint is a test like any other: one row a tool, one row a promise about the tree."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from backports import zstd
+
+from polaris_parsl import installs
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -82,3 +85,48 @@ def test_no_module_is_longer_than_400_lines() -> None:
     assert sources
     lengths = {path.name: len(path.read_text().splitlines()) for path in sources}
     assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_only_installs_types_the_names_below_a_prefix() -> None:
+    names = {installs.VERSIONS, installs.STATE, installs.LUA_TREE, installs.TCL_TREE}
+    names |= {installs.OVERLAY, installs.TOOLS, installs.RECEIPT, installs.INSTALL_FILE}
+    names |= {installs.STAGING, installs.REMOVED}
+    found = []
+    for path in tracked("src/*.py"):
+        if path.name == "installs.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            parts = {part for text in path_texts(node) for part in text.split("/")}
+            found += [f"{path.relative_to(ROOT)}:{name}" for name in sorted(parts & names)]
+    assert found == []
+
+
+def test_a_typed_name_below_a_prefix_is_found_in_each_form() -> None:
+    forms = ['place / "versions"', 'Path(p, "versions")', 'p.with_name("versions")']
+    forms += ['p.name == "versions"', 'f"{p}/versions/{v}"', 'g(prefix="versions")']
+    for form in forms:
+        nodes = list(ast.walk(ast.parse(form)))
+        assert "versions" in {
+            part for node in nodes for text in path_texts(node) for part in text.split("/")
+        }, form
+
+
+def path_texts(node: ast.AST) -> Iterator[str]:
+    """The texts of a piece of code that are, or may be, parts of a path."""
+    parts: list[ast.expr] = []
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        parts = [node.left, node.right]
+    elif isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+    elif isinstance(node, ast.Call):
+        function = node.func.attr if isinstance(node.func, ast.Attribute) else node.func
+        name = function if isinstance(function, str) else getattr(function, "id", "")
+        if name in {"Path", "PurePosixPath", "joinpath", "with_name"}:
+            parts = list(node.args)
+        parts += [each.value for each in node.keywords if each.arg == "prefix"]
+    elif isinstance(node, ast.JoinedStr):
+        texts = [each.value for each in node.values if isinstance(each, ast.Constant)]
+        yield from (str(text) for text in texts if str(text).startswith("/"))
+    for part in parts:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part.value

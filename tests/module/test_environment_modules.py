@@ -100,11 +100,11 @@ def test_help_whatis_search_and_show_tell_and_load_nothing(
     verbs = ("help", "whatis", "show")
     code = "; ".join(f"module {verb} polaris-parsl/1.0" for verb in verbs)
     done = tcl_shell(f"{tcl_place.use}; {code}; module search gpu; env | grep -c POLARIS_PARSL")
-    told = done.stderr
-    assert f"Installed in {tcl_place.root('1.0')}" in told
-    assert told.count("Description: Parsl 2026.10.26, configured for Polaris") >= 2
-    assert "Keywords: parsl" in told
-    assert "\nan old one" not in told
+    output = done.stderr
+    assert f"Installed in {tcl_place.root('1.0')}" in output
+    assert output.count("Description: Parsl 2026.10.26, configured for Polaris") >= 2
+    assert "Keywords: parsl" in output
+    assert "\nan old one" not in output
     assert done.stdout == "0\n"
 
 

@@ -45,7 +45,7 @@ def test_unloading_leaves_what_the_base_alone_leaves(
         environments(f"{name}-after").items() - environments(f"{name}-before").items()
         for name in ("ours", "theirs")
     ]
-    # a leftover of the base's module
+    # set by the base's module
     assert changes == [{("LD_LIBRARY_PATH", "")}] * 2
     assert environments("ours-after").keys() >= environments("ours-before").keys()
 
@@ -71,7 +71,7 @@ def test_a_swap_to_a_version_on_another_base_is_as_a_fresh_load_of_it(
     ]
     shell(f"{place.use}; module load polaris-parsl/2.0; env -0 >fresh")
     fresh, after = environments("fresh"), environments("swapped")
-    # the base's unload takes away all variables with CONDA in their names, also fresh ones
+    # the base's unload removes all variables with CONDA in their names, also fresh ones
     lacking = {name for name in fresh if name not in after}
     assert all("CONDA" in name for name in lacking)
     assert "2025-09-25" not in "".join(after.values())
@@ -170,22 +170,22 @@ def test_users_find_it_by_the_name_of_parsl_and_by_keyword(place: Any, shell: Sh
 
 def test_users_who_look_for_conda_are_not_told_to_load_this_first(place: Any, shell: Shell) -> None:
     done = shell(f"{place.use}; module use {place.site_tree}; module spider conda/2025-09-25")
-    told = words(done.stdout + done.stderr)
-    assert "conda/2025-09-25" in told
-    assert "polaris-parsl/1.0" not in told
+    output = words(done.stdout + done.stderr)
+    assert "conda/2025-09-25" in output
+    assert "polaris-parsl/1.0" not in output
 
 
 def test_help_whatis_and_show_tell_and_load_nothing(place: Any, shell: Shell) -> None:
     place.render("1.0", deprecation="an old one")
     code = "; ".join(f"module {verb} polaris-parsl/1.0" for verb in ("help", "whatis", "show"))
     done = shell(f"{place.use}; {code}; module -t list; env | grep -c POLARIS_PARSL")
-    told = done.stdout + done.stderr
-    assert f"Installed in {place.root('1.0')}" in told
-    assert told.count("polaris-parsl/1.0 ") + told.count("polaris-parsl/1.0:") >= 6
-    assert "Description: Parsl 2026.10.26" in words(told).replace(" : ", ": ")
-    assert "No modules loaded" in told
+    output = done.stdout + done.stderr
+    assert f"Installed in {place.root('1.0')}" in output
+    assert output.count("polaris-parsl/1.0 ") + output.count("polaris-parsl/1.0:") >= 6
+    assert "Description: Parsl 2026.10.26" in words(output).replace(" : ", ": ")
+    assert "No modules loaded" in output
     # show prints the call itself
-    assert "\nan old one" not in told
+    assert "\nan old one" not in output
     assert done.stdout.splitlines()[-1] == "0"
 
 
@@ -336,10 +336,10 @@ def test_who_takes_the_tree_for_environment_modules_is_told_of_the_right_one(
     code = "module load polaris-parsl; echo $?; module spider polaris-parsl"
     done = shell(f"{tcl_place.use}; {code}")
     assert done.stdout.splitlines()[0] == "1"
-    told = words(done.stderr)
-    assert "modulefiles-tcl is for Environment Modules, not for Lmod" in told
-    assert f"fix: module use {tcl_place.prefix}/modulefiles" in told
-    assert "invalid command" not in told
+    output = words(done.stderr)
+    assert "modulefiles-tcl is for Environment Modules, not for Lmod" in output
+    assert f"fix: module use {tcl_place.prefix}/modulefiles" in output
+    assert "invalid command" not in output
 
 
 def test_an_exact_match_is_named_where_the_base_needs_names_without_version(

@@ -16,7 +16,7 @@ import builder
 from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.prefix.state import Deprecation, commit
 from polaris_parsl.env.user.venv import PROVIDED, VenvPlan, make_venv, plan_venv
-from polaris_parsl.env.user.venv_inspection import inspect_venv
+from polaris_parsl.env.user.verify_venv import verify_venv
 from polaris_parsl.errors import (
     BaseEnvironmentError,
     OptionError,
@@ -94,12 +94,12 @@ def test_a_package_of_its_own_comes_first_and_verify_says_so(
 ) -> None:
     plan = replace(venv, folder=tmp_path / "environment")
     shutil.copytree(venv.folder, plan.folder, symlinks=True)
-    assert not _named(inspect_venv(plan.folder, every_file=False, env=user), plan.folder)
+    assert not _named(verify_venv(plan.folder, every_file=False, env=user), plan.folder)
     builder.add_distribution(plan.folder / plan.site_packages, "dill", "0.1")
     builder.add_distribution(plan.folder / plan.site_packages, "unrelated", "0.1")
     done = builder.run(plan.python, "-c", "import dill; print(dill.__version__)", env=user)
     assert done.stdout.strip() == "0.1"
-    report = inspect_venv(plan.folder, every_file=False, env=user)
+    report = verify_venv(plan.folder, every_file=False, env=user)
     (found,) = _named(report, plan.folder)
     assert found.verdict is Verdict.RELEVANT
     assert found.text.endswith("before those of the install and its base: dill")
@@ -119,7 +119,7 @@ def test_without_its_install_it_says_which_that_was(
         assert f"the environment {plan.folder} stands on" in done.stderr
         assert f"in {root}, which cannot be read here" in done.stderr
         assert "\n  fix: make the environment again" in done.stderr
-    report = inspect_venv(plan.folder, every_file=False, env=user)
+    report = verify_venv(plan.folder, every_file=False, env=user)
     assert report.verdict is Verdict.BROKEN
     assert f"stands on the install {root}, which is gone" in report.findings[0].text
 
@@ -131,7 +131,7 @@ def test_verify_says_that_its_python_is_gone_or_another(
     shutil.copytree(venv.folder, folder, symlinks=True)
     python = folder / "bin" / "python"
     python.unlink()
-    for target, told in {"/nowhere/python": "it does not start", "/bin/echo": "-I -c"}.items():
+    for target, message in {"/nowhere/python": "it does not start", "/bin/echo": "-I -c"}.items():
         python.unlink(missing_ok=True)
         python.symlink_to(target)
         done = subprocess.run(
@@ -143,12 +143,12 @@ def test_verify_says_that_its_python_is_gone_or_another(
         )
         assert done.returncode == Verdict.BROKEN, done.stderr
         assert f"the Python of {folder} is not the" in done.stdout
-        assert told in done.stdout
+        assert message in done.stdout
         assert "fix: make the environment again" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("place", "kind", "told"),
+    ("place", "kind", "message"),
     [
         ("{tmp}/taken", PrefixError, "exists already"),
         ("{tmp}/link", PrefixError, "exists already"),
@@ -161,7 +161,7 @@ def test_verify_says_that_its_python_is_gone_or_another(
     ],
 )
 def test_a_place_where_it_cannot_be_is_refused(
-    install: Any, tmp_path: Path, place: str, kind: type[Exception], told: str
+    install: Any, tmp_path: Path, place: str, kind: type[Exception], message: str
 ) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "link").symlink_to("nowhere")
@@ -169,7 +169,7 @@ def test_a_place_where_it_cannot_be_is_refused(
     folder = Path(place.format(tmp=tmp_path, prefix=install.prefix, root=install.root))
     with pytest.raises(kind) as caught:
         make_venv(plan_venv(folder, install.root, env=os.environ), env=os.environ)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert str(folder) in str(caught.value)
     assert "\n  fix: " in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inside", "link", "taken"]
@@ -194,11 +194,13 @@ def test_verify_names_a_deprecated_install(
     venv: VenvPlan, user: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = venv.receipt.release
-    told = {release: Deprecation(date(2027, 3, 1), "its base goes")}
-    commit(tmp_path, "a test", lambda state: replace(state, deprecated=told, default="2027.1.0"))
+    deprecated = {release: Deprecation(date(2027, 3, 1), "its base goes")}
+    commit(
+        tmp_path, "a test", lambda state: replace(state, deprecated=deprecated, default="2027.1.0")
+    )
     receipt = replace(venv.receipt, prefix=tmp_path)
-    monkeypatch.setattr("polaris_parsl.env.user.venv_inspection.read_receipt", lambda _: receipt)
-    report = inspect_venv(venv.folder, every_file=False, env=user)
+    monkeypatch.setattr("polaris_parsl.env.user.verify_venv.read_receipt", lambda _: receipt)
+    report = verify_venv(venv.folder, every_file=False, env=user)
     assert report.verdict is Verdict.RELEVANT
     notice = (
         f"{release} is deprecated: its base goes. It stays until 2027-03-01; load polaris-parsl"

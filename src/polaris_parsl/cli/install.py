@@ -13,16 +13,15 @@ from packaging.utils import canonicalize_name
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
 from polaris_parsl.env.installer.install import Installed, build
-from polaris_parsl.env.installer.plan import Plan, Request, make_plan
+from polaris_parsl.env.installer.plan import InstallRequest, Plan, make_plan
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.modules.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.network import chosen_proxies
 from polaris_parsl.env.prefix.audit import audit
-from polaris_parsl.env.prefix.cleanup import sweep
+from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.permissions import choose_group, group_name
 from polaris_parsl.env.prefix.publish import staging
-from polaris_parsl.env.prefix.staging import STAGING
 from polaris_parsl.files import source_tree
+from polaris_parsl.installs import LUA_TREE, STAGING, TCL_TREE
 from polaris_parsl.version import NAME
 
 
@@ -90,7 +89,7 @@ def install(
     """Install Parsl on a base Python, with a module that loads it."""
     source_tree("install")
     env = dict(os.environ)
-    request = Request(
+    request = InstallRequest(
         prefix=absolute(prefix or Path.home() / "polaris-parsl"),
         base=base,
         base_module=base_module,
@@ -108,7 +107,7 @@ def install(
         if dry_run:
             _print_plan(make_plan(request, scratch=scratch, env=env, step=step), group=number)
             return
-        _, left = sweep(request.prefix)
+        _, left = clean_up(request.prefix)
         for note in left:
             print(f"note: {note}", file=sys.stderr)
         with staging(request.prefix, request.release, group=number) as folder:
@@ -183,7 +182,7 @@ def _print_plan(plan: Plan, *, group: int | None) -> None:
 
 
 def _print_shadowed(plan: Plan) -> None:
-    for each in plan.shadows:
+    for each in plan.shadowed_packages:
         print(f"note: ignored: {each.text}", file=sys.stderr)
         print(f"  for your jobs: {each.remedy}", file=sys.stderr)
 

@@ -13,9 +13,9 @@ from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
 from polaris_parsl.env.prefix.state import State, read_state
-from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.env.receipt import Receipt
 from polaris_parsl.errors import ReceiptError
+from polaris_parsl.installs import receipt_of
 from polaris_parsl.version import NAME
 
 _HEAD = ("version", "default", "age", "size", "built by", "base", "state")
@@ -56,7 +56,7 @@ def list_versions(
 def _facts(release: Release, state: State, releases: list[Release]) -> dict[str, Any]:
     receipt = release.read if isinstance(release.read, Receipt) else None
     try:
-        status = (release.root / RECEIPT).stat()
+        status = receipt_of(release.root).stat()
     except OSError:
         status = release.root.stat()
     remarks = []

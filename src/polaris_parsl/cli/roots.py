@@ -7,9 +7,15 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.env.prefix.releases import FOLDER
 from polaris_parsl.errors import PrefixError
-from polaris_parsl.version import NAME
+from polaris_parsl.installs import (
+    INSTALL_PATH,
+    TOOLS,
+    VERSIONS,
+    command_of,
+    lies_in_a_prefix,
+    prefix_of,
+)
 
 Root = Annotated[
     Path | None,
@@ -46,14 +52,14 @@ def own_root(given: Path | None) -> Path:
         return absolute(given)
     own = Path(sys.prefix).parent
     # not found by its receipt: `verify` must be able to report that this is missing
-    if Path(sys.prefix).name == "tools" and (own / "bin" / NAME).is_file():
+    if Path(sys.prefix).name == TOOLS and command_of(own).is_file():
         return own
     loaded = os.environ.get("POLARIS_PARSL_ROOT")
     if loaded:
         return Path(loaded)
     raise PrefixError(
         "this polaris-parsl belongs to no install, and no polaris-parsl module is loaded",
-        remedy="name an install: --root PREFIX/versions/VERSION",
+        remedy=f"name an install: --root {INSTALL_PATH}",
     )
 
 
@@ -68,9 +74,9 @@ def own_prefix(given: Path | None) -> Path:
         place = absolute(given or own_root(None))
     except PrefixError as error:
         raise PrefixError(error.problem, remedy=remedy) from None
-    if given is None and place.parent.name != FOLDER:
-        raise PrefixError(f"{place} is a copy outside of any PREFIX/{FOLDER}", remedy=remedy)
-    prefix = place if given else place.parents[1]
+    if given is None and not lies_in_a_prefix(place):
+        raise PrefixError(f"{place} is a copy outside of any PREFIX/{VERSIONS}", remedy=remedy)
+    prefix = place if given else prefix_of(place)
     if not prefix.is_dir():
         raise PrefixError(f"{prefix} is not a directory", remedy=remedy)
     return prefix

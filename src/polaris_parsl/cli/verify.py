@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.roots import Root, absolute, own_root
-from polaris_parsl.env.prefix.verify import Report, inspect_install
+from polaris_parsl.env.prefix.verify import VerifyReport, verify_install
 
 
 def verify(
@@ -37,13 +37,13 @@ def verify(
     what was installed), 14 the bundle is damaged.
     """
     if directory is None:
-        report = inspect_install(own_root(root), every_file=files, env=os.environ)
+        report = verify_install(own_root(root), every_file=files, env=os.environ)
     elif root is not None:
         raise typer.BadParameter("give a directory or --root, not both")
     elif ((place := absolute(directory)) / "pyvenv.cfg").is_file():
-        report = _inspect_venv(place, every_file=files)
+        report = _verify_venv(place, every_file=files)
     else:
-        report = _inspect_bundle(place)
+        report = _verify_bundle(place)
     if as_json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -58,14 +58,14 @@ def verify(
     raise typer.Exit(report.verdict)
 
 
-def _inspect_venv(place: Path, *, every_file: bool) -> Report:
-    from polaris_parsl.env.user.venv_inspection import inspect_venv  # noqa: PLC0415
+def _verify_venv(place: Path, *, every_file: bool) -> VerifyReport:
+    from polaris_parsl.env.user.verify_venv import verify_venv  # noqa: PLC0415
 
-    return inspect_venv(place, every_file=every_file, env=os.environ)
+    return verify_venv(place, every_file=every_file, env=os.environ)
 
 
-def _inspect_bundle(place: Path) -> Report:
-    from polaris_parsl.pins.comparison import inspect_bundle  # noqa: PLC0415
+def _verify_bundle(place: Path) -> VerifyReport:
+    from polaris_parsl.pins.comparison import verify_bundle  # noqa: PLC0415
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
     with opened(place) as bundle:
@@ -73,4 +73,4 @@ def _inspect_bundle(place: Path) -> Report:
             f"complete: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
             file=sys.stderr,
         )
-        return inspect_bundle(bundle, env=os.environ)
+        return verify_bundle(bundle, env=os.environ)

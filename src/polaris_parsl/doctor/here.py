@@ -13,6 +13,7 @@ from typing import Any
 from polaris_parsl.driver import Driver
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import OptionError, ReceiptError
+from polaris_parsl.installs import overlay_of
 from polaris_parsl.options.resolve import ExecutorRequest
 from polaris_parsl.policy.request import plan
 from polaris_parsl.process import run
@@ -80,7 +81,7 @@ class Here:
     @cached_property
     def overlay(self) -> Path | None:
         """The overlay of the install."""
-        return self.root / "overlay" if self.root else None
+        return overlay_of(self.root) if self.root else None
 
     @cached_property
     def python(self) -> Path | None:

@@ -15,17 +15,18 @@ from polaris_parsl.env.modules.modulefile import modulefile
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.env.prefix.verify import (
-    inspect_base,
-    inspect_files,
-    inspect_module,
-    inspect_overlay,
     is_published,
+    verify_base,
+    verify_files,
+    verify_module,
+    verify_overlay,
 )
 from polaris_parsl.env.receipt import Receipt, read_receipt
+from polaris_parsl.installs import INSTALL_PATH, overlay_python
 from polaris_parsl.version import NAME
 
 _AGAIN = f"load another version (`module avail {NAME}`), or install again"
-_NO_INSTALL = "there is no install to check: name one with --root PREFIX/versions/VERSION"
+_NO_INSTALL = f"there is no install to check: name one with --root {INSTALL_PATH}"
 _NO_RECEIPT = "the receipt of the install is unreadable"
 
 
@@ -81,7 +82,7 @@ def look_at_version(root: Path, receipt: Receipt, _here: Here) -> Iterator[Docto
 @_of_install
 def look_at_files(root: Path, receipt: Receipt, _here: Here) -> Iterator[DoctorFinding]:
     """The files of the overlay and the commands match the receipt."""
-    found = list(inspect_files(root, receipt, every_file=False))
+    found = list(verify_files(root, receipt, every_file=False))
     yield from _as_findings(found)
     if not found:
         yield ok("bin/ and overlay/ are complete and unchanged")
@@ -90,7 +91,7 @@ def look_at_files(root: Path, receipt: Receipt, _here: Here) -> Iterator[DoctorF
 @_of_install
 def look_at_base(_root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFinding]:
     """The base has not changed since the install was built."""
-    found = inspect_base(receipt, quick=True, env=here.env)
+    found = verify_base(receipt, quick=True, env=here.env)
     yield from _as_findings(found)
     if not found:
         base = receipt.base
@@ -100,10 +101,10 @@ def look_at_base(_root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFi
 @_of_install
 def look_at_overlay(root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFinding]:
     """The overlay's Python starts and finds what Parsl needs."""
-    found = inspect_overlay(root, receipt, tries=False, env=here.env)
+    found = verify_overlay(root, receipt, tries=False, env=here.env)
     yield from _as_findings(found)
     if not found:
-        yield ok(f"{root}/overlay/bin/python finds Parsl and everything that it needs")
+        yield ok(f"{overlay_python(root)} finds Parsl and everything that it needs")
 
 
 @_of_install
@@ -114,7 +115,7 @@ def look_at_modulefile(root: Path, receipt: Receipt, here: Here) -> Iterator[Doc
     if closed and is_published(root, receipt):
         yield problem(closed, f"ask its owner to open it, or {_AGAIN}")
         return
-    found, untried = inspect_module(root, receipt, env=here.env)
+    found, untried = verify_module(root, receipt, env=here.env)
     yield from _as_findings(found)
     if untried:
         yield unknown(f"not loaded: {untried}")
@@ -122,7 +123,7 @@ def look_at_modulefile(root: Path, receipt: Receipt, here: Here) -> Iterator[Doc
         yield ok(f"{NAME}/{root.name} of {tree} loads in a fresh shell")
 
 
-def _as_findings(found: Iterable[drift.Finding]) -> Iterator[DoctorFinding]:
+def _as_findings(found: Iterable[drift.VerifyFinding]) -> Iterator[DoctorFinding]:
     for each in found:
         remedy = each.remedy or _AGAIN
         if each.verdict is Verdict.BROKEN:

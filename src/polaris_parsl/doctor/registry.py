@@ -24,7 +24,7 @@ from polaris_parsl.doctor.shell import (
     look_at_module,
     look_at_path,
     look_at_python,
-    look_at_shadows,
+    look_at_shadowed_packages,
 )
 from polaris_parsl.doctor.site import look_at_proxy, look_at_queues
 from polaris_parsl.doctor.storage import look_at_clock, look_at_run_dir
@@ -39,7 +39,7 @@ CHECKS = (
     Check("overlay", look_at_overlay, ("tasks", "files", "base")),
     Check("lmod", look_at_lmod),
     Check("modulefile", look_at_modulefile, ("tasks", "files", "base", "overlay")),
-    Check("shadows", look_at_shadows),
+    Check("shadows", look_at_shadowed_packages),
     Check("module", look_at_module, ("tasks",)),
     Check("path", look_at_path, ("tasks", "module")),
     Check(

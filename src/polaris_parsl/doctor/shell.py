@@ -8,11 +8,17 @@ from pathlib import Path
 
 from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
-from polaris_parsl.env.base.fingerprint import leaned_on
-from polaris_parsl.env.base.shadowed_packages import shadows
+from polaris_parsl.env.base.fingerprint import base_dependencies
+from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
 from polaris_parsl.env.modules.module_system import NONE_HERE, how_to_load, module_system
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.installs import install_of, is_same_place
+from polaris_parsl.installs import (
+    OVERLAY,
+    install_of,
+    is_same_place,
+    lies_in_a_prefix,
+    overlay_python,
+)
 from polaris_parsl.version import NAME
 
 _LOAD_AGAIN = f"`module unload {NAME}; module load {NAME}`"
@@ -80,7 +86,7 @@ def look_at_path(here: Here) -> Iterator[DoctorFinding]:
         text = f"it is {here.python}" if here.python else "there is none"
         yield unknown(f"no module is loaded that would have put a `python` first; {text}")
         return
-    overlay = Path(root, "overlay", "bin")
+    overlay = overlay_python(Path(root)).parent
     active = here.env.get("VIRTUAL_ENV")
     if here.python and here.python.parent == overlay:
         if active and install_of(Path(active)):
@@ -129,12 +135,14 @@ def _of_first(here: Here, python: Path, overlay: Path) -> DoctorFinding:
     )
 
 
-def look_at_shadows(here: Here) -> Iterator[DoctorFinding]:
+def look_at_shadowed_packages(here: Here) -> Iterator[DoctorFinding]:
     """No file of the user comes before the packages of the install."""
     found = [*_python_variables(here), *_of_folder(here)]
     if here.receipt:
-        used = frozenset(leaned_on(here.receipt.base))
-        each = shadows(here.receipt.locked, used, minor=here.receipt.minor, env=here.env)
+        used = frozenset(base_dependencies(here.receipt.base))
+        each = find_shadowed_packages(
+            here.receipt.locked, used, minor=here.receipt.minor, env=here.env
+        )
         found += [problem(finding.text, finding.remedy) for finding in each]
     yield from found
     if not found:
@@ -235,7 +243,7 @@ def _imported_from(here: Here) -> Path | None:
     if isinstance(answer, str) or "file" not in answer.polaris_parsl:
         return None
     for place in Path(answer.polaris_parsl["file"]).parents:
-        if place.name == "overlay" and place.parent.parent.name == "versions":
+        if place.name == OVERLAY and lies_in_a_prefix(place.parent):
             return place.parent
     return None
 

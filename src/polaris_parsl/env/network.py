@@ -1,8 +1,8 @@
-"""How a download reaches the network: directly, or through a proxy where there must be one.
+"""How a download reaches the network: directly, or through a proxy if it must.
 
-A proxy that the user has set is taken as it is. The site's own is tried where none is
-set and the direct way fails; on nodes that reach the network it stays unused. What lies
-on this machine is never asked for through a proxy.
+A proxy that the user has set is used unchanged. If none is set and the direct
+connection fails, the site's own is tried; on nodes that reach the network it stays
+unused. Requests to this machine never go through a proxy.
 """
 
 import logging
@@ -24,22 +24,22 @@ logger = logging.getLogger(__name__)
 
 
 def chosen_proxies(env: Mapping[str, str]) -> dict[str, str]:
-    """The proxies that the user has set, by variable; without passwords."""
+    """The proxies that the user has set, by variable, without passwords."""
     names = [each for name in _SCHEMES for each in (name, name.upper())]
     return {name: _bare(env[name]) for name in names if env.get(name)}
 
 
-def sparing_loopback(env: Mapping[str, str]) -> dict[str, str]:
-    """Variables that add this machine to the names for which there is no proxy; none without one."""
+def no_proxy_for_loopback(env: Mapping[str, str]) -> dict[str, str]:
+    """Variables that add this machine to no_proxy; none if no proxy is set."""
     if not chosen_proxies(env):
         return {}
     given = env.get("no_proxy") or env.get("NO_PROXY") or ""
-    spared = ",".join(dict.fromkeys([*filter(None, given.split(",")), *_LOOPBACK]))
-    return {"no_proxy": spared, "NO_PROXY": spared}
+    names = ",".join(dict.fromkeys([*filter(None, given.split(",")), *_LOOPBACK]))
+    return {"no_proxy": names, "NO_PROXY": names}
 
 
 def site_proxy(env: Mapping[str, str]) -> dict[str, str]:
-    """Variables for the site's proxy; none where the user has set one, or where it does not answer.
+    """Variables for the site's proxy; none if the user has set one, or if it does not answer.
 
     Source: [proxy] in facts/polaris.toml.
     """
@@ -54,32 +54,32 @@ def site_proxy(env: Mapping[str, str]) -> dict[str, str]:
     except OSError:
         return {}
     found = {"http_proxy": known.url, "https_proxy": known.url, "no_proxy": known.no_proxy}
-    return {**found, **sparing_loopback(found)}
+    return {**found, **no_proxy_for_loopback(found)}
 
 
-def say_through(env: Mapping[str, str]) -> None:
-    """Tell the user that the site's proxy is used.
+def log_site_proxy(env: Mapping[str, str]) -> None:
+    """Log that the site's proxy is used.
 
     Args:
         env: variables from site_proxy.
     """
-    logger.warning("the direct way fails; through the site's proxy %s", env["https_proxy"])
+    logger.warning("direct connection failed; using the site proxy %s", env["https_proxy"])
 
 
 def open_url(
     url: str, *, env: Mapping[str, str], timeout_seconds: float, method: str = "GET"
 ) -> HTTPResponse:
-    """Ask for a URL, in the way that the module describes.
+    """Open a URL, through a proxy if it must.
 
     Args:
         url: http, https or file.
         env: environment variables.
-        timeout_seconds: of each attempt, until it answers.
-        method: of HTTP.
+        timeout_seconds: limit for each attempt to connect.
+        method: HTTP method.
 
     Raises:
-        OSError: nobody answers, or with an error.
-        ValueError: it is no URL.
+        OSError: the server does not answer, or answers with an error.
+        ValueError: it is not a URL.
     """
     request = Request(url, method=method)
     if urlsplit(url).hostname in _LOOPBACK:
@@ -87,20 +87,20 @@ def open_url(
     try:
         return _open(request, None, timeout_seconds)
     except OSError:
-        spare = site_proxy(env)
-        if not spare:
+        site = site_proxy(env)
+        if not site:
             raise
-        say_through(spare)
-        proxies = {"http": spare["http_proxy"], "https": spare["https_proxy"]}
+        log_site_proxy(site)
+        proxies = {"http": site["http_proxy"], "https": site["https_proxy"]}
         return _open(request, proxies, timeout_seconds)
 
 
 def _open(request: Request, proxies: dict[str, str] | None, timeout_seconds: float) -> HTTPResponse:
-    """Open a request; None takes the proxies of the process's own environment."""
+    """Open a request; None means the proxies of the process's own environment."""
     opener = build_opener(ProxyHandler(proxies))
     return cast("HTTPResponse", opener.open(request, timeout=timeout_seconds))
 
 
 def _bare(address: str) -> str:
-    # not by urlsplit, which raises for some
+    # urlsplit raises for some addresses
     return re.sub(r"^([\w+.-]+://)?[^/?#]*@", r"\1", address)

@@ -1,7 +1,7 @@
 """The receipt of an install: what was built, from which locks, on which base, and every file.
 
 It has no time in it: the same locks on the same base give the same receipt, but
-for `prefix`, `command` and what hangs on them (docs/on-disk.md).
+for `prefix`, `command` and what depends on them (docs/on-disk.md).
 """
 
 import json
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.locks.files import digest, release_name
+from polaris_parsl.env.locks.files import release_name
 from polaris_parsl.errors import PrefixError, ReceiptError
+from polaris_parsl.files import digest
+from polaris_parsl.installs import RECEIPT, receipt_of
 
-NAME = "receipt.json"
 FORMAT = 2
 # where GNU Parallel comes from, in an install that has none
 NO_PARALLEL = "none"
@@ -61,7 +62,7 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What the receipt of an install says, as far as a later look needs it.
+    """The parts of a receipt that later commands need.
 
     Attributes:
         version: of polaris-parsl.
@@ -93,7 +94,7 @@ class Receipt:
 
     @property
     def base_words(self) -> str:
-        """The base in words: its Python, and the module or prefix that holds it."""
+        """A phrase for the base: its Python, and the module or prefix that holds it."""
         module = self.base["module"] or {}
         place = module.get("name") or self.base["prefix"]
         return f"CPython {self.base['interpreter']['version']} of {place}"
@@ -115,7 +116,7 @@ def read_receipt(root: Path) -> Receipt:
     Raises:
         ReceiptError: it is missing, damaged, or of another version of polaris-parsl.
     """
-    path = root / NAME
+    path = receipt_of(root)
     try:
         data = json.loads(path.read_bytes())
         if data["format"] != FORMAT:
@@ -127,8 +128,8 @@ def read_receipt(root: Path) -> Receipt:
     except OSError as error:
         raise ReceiptError(f"cannot read {path}: {error.strerror}", remedy=_AGAIN) from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise ReceiptError(f"{path} is damaged: {told}", remedy=_AGAIN) from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ReceiptError(f"{path} is damaged: {reason}", remedy=_AGAIN) from error
 
 
 def _receipt(data: Mapping[str, Any]) -> Receipt:
@@ -160,9 +161,9 @@ def write_receipt(folder: Path, contents: Mapping[str, Any], tree: Tree) -> None
         "format": FORMAT,
         **contents,
         "size_bytes": tree.size_bytes,
-        "prefix_bound": [*tree.prefix_bound, NAME],
+        "prefix_bound": [*tree.prefix_bound, RECEIPT],
         "links": dict(tree.links),
         "files": dict(tree.files),
     }
     text = json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
-    (folder / NAME).write_text(text, encoding="utf-8", errors="surrogateescape")
+    receipt_of(folder).write_text(text, encoding="utf-8", errors="surrogateescape")

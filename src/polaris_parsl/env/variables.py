@@ -1,4 +1,4 @@
-"""Environment variables: those for the programs that env starts, and where they place the cache.
+"""Environment variables: for the programs that env starts, and for the cache.
 
 Nothing that a user set for another Python may reach them: a PYTHONPATH or a user
 site would change what pip takes for installed.
@@ -42,20 +42,20 @@ def of_user(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def for_python(env: Mapping[str, str]) -> dict[str, str]:
-    """For a Python that shall see its own packages only, with few threads; pip's settings stay."""
+    """For a Python that must see its own packages only, with few threads; pip's settings stay."""
     kept = {
         name: value
         for name, value in env.items()
         if not name.startswith(("PYTHON", "UV_"))
         and name not in {"VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
     }
-    # no byte code: what we start for a look must not write into the tree that it looks at
+    # no byte code: a check must not write into the tree that it reads
     ours = {"PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return {**kept, **ours, **_FEW_THREADS, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def for_offline_pip(env: Mapping[str, str]) -> dict[str, str]:
-    """For a pip that shall answer from its arguments alone: no settings, no user site."""
+    """For a pip that must use its arguments alone: no settings, no user site."""
     kept = {name: value for name, value in for_python(env).items() if not name.startswith("PIP_")}
     return {**kept, "PIP_CONFIG_FILE": "/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 

@@ -15,9 +15,9 @@ from typing import Any
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.installs import INSTALL_FILE, lies_in_a_prefix, prefix_of, receipt_of
 
 PROJECT_FILE = "polaris-parsl.toml"
-INSTALL_FILE = "defaults.toml"
 
 _NAMES = ("argument", "environment", "project file", "install")
 
@@ -163,8 +163,8 @@ def _of_install(python: Path) -> Path | None:
     """The defaults.toml of the prefix that this package, or the interpreter, is installed in."""
     for start in (Path(__file__), python):
         for place in start.parents:
-            if (place / "receipt.json").is_file() and place.parent.name == "versions":
-                file = place.parent.parent / INSTALL_FILE
+            if receipt_of(place).is_file() and lies_in_a_prefix(place):
+                file = prefix_of(place) / INSTALL_FILE
                 return file if file.is_file() else None
     return None
 

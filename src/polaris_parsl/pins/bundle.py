@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from polaris_parsl.env.locks.files import digest
 from polaris_parsl.env.receipt import FORMAT
 from polaris_parsl.errors import BundleError
+from polaris_parsl.files import digest
+from polaris_parsl.installs import RECEIPT
 
 SUMS = "SHA256SUMS"
-RECEIPT = "receipt.json"
 BASE = "base.json"
 SOURCE = "source"
 RUN = "run"

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from polaris_parsl.env.base.choice import is_there
-from polaris_parsl.env.base.drift import Finding, Verdict
-from polaris_parsl.env.prefix.verify import Report, inspect_base
+from polaris_parsl.env.base.drift import Verdict, VerifyFinding
+from polaris_parsl.env.prefix.verify import VerifyReport, verify_base
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.pins.bundle import Bundle
 
 
-def inspect_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> Report:
+def verify_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> VerifyReport:
     """What differs between the machine that a bundle was made on and this one.
 
     Args:
@@ -25,15 +25,15 @@ def inspect_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> Report:
     if not is_there(executable):
         text = f"the base of the bundle is not on this machine: there is no {executable}"
         remedy = f"name another base, CPython {receipt.minor} with pip: {again} --base PYTHON"
-        findings = [Finding(Verdict.RELEVANT, text, remedy)]
+        findings = [VerifyFinding(Verdict.RELEVANT, text, remedy)]
     else:
         remedy = f"`{again}` builds it again and says which files differ"
-        found = inspect_base(receipt, quick=False, env=env)
+        found = verify_base(receipt, quick=False, env=env)
         findings = [replace(finding, remedy=remedy) for finding in found]
     unchecked = []
     if bundle.wheelhouse is None:
         unchecked.append("whether the packages can be had: no wheelhouse is inside")
-    return Report(
+    return VerifyReport(
         root=bundle.place,
         version=receipt.version,
         findings=tuple(sorted(findings, key=lambda each: -each.verdict)),

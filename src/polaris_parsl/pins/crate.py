@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.pins.bundle import BASE, RECEIPT, RUN, SOURCE, SUMS, WHEELHOUSE
+from polaris_parsl.installs import RECEIPT
+from polaris_parsl.pins.bundle import BASE, RUN, SOURCE, SUMS, WHEELHOUSE
 from polaris_parsl.pins.run_record import summary
 
 METADATA = "ro-crate-metadata.json"

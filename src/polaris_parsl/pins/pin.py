@@ -10,10 +10,11 @@ from packaging.version import Version
 
 from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.prefix.verify import inspect_base, inspect_install
+from polaris_parsl.env.prefix.verify import verify_base, verify_install
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.errors import BundleError
-from polaris_parsl.pins.bundle import BASE, RECEIPT, RUN, SOURCE, WHEELHOUSE, write_sums
+from polaris_parsl.installs import RECEIPT, overlay_of, overlay_python, receipt_of
+from polaris_parsl.pins.bundle import BASE, RUN, SOURCE, WHEELHOUSE, write_sums
 from polaris_parsl.pins.citation import bibtex, citation, write_citation
 from polaris_parsl.pins.crate import METADATA, crate
 from polaris_parsl.pins.inventory import Distribution, imported
@@ -69,15 +70,15 @@ def make_pin(
     with new_bundle(target) as folder:
         with step("compare the install with its receipt"):
             notes = _notes(root, env)
-            receipt = json.loads((root / RECEIPT).read_bytes())
+            receipt = json.loads(receipt_of(root).read_bytes())
         run = _matching_run(run_dir, receipt) if run_dir else None
-        (folder / RECEIPT).write_bytes((root / RECEIPT).read_bytes())
+        (folder / RECEIPT).write_bytes(receipt_of(root).read_bytes())
         copy_source(root, receipt["files"], folder / SOURCE)
         with step("ask base and overlay what they import"):
-            layers = imported(root / "overlay/bin/python", env)
+            layers = imported(overlay_python(root), env)
             base = _with_licences(receipt["base"], env)
         _write_json(folder / BASE, {**base, "changed_since_install": notes})
-        bill = sbom(receipt, layers, base, overlay=(root / "overlay").resolve())
+        bill = sbom(receipt, layers, base, overlay=overlay_of(root).resolve())
         _write_json(folder / "sbom.cdx.json", bill)
         if run:
             write_run(run, folder / RUN)
@@ -90,7 +91,7 @@ def make_pin(
 
 def _notes(root: Path, env: Mapping[str, str]) -> list[str]:
     """What has changed in the base since the install was made; none of it breaks the install."""
-    report = inspect_install(root, every_file=True, env=env)
+    report = verify_install(root, every_file=True, env=env)
     if report.verdict is Verdict.BROKEN:
         worst = next(each.text for each in report.findings if each.verdict is Verdict.BROKEN)
         raise BundleError(
@@ -98,7 +99,7 @@ def _notes(root: Path, env: Mapping[str, str]) -> list[str]:
             remedy=report.remedy,
         )
     # of the findings only those about the base: the others are about the user's shell
-    return [each.text for each in inspect_base(read_receipt(root), quick=False, env=env)]
+    return [each.text for each in verify_base(read_receipt(root), quick=False, env=env)]
 
 
 def _matching_run(folder: Path, receipt: Mapping[str, Any]) -> Run:

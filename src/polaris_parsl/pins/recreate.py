@@ -12,14 +12,14 @@ from typing import Any
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import compare
 from polaris_parsl.env.locks.files import CURRENT, release_name
-from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.errors import BaseEnvironmentError
+from polaris_parsl.installs import OVERLAY, receipt_of, version_root
 from polaris_parsl.pins.bundle import SOURCE, Bundle
 from polaris_parsl.pins.own_source import bootstrap
 from polaris_parsl.process import Step
 
 _OWN = ("parsl", "polaris_parsl")
-_MODULE = re.compile(rf"overlay/lib/python3\.\d+/site-packages/((?:{'|'.join(_OWN)})/.+)")
+_MODULE = re.compile(rf"{OVERLAY}/lib/python3\.\d+/site-packages/((?:{'|'.join(_OWN)})/.+)")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def recreate(
         with step(f"install with the polaris-parsl {version} of the bundle"):
             arguments = _arguments(bundle, prefix, chosen, track)
             bootstrap(source, arguments, python=_interpreter(chosen), env=env)
-    return _compared(bundle.receipt, prefix / "versions" / release_name(version, track))
+    return _compared(bundle.receipt, version_root(prefix, release_name(version, track)))
 
 
 def _same_base(base: Mapping[str, Any]) -> Path:
@@ -104,7 +104,7 @@ def _arguments(bundle: Bundle, prefix: Path, base: Path, track: str) -> list[str
 
 
 def _compared(was: Mapping[str, Any], root: Path) -> Recreated:
-    now = json.loads((root / RECEIPT).read_bytes())
+    now = json.loads(receipt_of(root).read_bytes())
     bound = {*was["prefix_bound"]}
     before = {**was["files"], **was["links"]}
     after = {**now["files"], **now["links"]}

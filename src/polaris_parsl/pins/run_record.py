@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD
-from polaris_parsl.env.locks.files import digest
 from polaris_parsl.errors import BundleError
+from polaris_parsl.files import digest
 from polaris_parsl.installs import PACKAGES
 
 SCRIPTS = "submit_scripts"

@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from polaris_parsl.env.locks.files import digest
 from polaris_parsl.errors import ReceiptError
+from polaris_parsl.files import digest
+from polaris_parsl.installs import OVERLAY
 
 _PACKAGE = "polaris_parsl"
 _SHIPPED = "_dist"
@@ -40,7 +41,7 @@ def copy_source(root: Path, files: Mapping[str, str], target: Path) -> None:
 def _place(name: PurePosixPath) -> PurePosixPath | None:
     """Where a file of the install lies in the source tree; None where it does not."""
     # overlay/lib/python3.X/site-packages/polaris_parsl/...
-    if name.parts[:2] != ("overlay", "lib") or name.parts[4:5] != (_PACKAGE,):
+    if name.parts[:2] != (OVERLAY, "lib") or name.parts[4:5] != (_PACKAGE,):
         return None
     if "__pycache__" in name.parts:
         return None

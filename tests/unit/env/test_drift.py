@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.env.base.drift import Finding, Verdict, compare
-from polaris_parsl.env.prefix.verify import inspect_base
+from polaris_parsl.env.base.drift import Verdict, VerifyFinding, compare
+from polaris_parsl.env.prefix.verify import verify_base
 
 WAS: dict[str, Any] = {
     "executable": "/soft/conda/bin/python3.12",
@@ -33,7 +33,7 @@ WAS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def after(**changes: Any) -> list[Finding]:
+def after(**changes: Any) -> list[VerifyFinding]:
     """Findings after changes, each named by the path to it, with __ between the keys."""
     now = copy.deepcopy(WAS)
     for path, value in changes.items():
@@ -45,7 +45,7 @@ def after(**changes: Any) -> list[Finding]:
     return compare(WAS, now)
 
 
-def only(findings: list[Finding]) -> Finding:
+def only(findings: list[VerifyFinding]) -> VerifyFinding:
     (finding,) = findings
     return finding
 
@@ -121,6 +121,6 @@ def test_a_base_that_may_not_be_read_any_more_is_broken(monkeypatch: pytest.Monk
 
     receipt: Any = SimpleNamespace(base=WAS)
     monkeypatch.setattr(Path, "exists", refuse)
-    (finding,) = inspect_base(receipt, quick=True, env={})
+    (finding,) = verify_base(receipt, quick=True, env={})
     assert finding.verdict is Verdict.BROKEN
     assert finding.text.startswith("the base cannot be read: Permission denied: /soft/conda/bin")

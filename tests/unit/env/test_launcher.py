@@ -58,12 +58,12 @@ def test_a_python_that_is_gone_or_does_not_start_is_named(
         python.chmod(0o755)
     done = start(command)
     assert done.returncode == 12
-    told = (
+    message = (
         "the Python of this install, is"
         if content is not None
         else f"damaged: there is no {python}"
     )
-    assert told in done.stderr
+    assert message in done.stderr
     assert f'polaris-parsl doctor --root "{command.parents[1]}"' in done.stderr
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 import builder
 import kills
 from polaris_parsl.cli.main import app
-from polaris_parsl.env.prefix.publish_modulefiles import announce
+from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.state import commit
 from polaris_parsl.errors import PolarisParslError, VersionError
 
@@ -51,10 +51,10 @@ def test_list_shows_what_users_and_maintainers_ask_for(call: Call) -> None:
 
 
 def test_list_gives_the_same_to_programs(call: Call, prefix: Path) -> None:
-    told = json.loads(call("list", "--json").stdout)
-    assert told["prefix"] == str(prefix)
-    assert told["generation"] == 3
-    by_name = {each["version"]: each for each in told["versions"]}
+    listing = json.loads(call("list", "--json").stdout)
+    assert listing["prefix"] == str(prefix)
+    assert listing["generation"] == 3
+    by_name = {each["version"]: each for each in listing["versions"]}
     assert by_name[kills.USUAL]["is_default"]
     assert by_name[kills.USUAL]["size_bytes"] > 0
     assert by_name[kills.CANDIDATE]["state"] == ["hidden: a pre-release"]
@@ -65,11 +65,11 @@ def test_list_names_the_default_that_users_get_also_where_none_was_chosen(
 ) -> None:
     # as after an install that was killed before it decided
     commit(prefix, "none", lambda state: replace(state, default=None))
-    announce(prefix)
+    publish_modulefiles(prefix)
     modulerc = (prefix / "modulefiles/polaris-parsl/.modulerc.lua").read_text()
     assert f'module_version("polaris-parsl/{kills.USUAL}", "default")' in modulerc
-    told = json.loads(call("list", "--json").stdout)
-    assert [each["version"] for each in told["versions"] if each["is_default"]] == [kills.USUAL]
+    listing = json.loads(call("list", "--json").stdout)
+    assert [each["version"] for each in listing["versions"] if each["is_default"]] == [kills.USUAL]
 
 
 def test_list_names_damaged_versions_and_lost_bases(call: Call, prefix: Path) -> None:
@@ -87,9 +87,9 @@ def test_list_names_damaged_versions_and_lost_bases(call: Call, prefix: Path) ->
 
 
 def test_a_change_says_what_it_changed_and_the_next_command(call: Call, prefix: Path) -> None:
-    told = call("default", kills.OLD)
-    assert told.exit_code == 0
-    assert told.stdout.splitlines() == [
+    done = call("default", kills.OLD)
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
         f"changed in {prefix}:",
         f"  default: {kills.USUAL} -> {kills.OLD}",
         "  written: modulefiles/polaris-parsl/.modulerc.lua",
@@ -112,10 +112,10 @@ def test_a_change_says_what_it_changed_and_the_next_command(call: Call, prefix: 
 )
 def test_a_dry_run_writes_nothing(call: Call, prefix: Path, words: tuple[str, ...]) -> None:
     before = builder.tree(prefix)
-    told = call(*words, "--dry-run")
-    assert told.exit_code == 0, told.output
-    assert told.stdout.startswith("would change in ")
-    assert told.stdout.endswith("next: the same command without --dry-run\n")
+    done = call(*words, "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("would change in ")
+    assert done.stdout.endswith("next: the same command without --dry-run\n")
     assert builder.tree(prefix) == before
 
 
@@ -139,15 +139,15 @@ def test_a_command_line_that_says_too_little_or_too_much_is_refused(
 
 
 def test_what_is_refused_has_an_exit_code_of_its_own(call: Call) -> None:
-    told = call("remove", kills.USUAL)
-    assert isinstance(told.exception, VersionError)
-    assert told.exception.exit_code == 15
+    done = call("remove", kills.USUAL)
+    assert isinstance(done.exception, VersionError)
+    assert done.exception.exit_code == 15
 
 
 def test_a_prefix_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    told = CliRunner().invoke(app, ["repair", "--prefix", str(tmp_path / "gone")])
-    assert isinstance(told.exception, PolarisParslError)
-    assert "is not a directory" in told.exception.problem
+    done = CliRunner().invoke(app, ["repair", "--prefix", str(tmp_path / "gone")])
+    assert isinstance(done.exception, PolarisParslError)
+    assert "is not a directory" in done.exception.problem
 
 
 def test_removing_all_of_a_directory_that_is_no_prefix_touches_nothing(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_removing_all_of_a_directory_that_is_no_prefix_touches_nothing(tmp_path:
         (tmp_path / name).write_text("{}")
     (tmp_path / "versions").mkdir()
     before = builder.tree(tmp_path)
-    told = CliRunner().invoke(app, ["remove", "--all", "--prefix", str(tmp_path)])
-    assert told.exit_code == 0
-    assert told.stdout.startswith("nothing to change")
+    done = CliRunner().invoke(app, ["remove", "--all", "--prefix", str(tmp_path)])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("nothing to change")
     assert builder.tree(tmp_path) == before

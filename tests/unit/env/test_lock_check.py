@@ -33,7 +33,7 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def told(tree: Path) -> str:
+def problems_of(tree: Path) -> str:
     with pytest.raises(LockError) as refused:
         check_locks(tree, env=os.environ)
     return refused.value.problem
@@ -45,7 +45,7 @@ def test_the_committed_locks_match_their_input() -> None:
 
 def test_a_change_of_the_conda_part_is_found_by_conda_lock_itself(tree: Path) -> None:
     replace(tree / "environment.yml", "- conda-forge\n", "- conda-forge\n  - bioconda\n")
-    assert told(tree).splitlines()[1:] == [
+    assert problems_of(tree).splitlines()[1:] == [
         "    conda-lock.yml: solved from another conda part of environment.yml"
     ]
 
@@ -114,20 +114,23 @@ def test_what_differs_is_named_with_its_file(
     path: str, old: str, new: str, expected: str, tree: Path
 ) -> None:
     replace(tree / path, old, new)
-    assert f"\n    {expected}" in told(tree)
+    assert f"\n    {expected}" in problems_of(tree)
 
 
 @pytest.mark.usefixtures("_conda_matches")
 def test_two_versions_of_one_package_among_the_tools_are_named(tree: Path) -> None:
     version = read_requirements(tree / "tools.lock")["packaging"].version
     replace(tree / "installer.lock", f"packaging=={version}", "packaging==25.0")
-    assert f"installer.lock: it locks packaging 25.0, but tools.lock locks {version}" in told(tree)
+    assert (
+        f"installer.lock: it locks packaging 25.0, but tools.lock locks {version}"
+        in problems_of(tree)
+    )
 
 
 @pytest.mark.usefixtures("_conda_matches")
 def test_a_lock_without_a_track_is_named(tree: Path) -> None:
     (tree / "overlay-old.lock").write_text("")
-    assert "overlay-old.lock: environment.yml has no such track" in told(tree)
+    assert "overlay-old.lock: environment.yml has no such track" in problems_of(tree)
 
 
 @pytest.mark.usefixtures("_conda_matches")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.installer.plan import Request
+from polaris_parsl.env.installer.plan import InstallRequest
 from polaris_parsl.env.locks.files import (
     lock_names,
     overlay_lock,
@@ -19,8 +19,8 @@ from polaris_parsl.version import VERSION
 ENVIRONMENT = shipped("environment.yml")
 
 
-def request(track: str) -> Request:
-    return Request(Path("/prefix"), None, None, (), track=track)
+def request(track: str) -> InstallRequest:
+    return InstallRequest(Path("/prefix"), None, None, (), track=track)
 
 
 def test_the_tracks_lock_the_releases_of_parsl_that_the_facts_name() -> None:
@@ -62,7 +62,7 @@ def test_an_unknown_track_is_refused_with_those_that_there_are(name: str) -> Non
         ("{1: [parsl==1]}", "a track named 1"),
         ("{mep: []}", "no list `tracks: mep`"),
         ("{mep: [parsl>=1]}", "not pinned to one version"),
-        ("[mep]", "is no mapping"),
+        ("[mep]", "is not a mapping"),
     ],
 )
 def test_a_malformed_track_is_refused(tracks: str, problem: str, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The base that an install stands on: what it is, and how it has changed."""
+"""The base that an install depends on: what it is, and how it has changed."""

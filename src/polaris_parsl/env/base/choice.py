@@ -1,4 +1,4 @@
-"""The base: the Python that an install stands on, and what it says of itself."""
+"""The base: the Python that an install depends on, and its report on itself."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _CHOOSE = f"choose another base with --base: a conda prefix or an interpreter, {
 
 @dataclass(frozen=True)
 class Base:
-    """An interpreter that can be a base; `answer` is all that it says of itself (probe.py)."""
+    """An interpreter that can be a base; `answer` is its report on itself (probe.py)."""
 
     executable: Path
     answer: Mapping[str, Any] = field(repr=False)
@@ -59,7 +59,7 @@ class Base:
 
 
 def choose_base(given: Path | None, env: Mapping[str, str]) -> tuple[Path, str]:
-    """The interpreter to build on, and in words where it was found.
+    """The interpreter to build on, and a phrase that says where it was found.
 
     Args:
         given: a conda prefix, any prefix with bin/python, or an interpreter; None
@@ -67,7 +67,7 @@ def choose_base(given: Path | None, env: Mapping[str, str]) -> tuple[Path, str]:
         env: environment variables.
 
     Raises:
-        BaseEnvironmentError: there is none, or it may not be read.
+        BaseEnvironmentError: there is none, or it cannot be read.
     """
     try:
         if given is not None:
@@ -93,7 +93,7 @@ def probe(python: Path, *, names: Sequence[str], env: Mapping[str, str]) -> Base
         env: environment variables.
 
     Raises:
-        BaseEnvironmentError: it is no Python, not a supported one, without pip, or a venv.
+        BaseEnvironmentError: it is not a working Python, not supported, without pip, or a venv.
     """
     answer = ask(python, names=names, quick=False, env=env)
     _refuse_unsupported(python, answer)
@@ -103,7 +103,7 @@ def probe(python: Path, *, names: Sequence[str], env: Mapping[str, str]) -> Base
 
 
 def is_there(path: Path) -> bool:
-    """Whether something is there that this user may look at."""
+    """Whether a path exists and this user can see it."""
     try:
         return path.exists()
     except PermissionError:
@@ -122,12 +122,12 @@ def _interpreter(place: Path) -> Path:
 
 
 def _refuse_unsupported(python: Path, answer: Mapping[str, Any]) -> None:
-    told = answer["interpreter"]
-    name = f"{python} is {told['implementation']} {told['version']} on {told['platform']}"
+    interpreter = answer["interpreter"]
+    name = f"{python} is {interpreter['implementation']} {interpreter['version']} on {interpreter['platform']}"
     version = tuple(int(part) for part in answer["markers"]["python_version"].split("."))
-    if told["implementation"] != "cpython" or not OLDEST <= version <= NEWEST:
+    if interpreter["implementation"] != "cpython" or not OLDEST <= version <= NEWEST:
         raise BaseEnvironmentError(f"{name}; the locks are for {_SUPPORTED}", remedy=_CHOOSE)
-    if told["platform"] != "linux-x86_64":
+    if interpreter["platform"] != "linux-x86_64":
         raise BaseEnvironmentError(f"{name}; the locks are for {_SUPPORTED}", remedy=_CHOOSE)
     if answer["prefix"] != answer["base_prefix"]:
         raise BaseEnvironmentError(

@@ -1,6 +1,6 @@
 """What a change of a base means for an install on it.
 
-docs/drift.md shows what the tests replay.
+docs/drift.md lists the changes that the tests replay.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from polaris_parsl.env.base.fingerprint import is_dependency
 from polaris_parsl.errors import ExitCode
 
 _SHOWN = 5
 
 
 class Verdict(IntEnum):
-    """How an install stands; the value is the exit code of `polaris-parsl verify`."""
+    """The state of an install; the value is the exit code of `polaris-parsl verify`."""
 
     INTACT = ExitCode.DONE
     COSMETIC = ExitCode.COSMETIC
@@ -23,62 +24,62 @@ class Verdict(IntEnum):
 
     @property
     def word(self) -> str:
-        """As it is printed."""
+        """The printed form."""
         return self.name.lower()
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One difference, and what it means; remedy is "" where that of the verdict will do."""
+class VerifyFinding:
+    """One difference and its verdict; remedy is "" if the remedy of the verdict suffices."""
 
     verdict: Verdict
     text: str
     remedy: str = ""
 
 
-def compare(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Finding]:
+def compare(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[VerifyFinding]:
     """What has changed between two fingerprints of one base.
 
     Args:
         was: the fingerprint of the receipt.
-        now: the present one; what a quick look leaves out is not compared.
+        now: the present one; what a quick check leaves out is not compared.
     """
     return [
         *_interpreters(was, now),
         *_start_files(was["start_files"], now["start_files"]),
         *_modules(was["module"], now["module"]),
-        *_leaned_on(was["distributions"], now["distributions"]),
+        *_dependencies(was["distributions"], now["distributions"]),
         *_others(was, now),
     ]
 
 
-def _interpreters(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Finding]:
+def _interpreters(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[VerifyFinding]:
     before, after = was["interpreter"], now["interpreter"]
     if was["prefix"] != now["prefix"]:
-        yield Finding(
+        yield VerifyFinding(
             Verdict.BROKEN,
             f"{was['executable']} belongs to the prefix {now['prefix']}; it was {was['prefix']}",
         )
     fixed = ("implementation", "cache_tag", "soabi", "platform")
     if any(before[key] != after[key] for key in fixed):
-        yield Finding(
+        yield VerifyFinding(
             Verdict.BROKEN,
             f"{was['prefix']} holds {after['implementation']} {after['version']} "
             f"({after['soabi']}); it was {before['version']} ({before['soabi']})",
         )
     elif (before["version"], before["build"]) != (after["version"], after["build"]):
-        yield Finding(
+        yield VerifyFinding(
             Verdict.RELEVANT,
             f"Python of the base: {' '.join(before['build'].split())} "
             f"-> {' '.join(after['build'].split())}",
         )
     if before["libc"] != after["libc"]:
-        yield Finding(Verdict.RELEVANT, f"C library: {before['libc']} -> {after['libc']}")
+        yield VerifyFinding(Verdict.RELEVANT, f"C library: {before['libc']} -> {after['libc']}")
 
 
 def _start_files(
     before: Mapping[str, str | None], after: Mapping[str, str | None]
-) -> Iterator[Finding]:
+) -> Iterator[VerifyFinding]:
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
             change = "is gone"
@@ -88,35 +89,39 @@ def _start_files(
             change = "has changed"
         else:
             continue
-        yield Finding(Verdict.RELEVANT, f"{name} of the base, which each Python reads, {change}")
+        yield VerifyFinding(
+            Verdict.RELEVANT, f"{name} of the base, which each Python reads, {change}"
+        )
 
 
 def _modules(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-) -> Iterator[Finding]:
+) -> Iterator[VerifyFinding]:
     if before is None or before["sha256"] is None or after is None:
         return
     if after["sha256"] is None:
-        yield Finding(
+        yield VerifyFinding(
             Verdict.BROKEN, f"the module {before['name']} is gone: there is no {before['file']}"
         )
     elif before["sha256"] != after["sha256"]:
-        yield Finding(
+        yield VerifyFinding(
             Verdict.RELEVANT, f"the modulefile of {before['name']} has changed: {after['file']}"
         )
 
 
-def _leaned_on(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:
+def _dependencies(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[VerifyFinding]:
     for name, entry in before.items():
-        if not entry.get("leaned_on"):
+        if not is_dependency(entry):
             continue
         change = _change(entry, after.get(name))
         if change:
-            yield Finding(Verdict.RELEVANT, f"{name} of the base, which the overlay uses: {change}")
+            yield VerifyFinding(
+                Verdict.RELEVANT, f"{name} of the base, which the overlay uses: {change}"
+            )
 
 
 def _change(entry: Mapping[str, Any], now: Mapping[str, Any] | None) -> str:
-    """How a distribution has changed, in words; "" where it has not."""
+    """How a distribution has changed, in words; "" if it has not."""
     if now is None:
         return f"{entry['version']}, its metadata is gone"
     if entry["version"] != now["version"]:
@@ -130,10 +135,10 @@ def _change(entry: Mapping[str, Any], now: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _others(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Finding]:
-    """Changes of what the overlay does not use, in one line each kind."""
+def _others(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[VerifyFinding]:
+    """Changes of what the overlay does not use, one line for each kind."""
     before, after = was["distributions"], now["distributions"]
-    apart = {name: entry for name, entry in before.items() if not entry.get("leaned_on")}
+    apart = {name: entry for name, entry in before.items() if not is_dependency(entry)}
     changed = [
         f"{name} {change}" for name in apart if (change := _change(apart[name], after.get(name)))
     ]
@@ -141,7 +146,7 @@ def _others(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Finding]
     if changed:
         shown = "; ".join(changed[:_SHOWN])
         more = f"; and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-        yield Finding(
+        yield VerifyFinding(
             Verdict.COSMETIC, f"of the base, which the overlay does not use: {shown}{more}"
         )
     if was["conda"] != now["conda"]:
@@ -149,4 +154,4 @@ def _others(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Finding]
             f"{each['packages']} packages" if each else "no conda prefix"
             for each in (was["conda"], now["conda"])
         )
-        yield Finding(Verdict.COSMETIC, f"conda packages of the base were changed ({count})")
+        yield VerifyFinding(Verdict.COSMETIC, f"conda packages of the base were changed ({count})")

@@ -1,6 +1,6 @@
-"""The fingerprint of a base: everything of it that an install stands on, or may notice.
+"""The fingerprint of a base: everything in it that an install depends on, or may notice.
 
-The same base gives the same fingerprint, whoever asks, and from wherever.
+The same base gives the same fingerprint to every user, on every node.
 """
 
 import json
@@ -15,22 +15,24 @@ from polaris_parsl.process import run
 
 _PROBE = Path(__file__).with_name("probe.py")
 _ANSWER_TIMEOUT_SECONDS = 120
+# the mark of a dependency in a receipt
+_MARK = "leaned_on"
 _COMPARED = ("version", "sha256", "modules", "files", "files_sha256")
 
 
 def ask(
     python: Path, *, names: Iterable[str], quick: bool, env: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What a Python says of itself; it is started once.
+    """Start a Python once, and return its report on itself (probe.py).
 
     Args:
         python: the interpreter.
         names: distributions to look at closely.
-        quick: of distributions that are not named, read no file.
+        quick: read no file of the distributions that are not named.
         env: environment variables.
 
     Raises:
-        BaseEnvironmentError: it does not start, or is no Python.
+        BaseEnvironmentError: it does not start, or is not a working Python.
     """
     command: list[str | Path] = [python, "-I", _PROBE, *(["--quick"] if quick else []), *names]
     try:
@@ -41,10 +43,10 @@ def ask(
         answer = json.loads(done.stdout.strip().rpartition("\n")[2])
         _ = answer["interpreter"], answer["distributions"]
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise _silent(python, str(error)) from error
+        raise _not_working(python, str(error)) from error
     except (ValueError, LookupError, TypeError) as error:
-        told = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
-        raise _silent(python, told) from error
+        reason = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+        raise _not_working(python, reason) from error
     return dict(answer)
 
 
@@ -52,16 +54,16 @@ def fingerprint(
     executable: Path,
     answer: Mapping[str, Any],
     *,
-    leans_on: Collection[str],
+    depends_on: Collection[str],
     module: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The base as it is written into a receipt, in an order that does not depend on anything.
+    """The base as a receipt records it, always in the same order.
 
     Args:
         executable: the interpreter that the install links to.
         answer: from ask.
-        leans_on: distributions that the overlay imports from the base.
-        module: the module that holds the base, as from modules.describe; None without one.
+        depends_on: distributions of the base that the overlay imports.
+        module: the module that provides the base, from base_module.describe; None without one.
     """
     return {
         "executable": str(executable),
@@ -71,21 +73,26 @@ def fingerprint(
         "conda": answer["conda"],
         "module": module,
         "distributions": {
-            name: _distribution(entry, name in leans_on)
+            name: _distribution(entry, name in depends_on)
             for name, entry in sorted(answer["distributions"].items())
         },
     }
 
 
-def leaned_on(known: Mapping[str, Any]) -> list[str]:
-    """Names of the distributions that a fingerprint marks."""
-    return [name for name, entry in known["distributions"].items() if entry.get("leaned_on")]
+def is_dependency(entry: Mapping[str, Any]) -> bool:
+    """Whether the overlay depends on a distribution of the base, by its entry in a fingerprint."""
+    return bool(entry.get(_MARK))
 
 
-def _distribution(entry: Mapping[str, Any], is_leaned_on: bool) -> dict[str, Any]:
-    kept = _COMPARED if is_leaned_on else _COMPARED[:2]
-    told = {key: entry[key] for key in kept if key in entry}
-    return {**told, "leaned_on": True} if is_leaned_on else told
+def base_dependencies(known: Mapping[str, Any]) -> list[str]:
+    """Names of the distributions of the base that the overlay depends on."""
+    return [name for name, entry in known["distributions"].items() if is_dependency(entry)]
+
+
+def _distribution(entry: Mapping[str, Any], is_needed: bool) -> dict[str, Any]:
+    keys = _COMPARED if is_needed else _COMPARED[:2]
+    recorded = {key: entry[key] for key in keys if key in entry}
+    return {**recorded, _MARK: True} if is_needed else recorded
 
 
 def _relative(files: Mapping[str, str | None], prefix: str) -> dict[str, str | None]:
@@ -93,8 +100,8 @@ def _relative(files: Mapping[str, str | None], prefix: str) -> dict[str, str | N
     return {path.removeprefix(start): digest for path, digest in sorted(files.items())}
 
 
-def _silent(python: Path, told: str) -> BaseEnvironmentError:
+def _not_working(python: Path, reason: str) -> BaseEnvironmentError:
     return BaseEnvironmentError(
-        f"{python} does not answer like a Python: {told}",
+        f"{python} is not a working Python: {reason}",
         remedy="choose another base with --base: a conda prefix, or an interpreter",
     )

@@ -59,7 +59,7 @@ def starts_import(name):
     return re.match(r"[^/]+\.(py|so)$|[^/]+/__init__\.py$", name) is not None
 
 
-class Distribution:
+class BaseDistribution:
     """One `.dist-info` or `.egg-info`; nearly all tell name and version without a look inside."""
 
     def __init__(self, folder, entry):
@@ -130,7 +130,7 @@ def distributions():
     for folder in sys.path:
         for entry in entries(folder):
             if entry.endswith((".dist-info", ".egg-info")) and not entry.startswith(("~", ".")):
-                each = Distribution(folder, entry)
+                each = BaseDistribution(folder, entry)
                 found.setdefault(each.name, []).append(each)
     return found
 
@@ -152,7 +152,7 @@ def described(names, quick):
     """Version and digest of each distribution; more of those that are named."""
     found = distributions()
     close = set(names) if quick else required(names, found)
-    told = {}
+    found = {}
     for name, all_of_it in found.items():
         first = all_of_it[0]
         # two in one directory: which of them is imported is a matter of chance
@@ -160,12 +160,12 @@ def described(names, quick):
         for each in all_of_it:
             if each.folder == first.folder and each.version not in beside:
                 beside.append(each.version)
-        told[name] = {"version": ", ".join(beside)}
+        found[name] = {"version": ", ".join(beside)}
         if name in close or not quick:
-            told[name]["sha256"] = first.summary()
+            found[name]["sha256"] = first.summary()
         if name in close and not quick:
-            told[name].update(first.details(), copies=len(beside))
-    return told
+            found[name].update(first.details(), copies=len(beside))
+    return found
 
 
 def start_files():

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from polaris_parsl.env.base.drift import Finding, Verdict
+from polaris_parsl.env.base.drift import Verdict, VerifyFinding
 from polaris_parsl.env.variables import of_user
 
 
-def shadows(
+def find_shadowed_packages(
     locked: AbstractSet[str], from_base: AbstractSet[str], *, minor: str, env: Mapping[str, str]
-) -> list[Finding]:
+) -> list[VerifyFinding]:
     """Which distributions of an install the user has too, where Python looks earlier.
 
     Args:
@@ -30,13 +30,13 @@ def shadows(
         if word and (names := (locked | from_base) & held(Path(word))):
             text = f"PYTHONPATH: {word} holds {_listed(names)}, which come before the install's"
             remedy = "`unset PYTHONPATH` before you start Python"
-            found.append(Finding(Verdict.RELEVANT, text, remedy))
+            found.append(VerifyFinding(Verdict.RELEVANT, text, remedy))
     user = Path(env.get("PYTHONUSERBASE") or Path(env.get("HOME", "/"), ".local"))
     site = user / "lib" / f"python{minor}" / "site-packages"
     if not env.get("PYTHONNOUSERSITE") and (names := from_base & held(site)):
         text = f"user site: {site} holds {_listed(names)}, which come before the base's"
         remedy = "load the module, or `export PYTHONNOUSERSITE=1`"
-        found.append(Finding(Verdict.RELEVANT, text, remedy))
+        found.append(VerifyFinding(Verdict.RELEVANT, text, remedy))
     return found
 
 

@@ -31,13 +31,13 @@ class Delta:
         install: wheels to install, by name.
         why: for each of them, why.
         from_base: version of each locked package that is taken from the base.
-        leans_on: these, and all that they require in the base.
+        depends_on: these, and all that they require in the base.
     """
 
     install: tuple[Wheel, ...]
     why: Mapping[str, str]
     from_base: Mapping[str, str]
-    leans_on: frozenset[str]
+    depends_on: frozenset[str]
 
 
 def compute_delta(
@@ -70,7 +70,7 @@ def compute_delta(
     command: list[str | Path] = [base.executable, "-m", "pip", "--python", empty / "bin/python"]
     command += ["install", "--dry-run", "--report", "-", "--quiet", "--only-binary", ":all:"]
     command += ["--no-index", "--find-links", folder, *requirements]
-    # pip takes what its metadata says for what is there
+    # pip believes the metadata of the base
     command += [f"{name}=={wheels[name].version}" for name in sorted(broken)]
     done = run(command, env=for_offline_pip(env), cwd=scratch)
     if done.returncode != 0:
@@ -86,7 +86,7 @@ def compute_delta(
         install=tuple(wheels[name] for name in chosen),
         why={name: broken.get(name) or _why(name, base) for name in chosen},
         from_base={name: str(base.distributions[name]["version"]) for name in taken},
-        leans_on=_closure(taken, base) - set(chosen),
+        depends_on=_closure(taken, base) - set(chosen),
     )
 
 
@@ -122,10 +122,10 @@ def _applies(needed: Requirement, environment: Mapping[str, str]) -> bool:
 def _locked(entry: Mapping[str, Mapping[str, object]], wheels: Mapping[str, Wheel]) -> str:
     name = Path(str(entry["download_info"]["url"])).name
     archive = entry["download_info"]["archive_info"]
-    told = archive.get("hashes") if isinstance(archive, dict) else None
+    hashes = archive.get("hashes") if isinstance(archive, dict) else None
     for wheel in wheels.values():
         if wheel.path.name == name:
-            if isinstance(told, dict) and told.get("sha256") not in {None, wheel.sha256}:
+            if isinstance(hashes, dict) and hashes.get("sha256") not in {None, wheel.sha256}:
                 break
             return wheel.name
     raise LockError(
@@ -137,11 +137,11 @@ def _why(name: str, base: Base) -> str:
     present = base.distributions.get(name)
     if present is None:
         return "the base has none"
-    return f"the base has {present['version']}, which does not do"
+    return f"the base has {present['version']}, which is not accepted"
 
 
 def _damage(name: str, base: Base) -> str:
-    """Why a distribution of the base cannot be used, whatever its version; "" where it can."""
+    """Why a distribution of the base cannot be used, whatever its version; "" if it can."""
     present = base.distributions.get(name)
     if present is None:
         return ""

@@ -9,8 +9,8 @@ from polaris_parsl.env.variables import for_python, for_uv
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import run
 
-# uv leaves these for its own purposes; the lock is open to everybody
-_LEFTOVERS = (".lock", ".gitignore", "CACHEDIR.TAG")
+# files of uv that an install does not need; its lock is writable for everybody
+_UV_FILES = (".lock", ".gitignore", "CACHEDIR.TAG")
 # uv opens all wheels of a run at the same time, each in threads of its own: no setting limits
 # them, and 80 wheels took 97 threads (2026-11-24, uv 0.13.8); 8 took 22
 _WHEELS_A_RUN = 8
@@ -22,7 +22,7 @@ def create(folder: Path, python: Path, *, sees_base: bool, env: Mapping[str, str
     Args:
         folder: where; it must not exist.
         python: the interpreter of the base.
-        sees_base: whether it also imports what is installed in the base.
+        sees_base: whether it also imports the packages of the base.
         env: environment variables.
     """
     command: list[str | Path] = [uv_program(), "venv", "--quiet", "--no-project"]
@@ -42,7 +42,7 @@ def fill(folder: Path, wheels: Sequence[Wheel], *, env: Mapping[str, str]) -> No
         _install(folder, wheels[number : number + _WHEELS_A_RUN], env=env)
     _forget_cache(folder)
     _compile(folder, env=env)
-    for name in _LEFTOVERS:
+    for name in _UV_FILES:
         (folder / name).unlink(missing_ok=True)
 
 

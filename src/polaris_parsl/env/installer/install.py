@@ -1,4 +1,4 @@
-"""Building an install from its plan: staged, verified, renamed, and only then announced."""
+"""Building an install from its plan: staged, checked, renamed, and only then published in the modulefiles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from polaris_parsl.env.prefix.permissions import group_of, seal
 from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
 from polaris_parsl.env.variables import user_cache
 from polaris_parsl.errors import ExitCode, MissingToolError
+from polaris_parsl.installs import BIN, overlay_of, tools_of
 from polaris_parsl.process import Step
 from polaris_parsl.version import NAME
 
@@ -58,12 +59,12 @@ def build(
         PolarisParslError: a check of the new install fails.
     """
     with step("build the overlay"):
-        create(folder / "overlay", plan.base.executable, sees_base=True, env=env)
-        before = unmet(folder / "overlay", plan.base, env=env)
-        fill(folder / "overlay", [*plan.delta.install, plan.own], env=env)
+        create(overlay_of(folder), plan.base.executable, sees_base=True, env=env)
+        before = unmet(overlay_of(folder), plan.base, env=env)
+        fill(overlay_of(folder), [*plan.delta.install, plan.own], env=env)
     with step("build the tools"):
-        create(folder / "tools", plan.base.executable, sees_base=False, env=env)
-        fill(folder / "tools", [*plan.tools, plan.own], env=env)
+        create(tools_of(folder), plan.base.executable, sees_base=False, env=env)
+        fill(tools_of(folder), [*plan.tools, plan.own], env=env)
     _write_commands(plan, folder)
     if plan.parallel.packages:
         with step("install GNU Parallel"):
@@ -71,10 +72,10 @@ def build(
     with step("verify"):
         check_overlay(folder, parsl=plan.parsl, version=plan.version, env=env)
         check_tools(folder, version=plan.version, env=env)
-        after = unmet(folder / "overlay", plan.base, env=env)
+        after = unmet(overlay_of(folder), plan.base, env=env)
         warnings = refuse_unmet(before, after, locked=plan.locked)
     with step("pack the overlay"):
-        pack(folder / "overlay", folder / ARCHIVE)
+        pack(overlay_of(folder), folder / ARCHIVE)
         tree = scan(folder, prefix=plan.request.prefix)
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
         seal(folder, group=group_of(plan.request.prefix))
@@ -85,18 +86,18 @@ def build(
             untested.append(_check_in_place(plan, scratch=scratch, env=env))
 
         state = publish(plan.request.prefix, folder, plan.request.release, check=check)
-    told = (plan.parallel.note, *warnings, *untested)
+    notes = (plan.parallel.note, *warnings, *untested)
     return Installed(
         root=plan.target,
         module_tree=module_tree(plan.request.prefix, env),
         module=f"{NAME}/{plan.request.release}",
         default=state.default,
-        warnings=tuple(text for text in told if text),
+        warnings=tuple(text for text in notes if text),
     )
 
 
 def _write_commands(plan: Plan, folder: Path) -> None:
-    commands = folder / "bin"
+    commands = folder / BIN
     commands.mkdir()
     launcher = commands / NAME
     text = render_launcher(
@@ -133,8 +134,8 @@ def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[s
 
 
 def _check_in_place(plan: Plan, *, scratch: Path, env: Mapping[str, str]) -> str | None:
-    """Check what only works in its final place; in words what could not be checked, if anything."""
-    if plan.parallel.packages and not gnu_parallel.gnu_version(plan.target / "bin/parallel", env):
+    """Check what only works in its final place; return a line about what could not be checked."""
+    if plan.parallel.packages and not gnu_parallel.gnu_version(plan.target / BIN / "parallel", env):
         raise MissingToolError(
             f"GNU Parallel of conda-lock.yml does not run in {plan.target}",
             remedy="choose a shorter --prefix, or report this",
@@ -153,7 +154,7 @@ def _receipt(plan: Plan, warnings: list[str], *, env: Mapping[str, str]) -> dict
         "base": fingerprint(
             plan.base.executable,
             plan.base.answer,
-            leans_on=plan.delta.leans_on,
+            depends_on=plan.delta.depends_on,
             module=describe(plan.base_module, env),
         ),
         "wheel": {"name": plan.own.path.name, "sha256": plan.own.sha256},

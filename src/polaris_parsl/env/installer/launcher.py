@@ -1,4 +1,4 @@
-"""The program bin/polaris-parsl of an install: it starts the command, or says why it cannot."""
+"""The program bin/polaris-parsl of an install: it starts the command, or prints why it cannot."""
 
 import shlex
 
@@ -16,15 +16,15 @@ is=$("$python" -I -S -c 'import sys; print("Python %d.%d" % sys.version_info[:2]
 if [ "$is" != {minor} ]; then
   lost=$(readlink -- "$python" || printf '%s' "$python")
   if [ -e "$lost" ]; then
-    told="$lost, the Python of this install, is ${{is:-one that does not start}}"
+    problem="$lost, the Python of this install, is ${{is:-one that does not start}}"
   elif [ "$lost" = "$python" ]; then
-    told="this install is damaged: there is no $python"
+    problem="this install is damaged: there is no $python"
   else
     # the highest directory that is missing says most
     while parent=${{lost%/*}} && [ -n "$parent" ] && [ ! -e "$parent" ]; do lost=$parent; done
-    told="the base of this install is gone: there is no $lost"
+    problem="the base of this install is gone: there is no $lost"
   fi
-  printf 'error: %s; it was built on %s\\n' "$told" {base} >&2
+  printf 'error: %s; it was built on %s\\n' "$problem" {base} >&2
   printf '  fix: load another version (module avail polaris-parsl), or install again on a ' >&2
   printf 'Python that is there;\\n       another install, or a source tree, tells more: ' >&2
   printf 'polaris-parsl doctor --root "%s",\\n       or python3 -I scripts/bootstrap.py ' "$root" >&2

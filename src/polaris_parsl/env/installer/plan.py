@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from polaris_parsl.env.base.choice import Base, choose_base, probe
-from polaris_parsl.env.base.drift import Finding
-from polaris_parsl.env.base.shadowed_packages import shadows
+from polaris_parsl.env.base.drift import VerifyFinding
+from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
 from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.installer.gnu_parallel import Parallel, choose_parallel
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES, WHEELS, check_wheelhouse
@@ -17,7 +17,6 @@ from polaris_parsl.env.locks.files import (
     CURRENT,
     INSTALLER_LOCK,
     TOOLS_LOCK,
-    digest,
     overlay_lock,
     read_conda,
     read_requirements,
@@ -27,13 +26,14 @@ from polaris_parsl.env.locks.files import (
 from polaris_parsl.env.modules.base_module import conda_module
 from polaris_parsl.env.prefix.publish import refuse_unusable
 from polaris_parsl.env.variables import user_cache
-from polaris_parsl.files import shipped
+from polaris_parsl.files import digest, shipped
+from polaris_parsl.installs import version_root
 from polaris_parsl.process import Step
 from polaris_parsl.version import VERSION
 
 
 @dataclass(frozen=True)
-class Request:
+class InstallRequest:
     """What the user asked for; None lets us choose. Without a wheelhouse, the network is asked.
 
     Raises:
@@ -62,7 +62,7 @@ class Request:
 class Plan:
     """Everything that building an install needs; wheels lie in the user's cache or in scratch."""
 
-    request: Request
+    request: InstallRequest
     version: str
     locks: Mapping[str, str]
     base: Base
@@ -70,14 +70,14 @@ class Plan:
     base_module: str | None
     own: Wheel
     delta: Delta
-    shadows: tuple[Finding, ...]
+    shadowed_packages: tuple[VerifyFinding, ...]
     tools: tuple[Wheel, ...]
     parallel: Parallel
 
     @property
     def target(self) -> Path:
         """Where the install will be."""
-        return self.request.prefix / "versions" / self.request.release
+        return version_root(self.request.prefix, self.request.release)
 
     @property
     def locked(self) -> frozenset[str]:
@@ -94,7 +94,9 @@ class Plan:
         return self.delta.from_base["parsl"]
 
 
-def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: Step) -> Plan:
+def make_plan(
+    request: InstallRequest, *, scratch: Path, env: Mapping[str, str], step: Step
+) -> Plan:
     """Compute what an install will do. Writes to scratch and to the user's cache of wheels only.
 
     Args:
@@ -158,11 +160,11 @@ def make_plan(request: Request, *, scratch: Path, env: Mapping[str, str], step: 
         base_module=request.base_module or conda_module(base.prefix),
         own=own,
         delta=delta,
-        shadows=tuple(
+        shadowed_packages=tuple(
             # the install's own processes see no user site, jobs may
-            shadows(
+            find_shadowed_packages(
                 frozenset(names),
-                delta.leans_on,
+                delta.depends_on,
                 minor=base.minor,
                 env={**env, "PYTHONNOUSERSITE": ""},
             )

@@ -1,4 +1,4 @@
-"""What an install must show before it is published."""
+"""Preflight checks: what an install must pass before it is published."""
 
 import json
 import shutil
@@ -13,6 +13,7 @@ from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
 from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, PolarisParslError
+from polaris_parsl.installs import command_of, overlay_of, overlay_python
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 
@@ -32,7 +33,7 @@ def check_overlay(folder: Path, *, parsl: str, version: str, env: Mapping[str, s
     Raises:
         LockError: it does not, or other versions than the locked ones.
     """
-    done = run([folder / "overlay/bin/python", "-c", _IMPORT], env=for_python(env), cwd=Path("/"))
+    done = run([overlay_python(folder), "-c", _IMPORT], env=for_python(env), cwd=Path("/"))
     if done.returncode != 0:
         raise LockError(
             f"the overlay cannot import parsl and polaris_parsl:\n    {done.stderr.strip()[-800:]}",
@@ -41,7 +42,7 @@ def check_overlay(folder: Path, *, parsl: str, version: str, env: Mapping[str, s
     found_parsl, found_own, prefix, place = json.loads(done.stdout)
     # Parsl 2026.2.23 calls itself 2026.02.23
     is_locked = Version(found_parsl) == Version(parsl) and found_own == version
-    if not is_locked or Path(prefix) != folder / "overlay":
+    if not is_locked or Path(prefix) != overlay_of(folder):
         raise LockError(
             f"the overlay {prefix} imports parsl {found_parsl} ({place}) and polaris_parsl "
             f"{found_own}; wanted are {parsl} and {version}",
@@ -55,7 +56,7 @@ def check_tools(folder: Path, *, version: str, env: Mapping[str, str]) -> None:
     Raises:
         LockError: it does not.
     """
-    done = run([folder / "bin" / NAME, "version"], env=for_python(env), cwd=Path("/"))
+    done = run([command_of(folder), "version"], env=for_python(env), cwd=Path("/"))
     if done.stdout.strip() != version:
         raise LockError(
             f"polaris-parsl version gives {done.stdout.strip()!r}, not {version!r}:\n    "
@@ -101,7 +102,7 @@ def check_modulefiles(
         env: environment variables; those of the module system count.
 
     Returns:
-        In words, what could not be checked; None where all was.
+        What could not be checked; None if everything was.
 
     Raises:
         PolarisParslError: it is refused.

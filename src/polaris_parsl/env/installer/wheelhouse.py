@@ -21,7 +21,6 @@ from polaris_parsl.env.locks.files import (
     TOOLS_LOCK,
     CondaPackage,
     Pin,
-    digest,
     overlay_lock,
     read_conda,
     read_requirements,
@@ -30,7 +29,7 @@ from polaris_parsl.env.locks.files import (
 from polaris_parsl.env.prefix.publish import new_directory
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError
-from polaris_parsl.files import shipped
+from polaris_parsl.files import digest, shipped
 from polaris_parsl.process import Step
 
 WHEELS, ARCHIVES, LOCKS = "wheels", "conda", "locks"
@@ -59,7 +58,7 @@ def make_wheelhouse(
     Args:
         target: the directory; it must not exist.
         track: whose overlay lock.
-        pythons: minor versions of CPython that it shall serve, as "3.12".
+        pythons: minor versions of CPython to serve, as "3.12".
         env: environment variables; pip heeds its settings of the user.
         step: called with the name of each step.
 
@@ -141,7 +140,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise LockError(f"{folder} is no wheelhouse: {error}", remedy=_REMEDY) from error
+        raise LockError(f"{folder} is not a wheelhouse: {error}", remedy=_REMEDY) from error
     found = {}
     for line in lines:
         entry = re.fullmatch(r"([0-9a-f]{64})  (.+)", line)

@@ -14,11 +14,12 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from polaris_parsl.env.base.choice import Base
 from polaris_parsl.env.installer.archive import EPOCH_SECONDS
-from polaris_parsl.env.locks.files import Pin, digest, read_requirements
-from polaris_parsl.env.network import say_through, site_proxy, sparing_loopback
+from polaris_parsl.env.locks.files import Pin, read_requirements
+from polaris_parsl.env.network import log_site_proxy, no_proxy_for_loopback, site_proxy
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, MissingToolError
-from polaris_parsl.files import source_tree
+from polaris_parsl.files import digest, source_tree
+from polaris_parsl.installs import STAGING
 from polaris_parsl.process import run
 
 # The newest wheels that glibc 2.28 (of 2018) and later can load, on whatever machine pip runs:
@@ -153,32 +154,32 @@ def download(
     done = _run_pip(command, env=env, cwd=folder)
     if done.returncode == 0:
         return
-    told = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+    output = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-15:])
     if _WRONG_HASH in done.stderr:
         raise LockError(
-            f"a wheel is not the one that {lock.name} names:\n    {told}",
+            f"a wheel is not the one that {lock.name} names:\n    {output}",
             remedy=f"do not install it; look at your index, or take {lock.name} from a release",
         )
     remedy = "set the site's proxy (https_proxy) or pip's index (PIP_INDEX_URL)"
     if "--no-index" in options:
         remedy = "make the wheelhouse again, for this track and for the Python of this base"
-    if os.strerror(errno.ENOSPC) in told:
+    if os.strerror(errno.ENOSPC) in output:
         remedy = f"make room in {folder} and in TMPDIR"
-    raise LockError(f"pip could not fetch the wheels of {lock.name}:\n    {told}", remedy=remedy)
+    raise LockError(f"pip could not fetch the wheels of {lock.name}:\n    {output}", remedy=remedy)
 
 
 def _run_pip(
     command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
 ) -> CompletedProcess[str]:
     """Run pip; where it fetches nothing, again through the site's proxy, if that answers."""
-    done = run(command, env={**env, **sparing_loopback(env)}, cwd=cwd)
+    done = run(command, env={**env, **no_proxy_for_loopback(env)}, cwd=cwd)
     if done.returncode == 0 or "--no-index" in command or _WRONG_HASH in done.stderr:
         return done
-    spare = site_proxy(env)
-    if not spare:
+    site = site_proxy(env)
+    if not site:
         return done
-    say_through(spare)
-    return run(command, env={**env, **spare}, cwd=cwd)
+    log_site_proxy(site)
+    return run(command, env={**env, **site}, cwd=cwd)
 
 
 def _check(folder: Path, pins: Mapping[str, Pin], lock: Path) -> dict[str, Wheel]:
@@ -209,7 +210,7 @@ def _read_cache(folder: Path, pins: Mapping[str, Pin]) -> dict[str, Wheel]:
 
 def _keep(folder: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
+    staged = Path(tempfile.mkdtemp(prefix=STAGING, dir=target.parent))
     try:
         shutil.copytree(folder, staged, dirs_exist_ok=True)
         if target.exists():

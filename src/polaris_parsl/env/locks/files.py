@@ -67,12 +67,6 @@ class CondaPackage:
         return self.url.rsplit("/", 1)[-1]
 
 
-def digest(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def short_digest(locks: Mapping[str, str]) -> str:
     """Short digest of the locks together, from the digest of each by name."""
     text = "".join(f"{name}:{value}\n" for name, value in sorted(locks.items()))
@@ -102,13 +96,13 @@ def read_tracks(path: Path) -> dict[str, list[str]]:
 
     Raises:
         LockError: the file is missing, a track has a name that cannot be, or a
-            requirement is no exact pin.
+            requirement is not an exact pin.
     """
     data = _yaml(path)
     more = data.get("tracks") or {}
     if not isinstance(more, dict):
         raise LockError(
-            f"`tracks` in {path} is no mapping", remedy="write NAME: [PACKAGE==VERSION]"
+            f"`tracks` in {path} is not a mapping", remedy="write NAME: [PACKAGE==VERSION]"
         )
     for name in more:
         if not _TRACK_NAME.fullmatch(str(name)) or name == CURRENT:

@@ -1,7 +1,7 @@
 """Writing all locks of a source tree from environment.yml and pyproject.toml.
 
 Nothing here edits what a solver wrote. All locks are solved in a scratch directory
-and put in place together, so that a failure leaves the old ones as they are.
+and put in place together, so that a failure leaves the old ones unchanged.
 """
 
 import os
@@ -73,4 +73,4 @@ def _groups(origins: Mapping[str, Origin]) -> list[Mapping[str, Origin]]:
 def _put(new: Path, old: Path) -> None:
     staged = old.with_name(f".{old.name}.new")
     shutil.copyfile(new, staged)
-    os.replace(staged, old)  # noqa: PTH105 - the word for what is meant here
+    os.replace(staged, old)  # noqa: PTH105 - atomic, as its name says

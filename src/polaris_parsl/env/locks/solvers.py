@@ -1,4 +1,4 @@
-"""The programs that solve: looked for before anything is solved, and run to an answer."""
+"""The programs that solve: checked before anything is solved, and run with a time limit."""
 
 import logging
 import re
@@ -40,7 +40,7 @@ def need_solvers() -> None:
 def conda_command(
     program: str | None, *, repodata: Path | None, env: Mapping[str, str]
 ) -> list[str]:
-    """The command that conda-lock shall call as its conda.
+    """The command that conda-lock calls as its conda.
 
     Args:
         program: a conda, mamba or micromamba, by name or path; None takes our own solver.
@@ -54,21 +54,21 @@ def conda_command(
         shim = [sys.executable, "-P", str(Path(__file__).with_name("conda_shim.py"))]
         return shim if repodata is None else [*shim, "--repodata", str(repodata.resolve())]
     found = shutil.which(program, path=env.get("PATH"))
-    told = _version(found, env) if found else ""
-    if not found or not told:
+    answer = _version(found, env) if found else ""
+    if not found or not answer:
         raise MissingToolError(
-            f"{program} does not run, or does not tell its version"
+            f"{program} does not run, or does not print its version"
             if found
             else f"there is no program {program}",
             remedy="name a conda, mamba or micromamba, or leave out --conda",
         )
-    numbers = re.search(r"(\d+)\.(\d+)", told)
+    numbers = re.search(r"(\d+)\.(\d+)", answer)
     version = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
     if "mamba" in Path(found).name and version >= _MAMBA_TOO_NEW:
         logger.warning(
             "conda-lock is known to fail with mamba 2.6 and later (its issue 906): %s is %s",
             found,
-            told.split()[-1],
+            answer.split()[-1],
         )
     return [str(Path(found).absolute())]
 
@@ -93,9 +93,10 @@ def solve(command: Sequence[str | Path], what: str, *, cwd: Path, env: Mapping[s
         ) from error
     if done.returncode != 0:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        told = "\n    ".join(lines[:12])
+        output = "\n    ".join(lines[:12])
         raise LockError(
-            f"{what} was not solved:\n    {told}", remedy="correct environment.yml, then lock again"
+            f"{what} was not solved:\n    {output}",
+            remedy="correct environment.yml, then lock again",
         )
 
 

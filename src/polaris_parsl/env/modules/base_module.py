@@ -1,15 +1,15 @@
-"""The module that holds a base: which it is, and where its modulefile lies."""
+"""The module that provides a base: its name, and where its modulefile lies."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.locks.files import digest
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.files import digest
 
 
 def conda_module(prefix: Path) -> str | None:
-    """Name of the ALCF conda module with this prefix; None where it is none of them."""
+    """Name of the ALCF conda module with this prefix; None if there is none."""
     for module in polaris().conda_modules:
         if module.prefix.resolve() == prefix.resolve():
             return module.name

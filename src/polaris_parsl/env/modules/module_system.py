@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from polaris_parsl.env.modules.modulefile import LUA_TREE, TCL_TREE
+from polaris_parsl.installs import LUA_TREE, TCL_TREE
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 
@@ -35,7 +35,7 @@ class ModuleSystem:
     tree: str
 
     def loads(self, name: str, tree: Path, env: Mapping[str, str]) -> str | None:
-        """Load a module in a fresh shell, and see what the module system says.
+        """Load a module in a fresh shell.
 
         Args:
             name: name/version.
@@ -43,7 +43,7 @@ class ModuleSystem:
             env: environment variables.
 
         Returns:
-            What it complains of; None where the module loads.
+            Its error message; None if the module loads.
         """
         fresh = {key: value for key, value in env.items() if not key.startswith(_MEMORY)}
         known = [str(tree), *fresh.get("MODULEPATH", "").split(":")]
@@ -54,7 +54,7 @@ class ModuleSystem:
             done = run(command, env={**fresh, **settings}, timeout_seconds=_LOAD_TIMEOUT_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
-        # exit codes differ between versions; what is to be set does not
+        # exit codes differ between versions; the variables that are set do not
         loaded = _LOADED.search(done.stdout)
         if loaded and name in loaded[1].split(":"):
             return None

@@ -17,11 +17,9 @@ from polaris_parsl.env.locks.files import short_digest
 from polaris_parsl.env.receipt import Receipt
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.files import shipped
+from polaris_parsl.installs import LUA_TREE, TCL_TREE, version_root
 from polaris_parsl.version import NAME, VERSION
 
-LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
-# where our modulefiles lie, below the prefix
-FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
 _SUFFIXES = {LUA_TREE: ".lua", TCL_TREE: ""}
 
 
@@ -40,7 +38,7 @@ class ModuleValues:
         site_tree: module tree in which conda_module lies.
         parallel_module: the site's module to load for GNU Parallel, where there is one; None
             where the install has GNU Parallel.
-        deprecation: a finished sentence that is shown on load; None where it is not deprecated.
+        deprecation: the notice that is shown on load; None if the version is not deprecated.
     """
 
     version: str
@@ -57,7 +55,7 @@ class ModuleValues:
     @property
     def root(self) -> Path:
         """The install."""
-        return self.prefix / "versions" / self.version
+        return version_root(self.prefix, self.version)
 
 
 def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValues:
@@ -100,7 +98,7 @@ def render_defaults(*, default: str | None, hidden: Collection[str] = ()) -> dic
     """The files that name default and hidden versions, by their paths below the prefix.
 
     Args:
-        default: the version that is loaded where none is named; None leaves the choice to the
+        default: the version that is loaded if the user names none; None leaves the choice to the
             module system, which takes the highest.
         hidden: versions that are shown and loaded only by their full name.
     """
@@ -161,9 +159,9 @@ def _texts(values: ModuleValues) -> dict[str, object]:
             f"{values.conda_module} loads "
         ),
         "exact_match_fix": "\n  fix: unset LMOD_EXACT_MATCH",
-        "conda_needs": f"{module} needs the module {values.conda_module}, which does not load: "
-        "this system no longer has the module that it names, ",
-        "conda_needs_fix": f"\n  fix: {newer}; tell the site of `module load {values.conda_module}`",
+        "conda_needs": f"{module} needs the module {values.conda_module}, which fails to load: "
+        "its dependency ",
+        "conda_needs_fix": f" is not available\n  fix: {newer}; tell the site of `module load {values.conda_module}`",
         "not_for_lmod": (
             f"{values.prefix / TCL_TREE} is for Environment Modules, not for Lmod\n"
             f"  fix: module use {values.prefix / LUA_TREE}"

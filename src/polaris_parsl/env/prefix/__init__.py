@@ -1,1 +1,1 @@
-"""A prefix and the versions in it: published, announced, looked at, removed."""
+"""A prefix and the versions in it: published, verified, removed, and their modulefiles."""

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.modules.modulefile import LUA_TREE, TCL_TREE
 from polaris_parsl.env.prefix.access import READ, SEARCH, WRITE, Access, hidden_acl, read_access
 from polaris_parsl.env.prefix.permissions import group_name
-from polaris_parsl.env.prefix.releases import FOLDER as VERSIONS
-from polaris_parsl.env.prefix.state import FOLDER as STATE
 from polaris_parsl.errors import PrefixError
-from polaris_parsl.options.sources import INSTALL_FILE
+from polaris_parsl.installs import INSTALL_FILE, LUA_TREE, STATE, TCL_TREE, VERSIONS
 
 # what installs make in a prefix (docs/on-disk.md); what else lies there is not ours to judge
 _OURS = (VERSIONS, LUA_TREE, TCL_TREE, STATE, INSTALL_FILE)
@@ -33,15 +30,15 @@ _REMEDIES = {
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A file or directory that somebody may use otherwise than is meant.
+class AuditFinding:
+    """A file or directory whose permissions are too wide or too narrow.
 
     Attributes:
         path: which.
         kind: "unreadable" to a member, "closed" to a member who upgrades, "writable" by an
             outsider, or "unsealed": published, and not read-only.
         text: who can or cannot, and the permissions that say so.
-        remedy: what its owner is to do.
+        remedy: what its owner must do.
     """
 
     path: Path
@@ -51,12 +48,12 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Result of an audit; `unchecked` says what could not be looked at."""
+class AuditReport:
+    """Result of an audit; `unchecked` lists what could not be checked."""
 
     prefix: Path
     group: int | None
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     unchecked: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -72,13 +69,13 @@ class Report:
         }
 
 
-def audit(prefix: Path, *, group: int | None) -> Report:
-    """Look at each file of the installs in a prefix, the targets of its links, and what is above.
+def audit(prefix: Path, *, group: int | None) -> AuditReport:
+    """Check the permissions of each file of a prefix, of the targets of its links, and of the directories above.
 
     Args:
         prefix: the prefix, by an absolute path.
         group: number of the group whose members use it; None judges writing only, because
-            nobody has said who is to read.
+            the readers are not known then.
 
     Raises:
         PrefixError: there is no such directory.
@@ -89,11 +86,11 @@ def audit(prefix: Path, *, group: int | None) -> Report:
         )
     look = _Look(prefix.resolve(), group)
     findings = tuple(look.findings())
-    return Report(prefix, group, findings, tuple(look.unchecked))
+    return AuditReport(prefix, group, findings, tuple(look.unchecked))
 
 
 class _Look:
-    """One audit: who the parties are, what was passed on the way, and what could not be asked."""
+    """One audit: who owns and who uses the prefix, which paths were checked, which could not be."""
 
     def __init__(self, prefix: Path, group: int | None) -> None:
         self._prefix = prefix
@@ -104,9 +101,9 @@ class _Look:
         self._passed: set[Path] = set()
         self.unchecked: list[str] = []
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[AuditFinding]:
         if self._group is None:
-            self.unchecked.append("who can read: the prefix is no group's; --group names one")
+            self.unchecked.append("who can read: the prefix belongs to no group; --group names one")
         if hidden := hidden_acl(self._prefix):
             self.unchecked.append(f"ACLs: {hidden}")
         for place in reversed(self._prefix.parents):
@@ -136,8 +133,8 @@ class _Look:
                 yield from (Path(place, name) for name in sorted((*folders, *files)))
 
     def _asked(
-        self, path: Path, judge: Callable[[Path, Access], Iterator[Finding]]
-    ) -> Iterator[Finding]:
+        self, path: Path, judge: Callable[[Path, Access], Iterator[AuditFinding]]
+    ) -> Iterator[AuditFinding]:
         try:
             access = read_access(path)
         except OSError as error:
@@ -145,7 +142,7 @@ class _Look:
         else:
             yield from judge(path, access)
 
-    def _above(self, place: Path, access: Access) -> Iterator[Finding]:
+    def _above(self, place: Path, access: Access) -> Iterator[AuditFinding]:
         """A member must get through; an outsider must not rename what is in it."""
         yield from self._way(place, access)
         # who owns a directory above is trusted: root, or the head of the project
@@ -154,7 +151,7 @@ class _Look:
             yield from self._writable(place, access, trusted)
         self._note_closed(place, access, trusted)
 
-    def _top(self, prefix: Path, access: Access) -> Iterator[Finding]:
+    def _top(self, prefix: Path, access: Access) -> Iterator[AuditFinding]:
         yield from self._shared(prefix, access)
         self._note_closed(prefix, access, self._owners)
 
@@ -163,7 +160,7 @@ class _Look:
             self._is_open = False
             self.unchecked.append(f"what outsiders can write: none gets through {place}")
 
-    def _shared(self, path: Path, access: Access) -> Iterator[Finding]:
+    def _shared(self, path: Path, access: Access) -> Iterator[AuditFinding]:
         """Members must read it and, if it is a directory, change what is in it."""
         yield from self._unreadable(path, access)
         yield from self._writable(path, access, self._owners)
@@ -172,25 +169,25 @@ class _Look:
         is_shared = access.members(self._group) == READ | WRITE | SEARCH
         if access.group != self._group or not (is_shared and access.mode & stat.S_ISGID):
             name = group_name(self._group)
-            yield Finding(
+            yield AuditFinding(
                 path,
                 "closed",
                 f"not shared with {name}, as mode 2775 of that group is ({access.shown()})",
                 f"chgrp {name} {_word(path)}; chmod g+rwxs {_word(path)}",
             )
 
-    def _published(self, path: Path, access: Access) -> Iterator[Finding]:
+    def _published(self, path: Path, access: Access) -> Iterator[AuditFinding]:
         yield from self._unreadable(path, access)
         yield from self._writable(path, access, self._owners)
         if access.mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-            yield Finding(
+            yield AuditFinding(
                 path,
                 "unsealed",
                 f"published, but not read-only ({access.shown()})",
                 f"chmod a-w {_word(path)}",
             )
 
-    def _target(self, link: Path) -> Iterator[Finding]:
+    def _target(self, link: Path) -> Iterator[AuditFinding]:
         """What a link leads to outside of the prefix: mostly the Python of the base."""
         target = Path(os.path.realpath(link))
         if self._prefix in target.parents or not target.exists():
@@ -199,36 +196,38 @@ class _Look:
             judge = self._unreadable if place == target else self._way
             yield from self._asked(place, judge)
 
-    def _way(self, place: Path, access: Access) -> Iterator[Finding]:
+    def _way(self, place: Path, access: Access) -> Iterator[AuditFinding]:
         yield from self._denied(place, access, SEARCH, "get through", "x")
 
-    def _unreadable(self, path: Path, access: Access) -> Iterator[Finding]:
+    def _unreadable(self, path: Path, access: Access) -> Iterator[AuditFinding]:
         runs = stat.S_ISDIR(access.mode) or access.mode & stat.S_IXUSR
         needed, words = (READ | SEARCH, "rx") if runs else (READ, "r")
         yield from self._denied(path, access, needed, "read", words)
 
     def _denied(
         self, path: Path, access: Access, needed: int, verb: str, letters: str
-    ) -> Iterator[Finding]:
+    ) -> Iterator[AuditFinding]:
         if self._group is None or path in self._passed:
             return
         self._passed.add(path)
         if access.members(self._group) & needed != needed:
             name = group_name(self._group)
             party = "g" if access.group == self._group else "o"
-            yield Finding(
+            yield AuditFinding(
                 path,
                 "unreadable",
                 f"a member of {name} cannot {verb} it ({access.shown()})",
                 f"chmod {party}+{letters} {_word(path)}",
             )
 
-    def _writable(self, path: Path, access: Access, trusted: frozenset[int]) -> Iterator[Finding]:
+    def _writable(
+        self, path: Path, access: Access, trusted: frozenset[int]
+    ) -> Iterator[AuditFinding]:
         needed = WRITE | SEARCH if stat.S_ISDIR(access.mode) else WRITE
         if not self._is_open:
             return
         for who, how in access.outsiders(needed, group=self._group, owners=trusted):
-            yield Finding(
+            yield AuditFinding(
                 path,
                 "writable",
                 f"{who} can write it ({access.shown()})",

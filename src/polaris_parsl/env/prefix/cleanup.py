@@ -1,46 +1,44 @@
-"""Cleaning a prefix of what killed commands left: half of an install, half of a removal."""
+"""Cleanup of a prefix: what killed commands left of an install or of a removal."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from polaris_parsl.env.modules.modulefile import FOLDERS as MODULE_FOLDERS
-from polaris_parsl.env.prefix.publish import delete, take_away
-from polaris_parsl.env.prefix.publish_modulefiles import announce
-from polaris_parsl.env.prefix.releases import FOLDER
-from polaris_parsl.env.prefix.staging import leftovers
-from polaris_parsl.env.prefix.state import FOLDER as STATE
+from polaris_parsl.env.prefix.publish import delete, remove_atomically
+from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
+from polaris_parsl.env.prefix.staging import find_abandoned
 from polaris_parsl.env.prefix.state import read_state
+from polaris_parsl.installs import MODULE_FOLDERS, STATE, VERSIONS, version_root
 
 
-def sweep(prefix: Path) -> tuple[list[str], list[str]]:
-    """Finish removals, and delete what dead processes left in a prefix; the living stay untouched.
+def clean_up(prefix: Path) -> tuple[list[str], list[str]]:
+    """Finish removals and delete what dead processes left; running processes are not disturbed.
 
     Returns:
-        What was done, a line each; what could not be deleted, in words.
+        What was done, a line each; what could not be deleted, a line each.
     """
     done, left = [], []
     if any(_withdrawn(prefix)):
-        # users lose sight of a version before it goes
-        done += announce(prefix)
-    for path in litter(prefix):
-        told = delete(path) if path.name.startswith(".") else take_away(path)
-        if told:
-            left.append(told)
+        # users stop seeing a version before it is deleted
+        done += publish_modulefiles(prefix)
+    for path in find_removable(prefix):
+        problem = delete(path) if path.name.startswith(".") else remove_atomically(path)
+        if problem:
+            left.append(problem)
         else:
             done.append(f"deleted: {path.relative_to(prefix)}")
     return done, left
 
 
-def litter(prefix: Path) -> Iterator[Path]:
-    """What is to be deleted: leftovers, and versions whose removal was not finished."""
-    for name in (FOLDER, STATE, *MODULE_FOLDERS):
-        yield from leftovers(prefix / name)
+def find_removable(prefix: Path) -> Iterator[Path]:
+    """What cleanup deletes: abandoned files, and versions whose removal was not finished."""
+    for name in (VERSIONS, STATE, *MODULE_FOLDERS):
+        yield from find_abandoned(prefix / name)
     yield from _withdrawn(prefix)
 
 
 def _withdrawn(prefix: Path) -> Iterator[Path]:
-    """Versions that users must not see any more, and that are there."""
+    """Withdrawn versions whose directories still exist."""
     for name in sorted(read_state(prefix).withdrawn):
-        # asked again at the last moment: somebody may install it anew
-        if (prefix / FOLDER / name).is_dir() and name in read_state(prefix).withdrawn:
-            yield prefix / FOLDER / name
+        # read again at the last moment: somebody may have installed it again
+        if version_root(prefix, name).is_dir() and name in read_state(prefix).withdrawn:
+            yield version_root(prefix, name)

@@ -1,4 +1,4 @@
-"""Changes of what users get: another default, a step back, a deprecation. No version is touched."""
+"""Changes of what users get: a new default, a rollback, a deprecation. No version is changed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,12 +6,13 @@ from datetime import date
 from pathlib import Path
 
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.prefix.cleanup import sweep
+from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.publish import renamed
-from polaris_parsl.env.prefix.publish_modulefiles import announce, is_ours
-from polaris_parsl.env.prefix.releases import FOLDER, find_release, find_releases
+from polaris_parsl.env.prefix.publish_modulefiles import is_ours, publish_modulefiles
+from polaris_parsl.env.prefix.releases import find_release, find_releases
 from polaris_parsl.env.prefix.state import Deprecation, State, commit, history, read_state
 from polaris_parsl.errors import PrefixError, VersionError
+from polaris_parsl.installs import command_of, version_root
 from polaris_parsl.version import NAME
 
 _LIST = f"{NAME} list"
@@ -36,8 +37,8 @@ def publish(prefix: Path, folder: Path, name: str, *, check: Callable[[], None])
         prefix: of the install.
         folder: the tree, complete, under its staging name.
         name: the version that it is.
-        check: called when it lies in its place and users do not see it; what it raises takes
-            the tree away.
+        check: called when it lies in its place and users do not see it; if it raises, the tree
+            is removed.
 
     Returns:
         The state that holds now.
@@ -65,20 +66,20 @@ def publish(prefix: Path, folder: Path, name: str, *, check: Callable[[], None])
 
     commit(prefix, f"make room for {name}", forget)
     try:
-        with renamed(folder, prefix / FOLDER / name):
+        with renamed(folder, version_root(prefix, name)):
             check()
             _, state = commit(prefix, f"install {name}", install, always=True)
     finally:
-        # also what was taken away again: who changed the prefix meanwhile may have shown it
-        announce(prefix)
+        # also after a failure: a command that ran meanwhile may have published the version
+        publish_modulefiles(prefix)
     return state
 
 
 def set_default(prefix: Path, name: str, *, dry_run: bool) -> Change:
-    """Make a version the one that is loaded where none is named.
+    """Make a version the default: the one that is loaded if the user names none.
 
     Raises:
-        VersionError: there is no such version, or it is of another track than current.
+        VersionError: there is no such version, or its track is not current.
         PrefixError: the prefix cannot be written.
     """
 
@@ -86,8 +87,8 @@ def set_default(prefix: Path, name: str, *, dry_run: bool) -> Change:
         release = find_release(prefix, state, name)
         if release.track != CURRENT:
             raise VersionError(
-                f"{name} is of the track {release.track}; who names no version wants the track "
-                f"{CURRENT}",
+                f"{name} belongs to the track {release.track}; only a version of the track "
+                f"{CURRENT} can be the default",
                 remedy=f"load it by its name: module load {NAME}/{name}",
             )
         return replace(state, default=name)
@@ -98,7 +99,7 @@ def set_default(prefix: Path, name: str, *, dry_run: bool) -> Change:
 def deprecate(
     prefix: Path, name: str, notice: Deprecation | None, *, today: date, dry_run: bool
 ) -> Change:
-    """Tell whoever loads a version that it will go, when and why; None takes that back.
+    """Show a deprecation notice when a version is loaded: end date and reason; None removes it.
 
     Raises:
         VersionError: there is no such version, the notice cannot be shown, or this
@@ -113,7 +114,7 @@ def deprecate(
         if not is_ours(release):
             raise VersionError(
                 f"{name} is newer than this polaris-parsl, which does not know its modulefile",
-                remedy=f"use the command of that version: {release.root}/bin/{NAME}",
+                remedy=f"use the command of that version: {command_of(release.root)}",
             )
         others = {key: each for key, each in state.deprecated.items() if key != name}
         deprecated = {**others, name: notice} if notice else others
@@ -176,7 +177,8 @@ def _check_notice(notice: Deprecation, today: date) -> None:
         raise VersionError(f"--until {notice.until} is past: today is {today}", remedy=remedy)
     if not notice.because.strip() or not notice.because.isprintable():
         raise VersionError(
-            f"--because {notice.because!r} is no line of text that users could read", remedy=remedy
+            f"--because {notice.because!r} is empty or not one line of printable text",
+            remedy=remedy,
         )
 
 
@@ -184,9 +186,9 @@ def _apply(prefix: Path, change: str, decide: Callable[[State], State], *, dry_r
     if dry_run:
         before = read_state(prefix)
         return Change(tuple(differences(before, decide(before))), (_LIST,))
-    swept, left = sweep(prefix)
+    cleaned, left = clean_up(prefix)
     before, after = commit(prefix, change, decide)
-    done = [*swept, *differences(before, after), *announce(prefix)]
+    done = [*cleaned, *differences(before, after), *publish_modulefiles(prefix)]
     return Change(tuple(done), (_LIST,), tuple(left))
 
 
@@ -196,11 +198,11 @@ def differences(before: State, after: State) -> list[str]:
     if before.default != after.default:
         lines.append(f"default: {before.default or 'none'} -> {after.default or 'none'}")
     for name in sorted(before.deprecated.keys() | after.deprecated.keys()):
-        told = after.deprecated.get(name)
-        if told != before.deprecated.get(name):
+        notice = after.deprecated.get(name)
+        if notice != before.deprecated.get(name):
             lines.append(
-                f"{name}: deprecated until {told.until}: {told.because}"
-                if told
+                f"{name}: deprecated until {notice.until}: {notice.because}"
+                if notice
                 else f"{name}: no longer deprecated"
             )
     removed = sorted(after.withdrawn - before.withdrawn)

@@ -1,8 +1,8 @@
 """Who reads and who writes: published trees are read-only, shared directories a person's or a group's.
 
-Whose a prefix is shows in its own mode, and stands nowhere else: with the setgid
-bit and all permissions for the group it belongs to that group, else to its owner.
-Readers are whoever the directories above let in.
+The prefix's mode bits record who owns it, and nothing else does: with the setgid bit
+and all permissions for the group it belongs to that group, otherwise to its owner.
+Everybody who can pass the directories above can read it.
 """
 
 import grp
@@ -13,8 +13,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.errors import PrefixError
+from polaris_parsl.installs import receipt_of
 
 FILE = 0o644
 _PERSONAL = 0o755
@@ -23,7 +23,7 @@ _GROUP = stat.S_ISGID | stat.S_IRWXG
 
 
 def group_of(prefix: Path) -> int | None:
-    """Number of the group that a prefix belongs to; None where it is a person's, or not there."""
+    """Number of the group that a prefix belongs to; None if it is personal, or does not exist."""
     try:
         status = prefix.stat()
     except OSError:
@@ -32,7 +32,7 @@ def group_of(prefix: Path) -> int | None:
 
 
 def choose_group(prefix: Path, name: str | None) -> int | None:
-    """Number of the group that a prefix belongs to, or is to belong to. Writes nothing.
+    """Number of the group that a prefix belongs to, or will belong to. Writes nothing.
 
     Args:
         prefix: need not exist.
@@ -55,7 +55,7 @@ def choose_group(prefix: Path, name: str | None) -> int | None:
     if os.geteuid() != 0 and group not in mine:
         listed = ", ".join(sorted(group_name(each) for each in mine))
         raise PrefixError(
-            f"{prefix} is to be of the group {group_name(group)}, and you are not in it; "
+            f"{prefix} would belong to the group {group_name(group)}, and you are not in it; "
             f"your groups are: {listed}",
             remedy="name one of yours with --group, or have yourself added and log in again",
         )
@@ -68,8 +68,8 @@ def choose_group(prefix: Path, name: str | None) -> int | None:
 def make_shared(folder: Path, *, group: int | None) -> None:
     """Make a directory of a prefix that later installs write to, whatever the umask.
 
-    Where it is there already it stays as it is without a group; with one, the group may
-    write and nobody outside.
+    Without a group, an existing directory is not changed; with one, the group may write and
+    nobody outside.
 
     Args:
         folder: the directory; the one above it exists.
@@ -122,10 +122,10 @@ def seal(folder: Path, *, group: int | None) -> None:
 
     Args:
         folder: the tree, complete, under its staging name; the receipt in its top, if any.
-        group: number, from choose_group; None leaves the group as it is.
+        group: number, from choose_group; None keeps the group.
     """
     paths = [folder, *folder.rglob("*")]
-    for path in sorted(paths, key=lambda each: each == folder / RECEIPT):
+    for path in sorted(paths, key=lambda each: each == receipt_of(folder)):
         status = path.lstat()
         if group is not None and status.st_gid != group:
             os.chown(path, -1, group, follow_symlinks=False)

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from polaris_parsl.env.prefix.permissions import make_shared, remove_tree, user_name
-from polaris_parsl.env.prefix.releases import FOLDER
-from polaris_parsl.env.prefix.staging import REMOVED, staging_name
+from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.errors import PrefixError
+from polaris_parsl.installs import REMOVED, VERSIONS, version_root
 from polaris_parsl.version import NAME
 
 # readable for everybody, writable for the owner, whatever the umask of the caller
@@ -23,7 +23,7 @@ def refuse_unusable(prefix: Path, version: str) -> None:
     Raises:
         PrefixError: it is one of these.
     """
-    target = prefix / FOLDER / version
+    target = version_root(prefix, version)
     if target.exists():
         raise PrefixError(
             f"{target} exists already; an install is never changed in place",
@@ -32,7 +32,7 @@ def refuse_unusable(prefix: Path, version: str) -> None:
         )
     nearest = next(place for place in (prefix, *prefix.parents) if os.path.lexists(place))
     if not nearest.is_dir():
-        raise PrefixError(f"{prefix} cannot be made: {nearest} is no directory", remedy=_CHOOSE)
+        raise PrefixError(f"{prefix} cannot be made: {nearest} is not a directory", remedy=_CHOOSE)
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise PrefixError(f"{prefix} cannot be written: no permission in {nearest}", remedy=_CHOOSE)
 
@@ -47,13 +47,13 @@ def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
     Args:
         prefix: where to install.
         version: name of the install's directory.
-        group: number of the group that the prefix is to belong to, from choose_group.
+        group: number of the group that the prefix will belong to, from choose_group.
 
     Raises:
         PrefixError: the prefix cannot be written, or has this version.
     """
     refuse_unusable(prefix, version)
-    versions = prefix / FOLDER
+    versions = prefix / VERSIONS
     folder = versions / staging_name(version)
     missing = [place for place in (versions, *versions.parents) if not os.path.lexists(place)]
     before = os.umask(_UMASK)
@@ -103,7 +103,7 @@ def new_directory(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def renamed(folder: Path, target: Path) -> Iterator[None]:
-    """Give a complete tree its name; take it away again if what follows fails.
+    """Give a complete tree its name; remove it again if the body fails.
 
     Raises:
         PrefixError: somebody else was faster.
@@ -117,15 +117,15 @@ def renamed(folder: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        take_away(target)
+        remove_atomically(target)
         raise
 
 
-def take_away(target: Path) -> str | None:
-    """Let a tree vanish by one rename, then delete it; nothing to do where it is gone.
+def remove_atomically(target: Path) -> str | None:
+    """Hide a tree by one rename, then delete it; do nothing if it does not exist.
 
     Returns:
-        In words, what is left and whose it is; None where nothing is.
+        A line that says what is left and who owns it; None if nothing is left.
     """
     hidden = target.with_name(staging_name(target.name, kind=REMOVED))
     try:
@@ -137,18 +137,18 @@ def take_away(target: Path) -> str | None:
     return delete(hidden)
 
 
-def delete(leftover: Path) -> str | None:
-    """Delete what nobody sees any more.
+def delete(hidden: Path) -> str | None:
+    """Delete a path that is hidden from users.
 
     Returns:
-        In words, what is left and whose it is; None where nothing is.
+        A line that says what is left and who owns it; None if nothing is left.
     """
-    if leftover.is_dir() and not leftover.is_symlink():
-        remove_tree(leftover)
+    if hidden.is_dir() and not hidden.is_symlink():
+        remove_tree(hidden)
     else:
         with suppress(OSError):
-            leftover.unlink()
-    if not os.path.lexists(leftover):
+            hidden.unlink()
+    if not os.path.lexists(hidden):
         return None
-    owner = user_name(leftover.lstat().st_uid)
-    return f"{leftover} is of {owner}, whose `{NAME} repair` deletes it"
+    owner = user_name(hidden.lstat().st_uid)
+    return f"{hidden} belongs to {owner}, whose `{NAME} repair` deletes it"

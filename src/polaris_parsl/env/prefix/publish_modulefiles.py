@@ -1,9 +1,9 @@
-"""What users see of a prefix: its modulefiles, made from the receipts and the state.
+"""Publish the modulefiles of a prefix, made from its receipts and its state.
 
-They are derived: whoever changes the state renders them again from the newest
-generation, each file by atomic replace. Who finds a newer generation before one of its
-steps begins anew, so the last one to look has rendered what holds, whoever was killed
-meanwhile.
+Each command that changes the state renders them again from the newest generation and
+replaces each file atomically. If it finds a newer generation before one of its steps,
+it starts again: the last command to look has rendered the newest generation, even if
+another was killed meanwhile.
 """
 
 from collections.abc import Iterator
@@ -11,30 +11,30 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from polaris_parsl.env.modules.modulefile import FOLDERS as MODULE_FOLDERS
 from polaris_parsl.env.modules.modulefile import render_defaults, render_modulefiles, values_of
 from polaris_parsl.env.prefix.permissions import make_folders
 from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
 from polaris_parsl.env.prefix.staging import staged_file
 from polaris_parsl.env.prefix.state import State, history, read_state
 from polaris_parsl.errors import PrefixError, ReceiptError
+from polaris_parsl.installs import MODULE_FOLDERS
 from polaris_parsl.version import NAME, VERSION
 
 _MADE_BY = f"made by {NAME} "
 
 
 class _OutdatedError(Exception):
-    """Somebody decided anew meanwhile: what was to be shown may no longer hold."""
+    """The state changed meanwhile: what was rendered may be outdated."""
 
 
-def announce(prefix: Path) -> list[str]:
-    """Make the modulefiles of a prefix say what its receipts and its state say.
+def publish_modulefiles(prefix: Path) -> list[str]:
+    """Bring the modulefiles of a prefix up to date with its receipts and its state.
 
     Returns:
         What was written or removed, a line each.
 
     Raises:
-        PrefixError: they cannot be written; users see what they saw before.
+        PrefixError: they cannot be written; users see the old ones.
         VersionError: the state is damaged.
     """
     changed: list[str] = []
@@ -56,13 +56,13 @@ def announce(prefix: Path) -> list[str]:
 
 
 def is_ours(release: Release) -> bool:
-    """Whether this polaris-parsl renders the modulefile: an older one does not know how it looks."""
+    """Whether this polaris-parsl renders the modulefile: an older one does not know its format."""
     return release.version <= Version(VERSION)
 
 
 def _render(prefix: Path, state: State) -> Iterator[str]:
     """Write what has changed. The order keeps the default complete between any two steps."""
-    # first: what somebody publishes after the look at the versions must not seem to be gone
+    # listed first: a version that is published after find_releases must not look removed
     names_of = {path: path.name.removesuffix(".lua") for path in _module_paths(prefix)}
     releases = find_releases(prefix, state)
     names = {each.name for each in releases}
@@ -76,7 +76,7 @@ def _render(prefix: Path, state: State) -> Iterator[str]:
     if releases:
         yield from _write(prefix, state, modulefiles)
         yield from _write(prefix, state, defaults)
-    # what was the default goes last: until then an unversioned load means the same
+    # the old default is removed last: until then an unversioned load means the same
     last = next((each.default for each in history(prefix) if each.default), None)
     gone = [path for path, name in names_of.items() if name not in names]
     for path in sorted(gone, key=lambda each: (names_of[each] == last, each)):
@@ -87,21 +87,21 @@ def _render(prefix: Path, state: State) -> Iterator[str]:
 
 
 def deprecation_notice(name: str, state: State, default: str | None) -> str | None:
-    """What users of a version are told: why it goes, until when it stays, what to load instead.
+    """The deprecation notice of a version: reason, end date, replacement.
 
     Args:
         name: the version.
         state: the decisions of its prefix.
-        default: the version that is loaded where none is named; None where there is none.
+        default: the default version; None if there is none.
 
     Returns:
-        One sentence; None where the version is not deprecated.
+        The notice; None if the version is not deprecated.
     """
     if name not in state.deprecated:
         return None
-    told = state.deprecated[name]
+    deprecation = state.deprecated[name]
     instead = f"; load {NAME}/{default}" if default not in {None, name} else ""
-    return f"{NAME}/{name} is deprecated: {told.because}. It stays until {told.until}{instead}"
+    return f"{NAME}/{name} is deprecated: {deprecation.because}. It stays until {deprecation.until}{instead}"
 
 
 def _write(prefix: Path, state: State, texts: dict[Path, str]) -> Iterator[str]:
@@ -128,7 +128,7 @@ def _says(path: Path, text: str) -> bool:
 
 
 def _module_paths(prefix: Path) -> Iterator[Path]:
-    """Our modulefiles; what somebody else put beside them is not ours."""
+    """The modulefiles that we made; files that somebody else put beside them are skipped."""
     for folder in MODULE_FOLDERS:
         for path in (prefix / folder).glob("[!.]*"):
             try:

@@ -1,4 +1,4 @@
-"""The versions that a prefix holds: what lies under versions/, as the receipts tell it."""
+"""The versions that a prefix holds: what lies under versions/, by the receipts."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,8 +10,7 @@ from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.prefix.state import State
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import ReceiptError, VersionError
-
-FOLDER = "versions"
+from polaris_parsl.installs import VERSIONS, prefix_of, version_root
 
 
 @dataclass(frozen=True)
@@ -46,22 +45,22 @@ class Release:
     def read(self) -> Receipt | ReceiptError:
         """Its receipt, or why this cannot be read.
 
-        The prefix is where it lies now, by the path that the receipt has for it where that
-        leads here too.
+        The prefix is where the install lies now; if the path in the receipt leads here too,
+        that spelling is kept.
         """
         try:
             receipt = read_receipt(self.root)
         except ReceiptError as error:
             return error
-        published = receipt.prefix / FOLDER / self.name
+        published = version_root(receipt.prefix, self.name)
         if published.is_dir() and published.samefile(self.root):
             return receipt
-        return replace(receipt, prefix=self.root.parents[1])
+        return replace(receipt, prefix=prefix_of(self.root))
 
 
 def find_releases(prefix: Path, state: State) -> list[Release]:
     """The versions that users see, newest first; of one number, the track current first."""
-    folder = prefix / FOLDER
+    folder = prefix / VERSIONS
     found = [
         Release(path.name, path)
         for path in (folder.iterdir() if folder.is_dir() else ())
@@ -71,7 +70,7 @@ def find_releases(prefix: Path, state: State) -> list[Release]:
 
 
 def is_release(name: str) -> bool:
-    """Whether a directory may be an install, by its name: leftovers and other files are not."""
+    """Whether a directory may be an install, by its name: staging names and other files are not."""
     try:
         return bool(Version(name.partition("-")[0]))
     except InvalidVersion:
@@ -94,20 +93,20 @@ def find_release(prefix: Path, state: State, name: str) -> Release:
 
 
 def choose_default(releases: list[Release]) -> str | None:
-    """The version that becomes the default where nobody chose: the newest that is finished."""
+    """The default if nobody chose one: the newest version that is not a pre-release."""
     usual = (each.name for each in releases if each.track == CURRENT and not each.is_candidate)
     return next(usual, None)
 
 
 def default_of(releases: list[Release], state: State) -> str | None:
-    """The version that is loaded where none is named: the chosen one, if it is there."""
+    """The version that is loaded if the user names none: the chosen one, if it exists."""
     if state.default in {each.name for each in releases}:
         return state.default
     return choose_default(releases)
 
 
 def hidden(releases: list[Release], state: State) -> frozenset[str]:
-    """Names of the versions that only who names them gets to see: pre-releases."""
+    """Names of the hidden versions: pre-releases, which load only by their full name."""
     return frozenset(
         each.name for each in releases if each.is_candidate and each.name != state.default
     )

@@ -1,4 +1,4 @@
-"""Removing versions: users first lose sight of them, then they vanish by one rename, then they go."""
+"""Removal of versions: first hidden from users, then renamed in one step, then deleted."""
 
 import shlex
 from collections.abc import Callable, Mapping
@@ -7,36 +7,33 @@ from dataclasses import replace
 from pathlib import Path
 
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.modules.modulefile import FOLDERS as MODULE_FOLDERS
-from polaris_parsl.env.modules.modulefile import LUA_TREE, TCL_TREE
-from polaris_parsl.env.prefix.cleanup import sweep
+from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.lifecycle import Change, differences
-from polaris_parsl.env.prefix.publish_modulefiles import announce
+from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.releases import (
-    FOLDER,
     Release,
     choose_default,
     default_of,
     find_release,
     find_releases,
 )
-from polaris_parsl.env.prefix.state import FOLDER as STATE
 from polaris_parsl.env.prefix.state import State, commit, generations, read_state
 from polaris_parsl.env.prefix.usage import find_usage
 from polaris_parsl.errors import VersionError
+from polaris_parsl.installs import LUA_TREE, MODULE_FOLDERS, STATE, TCL_TREE, VERSIONS, version_root
 from polaris_parsl.version import NAME
 
 
 def remove(
     prefix: Path, name: str, *, force: bool, dry_run: bool, env: Mapping[str, str]
 ) -> Change:
-    """Remove a version that nobody uses. Killed anywhere, the next change finishes it.
+    """Remove a version that nobody uses. If it is killed, the next change finishes the removal.
 
     Args:
         prefix: of the install.
         name: the version.
-        force: also where it cannot be known whether somebody uses it; not where somebody does.
-        dry_run: only say what would be done.
+        force: remove it even if its users cannot be determined; not if it has known users.
+        dry_run: report what would be done, change nothing.
         env: environment variables; PATH leads to qstat.
 
     Raises:
@@ -104,11 +101,11 @@ def _remove(
     if dry_run:
         before = read_state(prefix)
         done = differences(before, decide(before))
-        return Change((*done, *(f"deleted: {FOLDER}/{name}" for name in sorted(names))), (), ())
+        return Change((*done, *(f"deleted: {VERSIONS}/{name}" for name in sorted(names))), (), ())
     before, after = commit(prefix, f"remove {' '.join(sorted(names))}", decide)
-    done = [*differences(before, after), *announce(prefix)]
-    swept, left = sweep(prefix)
-    return Change((*done, *swept), (f"{NAME} list",), (*notes, *left))
+    done = [*differences(before, after), *publish_modulefiles(prefix)]
+    cleaned, left = clean_up(prefix)
+    return Change((*done, *cleaned), (f"{NAME} list",), (*notes, *left))
 
 
 def _refuse_default(prefix: Path, state: State, name: str) -> None:
@@ -128,10 +125,10 @@ def _refuse_default(prefix: Path, state: State, name: str) -> None:
 def _refuse_used(
     prefix: Path, state: State, releases: list[Release], *, force: bool, env: Mapping[str, str]
 ) -> list[str]:
-    """Refuse what somebody uses; with force not what only may be used.
+    """Refuse a version in use; without force also one that may be in use.
 
     Returns:
-        What was not looked at.
+        What was not checked, a line each.
     """
     unseen: list[str] = []
     default = default_of(find_releases(prefix, state), state)
@@ -144,7 +141,7 @@ def _refuse_used(
                 remedy = "find out, then --force removes it all the same"
             listed = "\n    ".join(users)
             raise VersionError(f"{release.name} is in use:\n    {listed}", remedy=remedy)
-        unseen += [f"not looked at: {each}" for each in (*usage.unseen, *usage.doubtful)]
+        unseen += [f"not checked: {each}" for each in (*usage.unseen, *usage.doubtful)]
     return list(dict.fromkeys(unseen))
 
 
@@ -152,12 +149,12 @@ def _clear(prefix: Path) -> None:
     """Delete the state and every directory of ours that is empty now."""
     state = read_state(prefix)
     # what could not be moved away must stay withdrawn; what came meanwhile has its state
-    left = any((prefix / FOLDER / name).exists() for name in state.withdrawn)
+    left = any(version_root(prefix, name).exists() for name in state.withdrawn)
     if left or find_releases(prefix, state):
         return
     # the newest last: it says that the versions are withdrawn
     for path in reversed(generations(prefix)):
         path.unlink(missing_ok=True)
-    for name in (*MODULE_FOLDERS, LUA_TREE, TCL_TREE, FOLDER, STATE, ""):
+    for name in (*MODULE_FOLDERS, LUA_TREE, TCL_TREE, VERSIONS, STATE, ""):
         with suppress(OSError):
             (prefix / name).rmdir()

@@ -1,10 +1,10 @@
-"""What is not finished yet: staging names that tell whose they are, and what the dead left.
+"""Staging: hidden names that record which process made them, and what dead processes left.
 
 A name is `.staging-NAME@HOST-MACHINE.PID.START`. MACHINE stands for one start of one
-kernel and one process namespace in it; START is when the process started. So leftovers
-of this machine are recognised exactly, also where the number of the process is another's
-by now. Those of another machine are recognised by their age, which is measured against
-the clock of the file system, not ours.
+kernel and one process namespace in it; START is when the process started. So what a dead
+process of this machine left is recognised exactly, even if another process has its number
+now. What another machine left is recognised by its age, measured by the clock of the
+file system, not ours.
 """
 
 import hashlib
@@ -16,17 +16,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from polaris_parsl.env.prefix.permissions import FILE
+from polaris_parsl.installs import REMOVED, STAGING
 
-STAGING, REMOVED = ".staging-", ".removed-"
 _NAME = re.compile(
     r"\.(?:staging|removed)-.*@.*-(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<start>\d+)"
 )
-# an install takes minutes; what nobody has touched for a day is nobody's
+# an install takes minutes; what has not changed for a day is abandoned
 _FOREIGN_AGE_SECONDS = 86400
 
 
 def staging_name(name: str, *, kind: str = STAGING) -> str:
-    """A hidden name beside `name` that tells which process made it."""
+    """A hidden name beside `name` that records which process made it."""
     host = os.uname().nodename.partition(".")[0]
     return f"{kind}{name}@{host}-{_machine()}.{os.getpid()}.{_started(os.getpid()) or 0}"
 
@@ -53,7 +53,7 @@ def staged_file(target: Path, text: str) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file that readers see either as it was or as it will be, never in between.
+    """Write a file atomically: readers see either the old content or the new.
 
     Raises:
         OSError: it cannot be written.
@@ -63,8 +63,8 @@ def write_atomically(path: Path, text: str) -> None:
         staged.rename(path)
 
 
-def leftovers(folder: Path) -> Iterator[Path]:
-    """What dead processes left in a directory, and what is to be deleted in any case."""
+def find_abandoned(folder: Path) -> Iterator[Path]:
+    """What dead processes left in a directory, and what is being deleted."""
     for path in sorted(folder.glob(".*")) if folder.is_dir() else ():
         if path.name.startswith(REMOVED) or (path.name.startswith(STAGING) and not _may_live(path)):
             yield path

@@ -17,15 +17,15 @@ from typing import Any
 from polaris_parsl.env.prefix.permissions import make_folders, user_name
 from polaris_parsl.env.prefix.staging import staged_file
 from polaris_parsl.errors import PrefixError, VersionError
+from polaris_parsl.installs import STATE
 
-FOLDER = "state"
 _FORMAT = 1
 _DIGITS = 8
 
 
 @dataclass(frozen=True)
 class Deprecation:
-    """Until when a version stays, and why it goes: words for its users."""
+    """End date of a version, and the reason, for its users."""
 
     until: date
     because: str
@@ -37,7 +37,7 @@ class State:
 
     Attributes:
         generation: its number; 0 before any decision.
-        default: the version that is loaded where none is named; None where none was chosen.
+        default: the version that is loaded if the user names none; None if none was chosen.
         deprecated: by version.
         withdrawn: versions that users must not see any more, although a directory may be left.
         change: what was done, in words.
@@ -86,12 +86,12 @@ def history(prefix: Path) -> Iterator[State]:
 def generations(prefix: Path) -> list[Path]:
     """The files of all generations, the newest first."""
     try:
-        paths = list((prefix / FOLDER).iterdir())
+        paths = list((prefix / STATE).iterdir())
     except FileNotFoundError:
         return []
     except OSError as error:
         raise PrefixError(
-            f"cannot read {prefix / FOLDER}: {error.strerror}",
+            f"cannot read {prefix / STATE}: {error.strerror}",
             remedy="ask the owner of the prefix to run `polaris-parsl audit`",
         ) from error
     return sorted((each for each in paths if _is_generation(each)), reverse=True)
@@ -107,7 +107,7 @@ def commit(
         change: what is done, in words.
         decide: the next state from the newest one; called again where somebody else was
             faster. What it raises is raised.
-        always: add it in any case: the versions are others, and who renders must see that.
+        always: add it even if it decides nothing new, because the set of versions has changed.
 
     Returns:
         The generation that held before, and the one that holds now.
@@ -155,7 +155,7 @@ def _added(prefix: Path, state: State) -> bool:
 
 
 def _path(prefix: Path, number: int) -> Path:
-    return prefix / FOLDER / f"{number:0{_DIGITS}d}.json"
+    return prefix / STATE / f"{number:0{_DIGITS}d}.json"
 
 
 def _is_generation(path: Path) -> bool:
@@ -204,5 +204,5 @@ def _read(path: Path, number: int) -> State:
     except OSError as error:
         raise VersionError(f"cannot read {path}: {error.strerror}", remedy=remedy) from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise VersionError(f"{path} is damaged: {told}", remedy=remedy) from error
+        reason = f"{type(error).__name__}: {error}"
+        raise VersionError(f"{path} is damaged: {reason}", remedy=remedy) from error

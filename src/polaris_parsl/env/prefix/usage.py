@@ -28,12 +28,12 @@ _END = r"(?![\w+.-])"
 
 @dataclass(frozen=True)
 class Usage:
-    """Who uses a version, in words.
+    """Who uses a version, one line each.
 
     Attributes:
         certain: users that were seen.
-        doubtful: what may be a user, or hides some.
-        unseen: what could not be looked at, and never can.
+        doubtful: what may be a user, or may hide one.
+        unseen: what this user cannot see.
     """
 
     certain: tuple[str, ...]
@@ -59,15 +59,15 @@ def find_usage(release: Release, *, is_default: bool, env: Mapping[str, str]) ->
     try:
         jobs = _ask_pbs(env)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        doubtful.append(f"jobs: qstat does not tell: {error}")
+        doubtful.append(f"jobs: qstat failed: {error}")
         return Usage(tuple(certain), tuple(doubtful), tuple(unseen))
     for name, job in jobs.items():
-        told = f"job {name} of {job.get('Job_Owner', '?')} (state {job.get('job_state', '?')})"
+        job_words = f"job {name} of {job.get('Job_Owner', '?')} (state {job.get('job_state', '?')})"
         text = json.dumps(job, ensure_ascii=False) + _script(job)
         if re.search(f"({'|'.join(map(re.escape, roots))}){_END}", text):
-            certain.append(told)
+            certain.append(job_words)
         elif _names_module(text, release.name, is_default=is_default):
-            doubtful.append(f"{told} loads a module of this name, perhaps of another prefix")
+            doubtful.append(f"{job_words} loads a module of this name, perhaps of another prefix")
     return Usage(tuple(certain), tuple(doubtful), tuple(unseen))
 
 

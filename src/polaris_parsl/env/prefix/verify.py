@@ -1,4 +1,4 @@
-"""Looks at an install and its base as they are now, and compares them with the receipt."""
+"""Compares an install and its base with the receipt."""
 
 import os
 import shlex
@@ -7,21 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.base.drift import Finding, Verdict, compare
-from polaris_parsl.env.base.fingerprint import ask, fingerprint, leaned_on
-from polaris_parsl.env.base.shadowed_packages import shadows
-from polaris_parsl.env.locks.files import digest
+from polaris_parsl.env.base.drift import Verdict, VerifyFinding, compare
+from polaris_parsl.env.base.fingerprint import ask, base_dependencies, fingerprint
+from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
 from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
-from polaris_parsl.env.receipt import NAME as RECEIPT
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PrefixError, ReceiptError
+from polaris_parsl.files import digest
+from polaris_parsl.installs import (
+    BIN,
+    INSTALL_PATH,
+    OVERLAY,
+    RECEIPT,
+    overlay_python,
+    receipt_of,
+    version_root,
+)
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 
 _SHOWN = 3
 # what jobs use; the rest is the command itself
-_QUICK = ("bin", "overlay")
+_QUICK = (BIN, OVERLAY)
 _IMPORT = "import parsl, polaris_parsl"
 # takes a tenth of the time, and sees all but damage within a file
 _FIND = """\
@@ -33,12 +41,12 @@ sys.exit("there is no " + ", ".join(lacking) if lacking else 0)
 
 
 @dataclass(frozen=True)
-class Report:
+class VerifyReport:
     """What was found in an install, and what could not be checked."""
 
     root: Path
     version: str | None
-    findings: tuple[Finding, ...]
+    findings: tuple[VerifyFinding, ...]
     unchecked: tuple[str, ...]
     command: tuple[str, ...]
 
@@ -49,7 +57,7 @@ class Report:
 
     @property
     def remedy(self) -> str:
-        """What to do, by the worst finding; "" where nothing is to be done."""
+        """What to do, by the worst finding; "" if nothing needs doing."""
         again = "install again, into another --prefix or after removing this version"
         if self.command:
             again += f": scripts/install.sh {shlex.join(self.command[1:])}".rstrip()
@@ -77,7 +85,7 @@ class Report:
         }
 
 
-def inspect_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> Report:
+def verify_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> VerifyReport:
     """Compare an install and its base with the receipt.
 
     Args:
@@ -93,33 +101,35 @@ def inspect_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> 
     """
     if not root.is_dir():
         raise PrefixError(
-            f"{root} is no directory", remedy="name an install: --root PREFIX/versions/VERSION"
+            f"{root} is not a directory", remedy=f"name an install: --root {INSTALL_PATH}"
         )
     try:
         receipt = read_receipt(root)
     except ReceiptError as error:
-        broken = Finding(Verdict.BROKEN, error.problem, error.remedy)
-        return Report(root, None, (broken,), ("everything else, for want of a receipt",), ())
-    base = inspect_base(receipt, quick=not every_file, env=env)
-    findings = [*base, *inspect_files(root, receipt, every_file=every_file)]
+        broken = VerifyFinding(Verdict.BROKEN, error.problem, error.remedy)
+        return VerifyReport(
+            root, None, (broken,), ("everything else (the receipt is unreadable)",), ()
+        )
+    base = verify_base(receipt, quick=not every_file, env=env)
+    findings = [*base, *verify_files(root, receipt, every_file=every_file)]
     # where the base is broken, that says why
     if all(each.verdict < Verdict.BROKEN for each in base):
-        findings += inspect_overlay(root, receipt, tries=every_file, env=env)
-    used = frozenset(leaned_on(receipt.base))
-    findings += shadows(receipt.locked, used, minor=receipt.minor, env=env)
-    of_module, untried = inspect_module(root, receipt, env=env)
+        findings += verify_overlay(root, receipt, tries=every_file, env=env)
+    used = frozenset(base_dependencies(receipt.base))
+    findings += find_shadowed_packages(receipt.locked, used, minor=receipt.minor, env=env)
+    of_module, untried = verify_module(root, receipt, env=env)
     findings += of_module
     unchecked = [f"the module: {untried}"] if untried else []
     if not every_file:
         unchecked.append("files older than the receipt, and the tools: --files reads them all")
     order = sorted(findings, key=lambda each: -each.verdict)
-    return Report(root, receipt.version, tuple(order), tuple(unchecked), receipt.command)
+    return VerifyReport(root, receipt.version, tuple(order), tuple(unchecked), receipt.command)
 
 
-def inspect_files(root: Path, receipt: Receipt, *, every_file: bool) -> Iterator[Finding]:
-    """Compare the tree of an install with its receipt, as `inspect_install` does."""
+def verify_files(root: Path, receipt: Receipt, *, every_file: bool) -> Iterator[VerifyFinding]:
+    """Compare the tree of an install with its receipt, as `verify_install` does."""
     parts = None if every_file else _QUICK
-    since = None if parts is None else (root / RECEIPT).stat().st_ctime_ns
+    since = None if parts is None else receipt_of(root).stat().st_ctime_ns
     gone, changed, added = [], [], []
     present = set(_walk(root, parts))
     for name, expected in {**receipt.files, **receipt.links}.items():
@@ -131,12 +141,14 @@ def inspect_files(root: Path, receipt: Receipt, *, every_file: bool) -> Iterator
             changed.append(name)
     known = receipt.files.keys() | receipt.links.keys() | {RECEIPT}
     added = [name for name in sorted(present - known) if "__pycache__" not in name]
-    for names, what in ((gone, "missing"), (changed, "changed"), (added, "not of the install")):
+    for names, what in ((gone, "missing"), (changed, "changed"), (added, "added")):
         if names:
-            yield Finding(Verdict.BROKEN, f"files of the install, {what}: {_shown(names)}")
-    parallel = root / "bin" / "parallel"
+            yield VerifyFinding(Verdict.BROKEN, f"files of the install, {what}: {_shown(names)}")
+    parallel = root / BIN / "parallel"
     if parallel.is_symlink() and not parallel.exists():
-        yield Finding(Verdict.RELEVANT, f"GNU Parallel is gone: there is no {parallel.resolve()}")
+        yield VerifyFinding(
+            Verdict.RELEVANT, f"GNU Parallel is gone: there is no {parallel.resolve()}"
+        )
 
 
 def _walk(root: Path, parts: Collection[str] | None) -> Iterator[str]:
@@ -161,29 +173,29 @@ def _is_same(path: Path, expected: str, *, is_link: bool, since: int | None) -> 
         return False
 
 
-def inspect_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[Finding]:
+def verify_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[VerifyFinding]:
     """Compare the base of a receipt with what now lies at its place."""
     try:
-        return _inspect_base(receipt, quick=quick, env=env)
+        return _verify_base(receipt, quick=quick, env=env)
     except PermissionError as error:
-        told = f"the base cannot be read: {error.strerror}: {error.filename}"
-        return [Finding(Verdict.BROKEN, told)]
+        reason = f"the base cannot be read: {error.strerror}: {error.filename}"
+        return [VerifyFinding(Verdict.BROKEN, reason)]
 
 
-def _inspect_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[Finding]:
+def _verify_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[VerifyFinding]:
     was = receipt.base
     python = Path(was["executable"])
     if not python.exists():
-        return [Finding(Verdict.BROKEN, _what_is_gone(python, Path(was["prefix"]), env))]
+        return [VerifyFinding(Verdict.BROKEN, _what_is_gone(python, Path(was["prefix"]), env))]
     try:
-        answer = ask(python, names=leaned_on(was), quick=quick, env=env)
+        answer = ask(python, names=base_dependencies(was), quick=quick, env=env)
     except BaseEnvironmentError as error:
-        return [Finding(Verdict.BROKEN, error.problem)]
+        return [VerifyFinding(Verdict.BROKEN, error.problem)]
     module = was["module"]
     if module and module["file"]:
         path = Path(module["file"])
         module = {**module, "sha256": digest(path) if path.is_file() else None}
-    now = fingerprint(python, answer, leans_on=leaned_on(was), module=module)
+    now = fingerprint(python, answer, depends_on=base_dependencies(was), module=module)
     return compare(was, now)
 
 
@@ -200,27 +212,31 @@ def _what_is_gone(python: Path, prefix: Path, env: Mapping[str, str]) -> str:
     )
 
 
-def inspect_overlay(
+def verify_overlay(
     root: Path, receipt: Receipt, *, tries: bool, env: Mapping[str, str]
-) -> list[Finding]:
+) -> list[VerifyFinding]:
     """Let the overlay's Python look for every module of the base that it needs, or import Parsl."""
     entries = receipt.base["distributions"]
-    needed = {name for each in leaned_on(receipt.base) for name in entries[each].get("modules", ())}
-    command = [root / "overlay/bin/python", "-c", _IMPORT if tries else _FIND, *sorted(needed)]
+    needed = {
+        name
+        for each in base_dependencies(receipt.base)
+        for name in entries[each].get("modules", ())
+    }
+    command = [overlay_python(root), "-c", _IMPORT if tries else _FIND, *sorted(needed)]
     try:
         done = run(command, env=for_python(env), cwd=Path("/"))
     except OSError as error:
-        return [Finding(Verdict.BROKEN, f"the overlay's Python does not start: {error}")]
+        return [VerifyFinding(Verdict.BROKEN, f"the overlay's Python does not start: {error}")]
     if done.returncode != 0:
-        told = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
-        return [Finding(Verdict.BROKEN, f"the overlay cannot import what it needs: {told}")]
+        reason = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+        return [VerifyFinding(Verdict.BROKEN, f"the overlay cannot import what it needs: {reason}")]
     return []
 
 
-def inspect_module(
+def verify_module(
     root: Path, receipt: Receipt, *, env: Mapping[str, str]
-) -> tuple[list[Finding], str]:
-    """Load the module of an install in a fresh shell; in words, why that cannot be tried."""
+) -> tuple[list[VerifyFinding], str]:
+    """Load the module of an install in a fresh shell; the second value says why this was skipped."""
     system = module_system(env)
     if system is None:
         return [], NONE_HERE
@@ -230,13 +246,13 @@ def inspect_module(
     complaint = system.loads(name, receipt.prefix / system.tree, env)
     if not complaint:
         return [], ""
-    told = " ".join(complaint.split())[:600]
-    return [Finding(Verdict.BROKEN, f"the module {name} does not load: {told}")], ""
+    reason = " ".join(complaint.split())[:600]
+    return [VerifyFinding(Verdict.BROKEN, f"the module {name} does not load: {reason}")], ""
 
 
 def is_published(root: Path, receipt: Receipt) -> bool:
     """Whether the install lies where it was published, by whatever path it is named."""
-    published = receipt.prefix / "versions" / root.name
+    published = version_root(receipt.prefix, root.name)
     return published.is_dir() and published.samefile(root)
 
 

@@ -18,10 +18,11 @@ from polaris_parsl.configuration.worker_init import load_module
 from polaris_parsl.driver import Driver, module_home
 from polaris_parsl.env.modules.module_system import module_tree
 from polaris_parsl.env.prefix.staging import write_atomically
-from polaris_parsl.env.prefix.verify import inspect_module
+from polaris_parsl.env.prefix.verify import verify_module
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import MissingToolError, OptionError, PolarisParslError, PrefixError
+from polaris_parsl.installs import BIN, OVERLAY, overlay_python
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 
@@ -106,8 +107,8 @@ def plan_kernel(folder: Path, root: Path, *, venv: Path | None, env: Mapping[str
     if folder.exists():
         refuse_foreign(folder)
     receipt = read_receipt(root)
-    python = (venv or root / "overlay") / "bin" / "python"
-    version, told = _ask_ipykernel(python, venv, env)
+    python = venv / "bin" / "python" if venv else overlay_python(root)
+    version, spec = _ask_ipykernel(python, venv, env)
     how, lines = _loading(receipt, root, python, env)
     start = [
         "#!/bin/bash",
@@ -120,7 +121,7 @@ def plan_kernel(folder: Path, root: Path, *, venv: Path | None, env: Mapping[str
     ]
     title = f"{NAME} {receipt.release}"
     specification = {
-        **told,
+        **spec,
         "argv": ["/bin/bash", str(folder / START), "-f", "{connection_file}"],
         "display_name": f"{venv.name} ({title})" if venv else title,
     }
@@ -135,7 +136,7 @@ def _ask_ipykernel(
     then = "" if venv else f"; {NAME} kernel --venv DIR"
     try:
         done = run([python, "-c", _ASK], env=for_python(env), cwd=Path("/"))
-        version, told = json.loads(done.stdout)
+        version, spec = json.loads(done.stdout)
     except OSError as error:
         raise MissingToolError(
             f"{python} does not start: {error.strerror}", remedy=f"see {NAME} verify"
@@ -146,19 +147,19 @@ def _ask_ipykernel(
             remedy=f"install it into an environment of your own: {first}{pip} install ipykernel"
             f"{then}",
         ) from error
-    return version, told
+    return version, spec
 
 
 def _loading(receipt: Receipt, root: Path, python: Path, env: Mapping[str, str]) -> tuple[str, str]:
     """How the environment comes about, in words and as shell text."""
     module, tree = f"{NAME}/{receipt.release}", module_tree(receipt.prefix, env)
-    broken, untried = inspect_module(root, receipt, env=env)
+    broken, untried = verify_module(root, receipt, env=env)
     if broken:
         raise PolarisParslError(
             broken[0].text, remedy=f"see {NAME} verify --root {shlex.quote(str(root))}"
         )
     if untried:
-        path = ":".join(shlex.quote(str(root / each)) for each in ("bin", "overlay/bin"))
+        path = ":".join(shlex.quote(str(root / each)) for each in (BIN, f"{OVERLAY}/{BIN}"))
         lines = f"export PYTHONNOUSERSITE=1\nexport PATH={path}:$PATH"
         return f"by the interpreter alone, not the module: {untried}", lines
     driver = Driver(python=python, module=module, module_tree=tree, module_home=module_home(env))

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polaris_parsl.env.base.drift import Verdict
-from polaris_parsl.env.prefix.verify import inspect_base
+from polaris_parsl.env.prefix.verify import verify_base
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PolarisParslError, PrefixError
-from polaris_parsl.installs import LINK, install_of
+from polaris_parsl.installs import INSTALL_PATH, LINK, STAGING, command_of, install_of, overlay_of
 from polaris_parsl.options.paths import interpreter
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
@@ -77,7 +77,7 @@ class VenvPlan:
     @property
     def overlay(self) -> Path:
         """The packages of the overlay."""
-        return self.root / "overlay" / self.site_packages
+        return overlay_of(self.root) / self.site_packages
 
     @property
     def site_packages(self) -> Path:
@@ -90,7 +90,7 @@ def plan_venv(folder: Path, root: Path, *, env: Mapping[str, str]) -> VenvPlan:
 
     Args:
         folder: where; absolute.
-        root: the install to stand on, PREFIX/versions/VERSION.
+        root: the install to make it on, PREFIX/versions/VERSION.
         env: environment variables.
 
     Raises:
@@ -119,16 +119,13 @@ def plan_venv(folder: Path, root: Path, *, env: Mapping[str, str]) -> VenvPlan:
     interpreter(folder / "bin" / "python")
     plan = VenvPlan(folder, root, receipt)
     broken = [
-        each
-        for each in inspect_base(receipt, quick=True, env=env)
-        if each.verdict is Verdict.BROKEN
+        each for each in verify_base(receipt, quick=True, env=env) if each.verdict is Verdict.BROKEN
     ]
     if broken or not plan.overlay.is_dir():
-        told = broken[0].text if broken else f"there is no {plan.overlay}"
+        reason = broken[0].text if broken else f"there is no {plan.overlay}"
         raise BaseEnvironmentError(
-            f"the install {root} cannot carry an environment: {told}",
-            remedy=f"load another version (`module avail {NAME}`), or name it: --root "
-            "PREFIX/versions/VERSION",
+            f"the install {root} cannot carry an environment: {reason}",
+            remedy=f"load another version (`module avail {NAME}`), or name it: --root {INSTALL_PATH}",
         )
     return plan
 
@@ -142,7 +139,7 @@ def make_venv(plan: VenvPlan, *, env: Mapping[str, str]) -> None:
     """
     target = plan.folder
     try:
-        with tempfile.TemporaryDirectory(prefix=".staging-", dir=target.parent) as stage:
+        with tempfile.TemporaryDirectory(prefix=STAGING, dir=target.parent) as stage:
             folder = Path(stage, target.name)
             _build(plan, folder, env)
             # what holds its path holds that of the staging directory
@@ -189,7 +186,7 @@ def _write_programs(plan: VenvPlan, folder: Path) -> None:
     pip.write_text(_PIP_TEXT.format(version=plan.receipt.version), encoding="utf-8")
     pip.chmod(pip.stat().st_mode | 0o111)
     (folder / "bin" / "pip3").symlink_to("pip")
-    (folder / "bin" / NAME).symlink_to(plan.root / "bin" / NAME)
+    (folder / "bin" / NAME).symlink_to(command_of(plan.root))
 
 
 def _check(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
@@ -197,9 +194,9 @@ def _check(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
     done = run([folder / "bin/python", "-c", places], env=for_python(env), cwd=Path("/"))
     if Path(done.stdout.strip()).is_relative_to(plan.overlay):
         return
-    told = done.stderr.strip() or f"it imports polaris_parsl from {done.stdout.strip()}"
+    reason = done.stderr.strip() or f"it imports polaris_parsl from {done.stdout.strip()}"
     raise PolarisParslError(
-        f"the new environment does not see the overlay {plan.overlay}:\n    {told[-800:]}",
+        f"the new environment does not see the overlay {plan.overlay}:\n    {reason[-800:]}",
         remedy=f"look at the install: {NAME} verify --root {shlex.quote(str(plan.root))}",
     )
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from polaris_parsl.cli.main import app
-from polaris_parsl.env.prefix.audit import Report, audit
+from polaris_parsl.env.prefix.audit import AuditReport, audit
 from polaris_parsl.env.prefix.permissions import make_shared, remove_tree, seal
 from polaris_parsl.errors import PrefixError
 
@@ -41,7 +41,7 @@ def prefix() -> Iterator[Path]:
     remove_tree(top)
 
 
-def shown(report: Report) -> list[tuple[str, str]]:
+def shown(report: AuditReport) -> list[tuple[str, str]]:
     """Kind and path of each finding."""
     return [(each.kind, str(each.path.relative_to(report.prefix))) for each in report.findings]
 
@@ -154,5 +154,5 @@ def test_the_command_prints_findings_with_their_remedy(prefix: Path) -> None:
 
 def test_the_command_prints_json(prefix: Path) -> None:
     done = CliRunner().invoke(app, ["audit", "--prefix", str(prefix), "--json"])
-    told = json.loads(done.output)
-    assert (done.exit_code, told["findings"], told["unchecked"]) == (0, [], [])
+    report = json.loads(done.output)
+    assert (done.exit_code, report["findings"], report["unchecked"]) == (0, [], [])

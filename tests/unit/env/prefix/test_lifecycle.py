@@ -109,11 +109,11 @@ def test_a_dry_run_tells_what_the_run_then_does_and_writes_nothing(prefix: Path)
         lambda dry: removal.remove(prefix, MEP, **{**QUIET, "dry_run": dry}),
     ]
     for call in calls:
-        told = call(True)
+        change = call(True)
         assert builder.tree(prefix) == before
-        assert set(told.done) <= set(call(False).done)
+        assert set(change.done) <= set(call(False).done)
         before = builder.tree(prefix)
-        assert told.done
+        assert change.done
 
 
 def test_each_change_done_again_changes_nothing(prefix: Path) -> None:
@@ -188,26 +188,26 @@ def test_rollback_does_not_bring_a_removed_version_back(prefix: Path) -> None:
 
 def test_a_deprecation_is_shown_by_the_module_with_what_to_load(prefix: Path) -> None:
     deprecate(prefix, OLD, NOTICE, today=TODAY, dry_run=False)
-    told = f"{OLD} is deprecated: a newer Parsl. It stays until 2027-03-31"
+    sentence = f"{OLD} is deprecated: a newer Parsl. It stays until 2027-03-31"
     lua = (prefix / f"modulefiles/polaris-parsl/{OLD}.lua").read_text()
-    assert f"{told}; load polaris-parsl/{MIDDLE}" in lua
-    assert told in (prefix / f"modulefiles-tcl/polaris-parsl/{OLD}").read_text()
+    assert f"{sentence}; load polaris-parsl/{MIDDLE}" in lua
+    assert sentence in (prefix / f"modulefiles-tcl/polaris-parsl/{OLD}").read_text()
     deprecate(prefix, OLD, None, today=TODAY, dry_run=False)
     assert "deprecated" not in (prefix / f"modulefiles/polaris-parsl/{OLD}.lua").read_text()
 
 
 @pytest.mark.parametrize(
-    ("notice", "told"),
+    ("notice", "message"),
     [
         (Deprecation(date(2026, 11, 23), "old"), "2026-11-23 is past: today is 2026-11-24"),
-        (Deprecation(date(2027, 1, 1), " "), "no line of text"),
-        (Deprecation(date(2027, 1, 1), "a\nb"), "no line of text"),
+        (Deprecation(date(2027, 1, 1), " "), "is empty or not one line of printable text"),
+        (Deprecation(date(2027, 1, 1), "a\nb"), "is empty or not one line of printable text"),
     ],
 )
 def test_a_notice_that_users_could_not_follow_is_refused(
-    prefix: Path, notice: Deprecation, told: str
+    prefix: Path, notice: Deprecation, message: str
 ) -> None:
-    with pytest.raises(VersionError, match=told):
+    with pytest.raises(VersionError, match=message):
         deprecate(prefix, OLD, notice, today=TODAY, dry_run=False)
 
 

@@ -1,4 +1,4 @@
-"""Whose a leftover is, and whether its owner lives."""
+"""Which process made a staging name, and whether it lives."""
 
 import os
 import stat
@@ -10,8 +10,8 @@ import pytest
 
 from polaris_parsl.env.prefix import staging
 from polaris_parsl.env.prefix.staging import (
+    find_abandoned,
     is_alive,
-    leftovers,
     staged_file,
     staging_name,
     write_atomically,
@@ -32,13 +32,13 @@ def dead_name(name: str, kind: str = ".staging-") -> str:
 
 def test_what_a_living_process_makes_is_no_leftover(tmp_path: Path) -> None:
     (tmp_path / staging_name("2026.11.0-mep")).mkdir()
-    assert list(leftovers(tmp_path)) == []
+    assert list(find_abandoned(tmp_path)) == []
 
 
 def test_what_a_dead_process_made_is_one(tmp_path: Path) -> None:
     path = tmp_path / dead_name("2026.11.0-mep")
     path.mkdir()
-    assert list(leftovers(tmp_path)) == [path]
+    assert list(find_abandoned(tmp_path)) == [path]
 
 
 def test_a_process_that_got_the_number_of_a_dead_one_does_not_protect_its_leftover(
@@ -47,13 +47,13 @@ def test_a_process_that_got_the_number_of_a_dead_one_does_not_protect_its_leftov
     name, _, started = staging_name("2026.11.0").rpartition(".")
     path = tmp_path / f"{name}.{int(started) - 1}"
     path.mkdir()
-    assert list(leftovers(tmp_path)) == [path]
+    assert list(find_abandoned(tmp_path)) == [path]
 
 
 def test_what_is_to_be_removed_is_a_leftover_whoever_began(tmp_path: Path) -> None:
     path = tmp_path / staging_name("2026.11.0", kind=".removed-")
     path.mkdir()
-    assert list(leftovers(tmp_path)) == [path]
+    assert list(find_abandoned(tmp_path)) == [path]
 
 
 @pytest.mark.parametrize("name", [".staging-2026.11.0@elsewhere-0123abcd.4711.1", ".staging-old"])
@@ -65,15 +65,15 @@ def test_a_leftover_of_another_machine_is_recognised_by_its_age(
     (path / "file").touch()
     # mtime says nothing: unpacked files bring their own
     os.utime(path / "file", (0, 0))
-    assert list(leftovers(tmp_path)) == []
+    assert list(find_abandoned(tmp_path)) == []
     monkeypatch.setattr(staging, "_FOREIGN_AGE_SECONDS", -1)
-    assert list(leftovers(tmp_path)) == [path.parent]
+    assert list(find_abandoned(tmp_path)) == [path.parent]
 
 
 def test_other_hidden_files_are_no_leftovers(tmp_path: Path) -> None:
     for name in (".modulerc.lua", ".version", "2026.11.0", ".stage"):
         (tmp_path / name).touch()
-    assert list(leftovers(tmp_path)) == []
+    assert list(find_abandoned(tmp_path)) == []
 
 
 def test_a_process_of_another_user_that_hides_is_alive() -> None:

@@ -78,8 +78,8 @@ def test_a_process_that_has_something_of_it_is_named(
     }
     command, options = words[what]
     with running(*command, **options) as pid:
-        (told,) = [each for each in used(release).certain if f"process {pid} " in each]
-    assert str(release.root) in told
+        (line,) = [each for each in used(release).certain if f"process {pid} " in each]
+    assert str(release.root) in line
     assert not [each for each in used(release).certain if f"process {pid} " in each]
 
 
@@ -170,7 +170,7 @@ def test_a_job_that_loads_a_module_of_this_name_may_use_it(
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "told"),
+    ("text", "code", "message"),
     [
         ("", 255, "cannot connect to server"),
         ("{", 0, "Expecting"),
@@ -178,11 +178,11 @@ def test_a_job_that_loads_a_module_of_this_name_may_use_it(
     ],
 )
 def test_a_qstat_that_fails_leaves_a_doubt(
-    release: Release, tmp_path: Path, text: str, code: int, told: str
+    release: Release, tmp_path: Path, text: str, code: int, message: str
 ) -> None:
     found = used(release, path=qstat(tmp_path / "pbs", text, code=code))
     assert found.certain == ()
-    assert told in found.doubtful[0]
+    assert message in found.doubtful[0]
 
 
 def test_without_jobs_there_is_no_doubt(release: Release, tmp_path: Path) -> None:
