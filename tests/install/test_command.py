@@ -37,9 +37,9 @@ _polaris_parsl_completion
 
 
 @pytest.fixture
-def call(install: Any) -> Any:
+def call(install: Any, tmp_path: Path) -> Any:
     """Runs the command of an install, with nothing but it and the system on PATH."""
-    env = {"PATH": f"{install.root}/bin:/usr/bin:/bin", "HOME": "/nowhere", "COLUMNS": "120"}
+    env = {"PATH": f"{install.root}/bin:/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "120"}
 
     def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
         return builder.run(*words, env=env)
