@@ -10,7 +10,7 @@ from typing import Any
 from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.adopt.scheduler_lines import sort_scheduler_lines
 from polaris_parsl.adopt.shell_lines import sort_shell_lines
-from polaris_parsl.adopt.translate import Adopted, adopted
+from polaris_parsl.adopt.translate import Adopted, adopted, as_config_takes
 from polaris_parsl.errors import AdoptError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.pbs.directives import QSUB_LETTERS
@@ -83,7 +83,7 @@ def _resources(value: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], 
     for entry in value.split(","):
         name, _, wanted = entry.partition("=")
         if name == "walltime" and "walltime" not in options:
-            found["walltime"] = _clock(wanted)
+            found["walltime"] = as_config_takes(wanted)
         elif name == "select" and "nodes_per_block" not in options:
             found |= _select(wanted)
         elif name not in ("walltime", "select"):
@@ -104,15 +104,6 @@ def _select(wanted: str) -> dict[str, Any]:
             if name == "ncpus" and amount.isdecimal():
                 found["cpus_per_node"] = int(amount)
     return found
-
-
-def _clock(wanted: str) -> str:
-    """A time as H:MM:SS; PBS also takes M:SS and seconds."""
-    parts = wanted.split(":")
-    if len(parts) > 3 or not all(part.isdecimal() for part in parts):
-        return wanted
-    seconds = sum(int(part) * 60**place for place, part in enumerate(reversed(parts)))
-    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def _preparation(text: str, findings: AdoptFindings) -> dict[str, Any]:

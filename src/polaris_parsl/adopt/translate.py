@@ -1,6 +1,5 @@
 """Translates what a file does with Parsl into the equal call of `polaris_parsl.config`."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from polaris_parsl.adopt.python_file import ParslCall, Recording
 from polaris_parsl.adopt.rules import AdoptFinding, AdoptFindings
 from polaris_parsl.options.checks import PLACEHOLDER_PATHS
 from polaris_parsl.options.options import RUN_LEVEL, defaults, option_checks
+from polaris_parsl.pbs.walltime import read_walltime, write_walltime
 
 _ALWAYS = ("account", "queue")
 _RUN = ("retries", "run_dir", "strategy", "max_idletime", "usage_tracking", "initialize_logging")
@@ -89,9 +89,17 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, str | int | float | list | tuple)
     }
     walltime = plain.get("walltime")
-    if isinstance(walltime, str):  # Parsl's own default is written with two digits
-        plain["walltime"] = re.sub(r"^0(?=\d:)", "", walltime)
+    if isinstance(walltime, str):
+        plain["walltime"] = as_config_takes(walltime)
     return plain
+
+
+def as_config_takes(walltime: str) -> str:
+    """A walltime that PBS reads, as H:MM:SS; as it is where PBS would refuse it."""
+    try:
+        return write_walltime(read_walltime(walltime))
+    except ValueError:
+        return walltime
 
 
 def _short(entry: Mapping[str, Any]) -> dict[str, Any]:

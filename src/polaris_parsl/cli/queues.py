@@ -7,8 +7,9 @@ import typer
 from polaris_parsl.errors import ExitCode
 from polaris_parsl.facts.conflicting_sources import show
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.facts.queues import Queue, clock
+from polaris_parsl.facts.queues import Queue
 from polaris_parsl.pbs.queue_listing import Listing, ask_pbs, differences
+from polaris_parsl.pbs.walltime import write_walltime
 from polaris_parsl.policy.job_size import destinations
 
 _ROW = "{:<15} {:>8}  {:<20} {:<11} {:<12} {}"
@@ -45,7 +46,7 @@ def _row(queue: Queue) -> str:
     return _ROW.format(
         queue.name,
         f"{queue.nodes_min}-{queue.nodes_max}",
-        f"{clock(queue.walltime_min_minutes)} to {clock(queue.walltime_max_minutes)}",
+        f"{write_walltime(queue.walltime_min)} to {write_walltime(queue.walltime_max)}",
         show(queue.max_run),
         show(queue.jobs_held),
         "; ".join(_remarks(queue)),

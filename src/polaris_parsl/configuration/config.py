@@ -39,7 +39,8 @@ def config(**user_opts: Any) -> Config:
                 job; "sandbox" insists on the sandbox. Default: the one that fits the place.
             account (str): ALCF project to charge (PBS -A). Required, but inside a job.
             queue (str): PBS queue. Default: "debug".
-            walltime (str): length of one block, H:MM:SS. Default: "1:00:00".
+            walltime (str or datetime.timedelta): length of one block, H:MM:SS or MM:SS.
+                Default: "1:00:00".
             nodes_per_block (int): nodes in one block. Default: 1; inside a job all its nodes.
             init_blocks, min_blocks, max_blocks (int): blocks (PBS jobs) at the start, while
                 idle, and at the most. Default: 1, 0, 1.

@@ -17,6 +17,7 @@ from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris, source
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.paths import interpreter
+from polaris_parsl.pbs.walltime import write_walltime
 
 # Parsl's classes behind the kinds of ExecutorSettings.
 CLASSES = {
@@ -206,7 +207,8 @@ def _provider(options: ExecutorOptions, driver: Driver) -> Settings:
     if options.mode == "inside_job":
         return common
     return {
-        **_as_they_are(options, "account", "queue", "walltime"),
+        **_as_they_are(options, "account", "queue"),
+        "walltime": Setting(write_walltime(options.walltime), ("walltime",)),
         "cpus_per_node": Setting(options.cpus_per_node, ("cpus_per_node",), "PBS calls it ncpus"),
         "select_options": Setting(
             f"ngpus={len(polaris().node.accelerators)}",

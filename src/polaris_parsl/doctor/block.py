@@ -26,7 +26,6 @@ from polaris_parsl.doctor.listener import listening
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.facts.queues import clock
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.paths import interpreter, run_dir
 
@@ -88,7 +87,7 @@ def _options(here: Here) -> ExecutorOptions:
     changes: dict[str, Any] = {"max_workers_per_block": None, "init_blocks": 1, "max_blocks": 1}
     queue = polaris().queues.get(options.queue)
     if queue and "walltime" not in here.user_opts:
-        changes["walltime"] = clock(queue.walltime_min_minutes)
+        changes["walltime"] = queue.walltime_min
     return replace(options, drain_period=None, **changes)
 
 

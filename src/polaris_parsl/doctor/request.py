@@ -12,6 +12,7 @@ from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unkn
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.pbs.walltime import write_walltime
 
 
 def look_at_options(here: Here) -> Iterator[DoctorFinding]:
@@ -28,7 +29,7 @@ def look_at_options(here: Here) -> Iterator[DoctorFinding]:
         if options.mode == "inside_job":
             size += f"of job {here.driver.job}"
         else:
-            size += f"walltime={options.walltime}, queue={options.queue}"
+            size += f"walltime={write_walltime(options.walltime)}, queue={options.queue}"
         yield ok(f"{options.label}: {size}; mode {options.mode}, {request.mode_reason}")
     if not planned.has_account:
         yield note("no account is given; PBS refuses a block without one", "add account=PROJECT")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from math import ceil
 from shlex import quote
 from typing import Any, Union
@@ -18,7 +19,6 @@ from polaris_parsl.endpoint.environment import PROGRAM, Environment
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris, source
 from polaris_parsl.options.options import ExecutorOptions
-from polaris_parsl.policy.job_size import seconds_of
 
 # What is read as YAML: settings, and tables of them.
 Table = Mapping[str, Union[Setting, "Table"]]
@@ -69,9 +69,9 @@ def _idle(options: ExecutorOptions, choices: frozenset[str]) -> Settings:
     """Heartbeats after which the process of a user ends, and with it its blocks."""
     facts = polaris().globus_compute
     before_blocks_go = ceil(options.max_idletime / facts.heartbeat_seconds) + 1
-    lengths = [seconds_of(options.walltime)]
+    lengths = [options.walltime]
     if "walltime" in choices:
-        lengths += [60 * queue.walltime_max_minutes for queue in polaris().queues.values()]
+        lengths += [queue.walltime_max for queue in polaris().queues.values()]
     return {
         "idle_heartbeats_soft": Setting(
             0 if options.min_blocks else max(facts.idle_heartbeats_soft, before_blocks_go),
@@ -81,7 +81,8 @@ def _idle(options: ExecutorOptions, choices: frozenset[str]) -> Settings:
             source("globus_compute"),
         ),
         "idle_heartbeats_hard": Setting(
-            facts.idle_heartbeats_hard + ceil(max(lengths) / facts.heartbeat_seconds),
+            facts.idle_heartbeats_hard
+            + ceil(max(lengths) / timedelta(seconds=facts.heartbeat_seconds)),
             ("walltime",),
             "heartbeats with nothing done after which it ends although there is work: not before "
             "a task that takes a whole block is done",
@@ -125,10 +126,11 @@ def _provider(
     worker_init = _worker_init(provider["worker_init"].value, options, environment)
     made["worker_init"] = replace(provider["worker_init"], value=worker_init)
     for name in choices:
-        choice = Choice(name, getattr(options, name))
         if name == "worker_init":
             before, _, after = worker_init.partition(_MARK)
-            choice = replace(choice, before=before, after=after)
+            choice = Choice(name, options.worker_init, before=before, after=after)
+        else:
+            choice = Choice(name, made[name].value)
         made[name] = replace(made[name], value=choice)
     return made
 

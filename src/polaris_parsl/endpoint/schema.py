@@ -10,8 +10,9 @@ from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
 from polaris_parsl.options import checks
 from polaris_parsl.options.options import ExecutorOptions
+from polaris_parsl.pbs.walltime import WRITTEN
 from polaris_parsl.policy.job_count import most_blocks
-from polaris_parsl.policy.job_size import destinations, seconds_of
+from polaris_parsl.policy.job_size import destinations
 
 CHOICES = ("account", "queue", "walltime", "nodes_per_block", "worker_init")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -71,7 +72,7 @@ def _property(name: str, options: ExecutorOptions, chosen: list[str]) -> Schema:
     if name == "account":
         return _text(checks.NAME.pattern)
     if name == "walltime":
-        return _text(checks.WALLTIME.pattern)
+        return _text(WRITTEN.pattern)
     return {"type": "string"}
 
 
@@ -112,7 +113,7 @@ def _shape(target: Queue, options: ExecutorOptions, chosen: list[str]) -> Schema
     """What users must choose to fit a queue; None where a value that is set here does not."""
     nodes_fit = target.nodes_min <= options.nodes_per_block <= target.nodes_max
     shortest, longest = target.walltime_min_minutes, target.walltime_max_minutes
-    length_fits = 60 * shortest <= seconds_of(options.walltime) <= 60 * longest
+    length_fits = target.walltime_min <= options.walltime <= target.walltime_max
     fits = {"nodes_per_block": nodes_fit, "walltime": length_fits}
     if not all(fit or name in chosen for name, fit in fits.items()):
         return None

@@ -55,21 +55,33 @@ class Queue:
     checked: datetime.date
     conflicting_sources: tuple[ConflictingSource, ...]
 
+    @property
+    def walltime_min(self) -> datetime.timedelta:
+        """The shortest walltime of a job."""
+        return datetime.timedelta(minutes=self.walltime_min_minutes)
+
+    @property
+    def walltime_max(self) -> datetime.timedelta:
+        """The longest walltime of a job."""
+        return datetime.timedelta(minutes=self.walltime_max_minutes)
+
     def takes(
-        self, nodes: int, walltime_seconds: int, *, shortest_seconds: int | None = None
+        self,
+        nodes: int,
+        walltime: datetime.timedelta,
+        *,
+        shortest: datetime.timedelta | None = None,
     ) -> bool:
         """Whether a job of this size and length is within the queue's own limits.
 
         Args:
             nodes: count.
-            walltime_seconds: length of the job.
-            shortest_seconds: the least walltime, where it is lower than the queue's.
+            walltime: length of the job.
+            shortest: the least walltime, where it is lower than the queue's.
         """
-        shortest = 60 * self.walltime_min_minutes
-        if shortest_seconds is not None:
-            shortest = min(shortest, shortest_seconds)
-        longest = 60 * self.walltime_max_minutes
-        return self.nodes_min <= nodes <= self.nodes_max and shortest <= walltime_seconds <= longest
+        least = self.walltime_min if shortest is None else min(self.walltime_min, shortest)
+        fits_length = least <= walltime <= self.walltime_max
+        return self.nodes_min <= nodes <= self.nodes_max and fits_length
 
     @property
     def citation(self) -> str:
@@ -109,8 +121,3 @@ def read_queue(name: str, table: Mapping[str, Any]) -> Queue:
         if key != "conflicting_sources"
     }
     return Queue(name=name, conflicting_sources=conflicting_sources_of(table), **fields)
-
-
-def clock(minutes: int) -> str:
-    """Minutes as H:MM:SS."""
-    return f"{minutes // 60}:{minutes % 60:02d}:00"

@@ -3,20 +3,23 @@
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Literal, get_args
 
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts.polaris import Accelerator, polaris, source
 from polaris_parsl.pbs.directives import read_scheduler_options, resources
+from polaris_parsl.pbs.walltime import LONGEST, read_walltime, write_walltime
 
 Launcher = Literal["mpiexec", "gnu_parallel"]
 Mode = Literal["blocks", "inside_job", "sandbox"]
 Strategy = Literal["simple", "htex_auto_scale", "none"]
 Check = Callable[[str, Any], Any]
 
-WALLTIME = re.compile(r"[0-9]{1,4}:[0-5][0-9]:[0-5][0-9]")
-# The longest time of that form; waiting longer than any job may last is a slip of the keyboard.
-SECONDS_MAX = 9999 * 3600 + 59 * 60 + 59
+# Waiting longer than any job may last is a slip of the keyboard.
+SECONDS_MAX = int(LONGEST.total_seconds())
+_HOUR = 'walltime="1:00:00" for one hour'
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 # Surrogates stand for bytes of the environment that are no UTF-8; Parsl could not write them.
 _SHELL_TEXT = re.compile(r"[^\x00\ud800-\udfff]*")
@@ -58,19 +61,37 @@ def word(name: str, value: Any) -> str:
     return value
 
 
-def walltime(name: str, value: Any) -> str:
-    """A length of time as H:MM:SS, longer than nothing."""
-    if not isinstance(value, str) or not WALLTIME.fullmatch(value):
+def walltime(name: str, value: Any) -> timedelta:
+    """The length of one block: H:MM:SS or MM:SS as PBS reads them, or a timedelta."""
+    length = value if isinstance(value, timedelta) else _read_walltime(name, value)
+    if length % timedelta(seconds=1):
         raise OptionError(
-            f"{name}={value!r} is not a time of the form H:MM:SS",
-            remedy='write hours, minutes and seconds, for instance walltime="1:00:00" for one hour',
+            f"{name}={value!r} is not a whole number of seconds",
+            remedy=f"give whole seconds, or write H:MM:SS, such as {_HOUR}",
         )
-    if not value.strip("0:"):
+    if not timedelta() < length <= LONGEST:
         raise OptionError(
-            f"{name}={value!r} is no time at all",
-            remedy='give the length of one block, for instance walltime="1:00:00"',
+            f"{name}={start_of(value)} must be longer than zero and at most "
+            f"{write_walltime(LONGEST)}",
+            remedy=f"give the length of one block, such as {_HOUR}",
         )
-    return value
+    return length
+
+
+def _read_walltime(name: str, value: Any) -> timedelta:
+    """A walltime in text. PBS reads a bare number as seconds, where people mean minutes or hours."""
+    remedy = f"write H:MM:SS, such as {_HOUR}, or give a datetime.timedelta"
+    if isinstance(value, str) and ":" in value:
+        with suppress(ValueError):
+            return read_walltime(value)
+    elif isinstance(value, int | float | str) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            as_seconds = write_walltime(timedelta(seconds=int(value)))
+            raise OptionError(
+                f"{name}={value!r} is a bare number: seconds, minutes or hours?",
+                remedy=f'{remedy}; {int(value)} seconds are walltime="{as_seconds}"',
+            )
+    raise OptionError(f"{name}={start_of(value)} is not of the form H:MM:SS", remedy=remedy)
 
 
 def count(least: int, most: int, table: str = "") -> Check:

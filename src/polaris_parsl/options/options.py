@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,6 +13,7 @@ from polaris_parsl.errors import OptionError, set_in
 from polaris_parsl.facts.polaris import Accelerator, polaris, source
 from polaris_parsl.options import checks
 from polaris_parsl.options.paths import run_dir
+from polaris_parsl.pbs.walltime import write_walltime
 
 # Arguments of Parsl and of older pages, and what stands for them here.
 REPLACED = {
@@ -60,7 +62,7 @@ class ExecutorOptions:
         mode: where the workers run: blocks through PBS, in the running job, or in the sandbox.
         account: ALCF project to charge (PBS -A); None only inside a job.
         queue: PBS queue.
-        walltime: length of one block, H:MM:SS.
+        walltime: length of one block.
         nodes_per_block: nodes in one block (one PBS job), count.
         nodes: names of the nodes of the running job that this executor uses; none for blocks.
         cpus_per_node: hardware threads that PBS gives on each node (ncpus), count.
@@ -100,7 +102,7 @@ class ExecutorOptions:
     mode: checks.Mode
     account: str | None
     queue: str
-    walltime: str
+    walltime: timedelta
     nodes_per_block: int
     nodes: tuple[str, ...]
     cpus_per_node: int
@@ -296,15 +298,15 @@ def _refuse_misfit_times(options: ExecutorOptions) -> None:
             f"heartbeat_period={options.heartbeat_period} s",
             remedy="let the threshold last several periods, or each node would count as lost",
         )
-    if options.drain_period is not None and options.mode != "inside_job":
-        hours, minutes, seconds = (int(part) for part in options.walltime.split(":"))
-        length = 3600 * hours + 60 * minutes + seconds
-        if options.drain_period >= length:
-            raise OptionError(
-                f"drain_period={options.drain_period} s is not shorter than "
-                f"walltime={options.walltime!r}, {length} s",
-                remedy="give the walltime less the time of the longest task, or leave it out",
-            )
+    if options.drain_period is None or options.mode == "inside_job":
+        return
+    if timedelta(seconds=options.drain_period) >= options.walltime:
+        raise OptionError(
+            f"drain_period={options.drain_period} s is not shorter than "
+            f"walltime={write_walltime(options.walltime)!r}, "
+            f"{options.walltime.total_seconds():.0f} s",
+            remedy="give the walltime less the time of the longest task, or leave it out",
+        )
 
 
 def _refuse_misfit_mpi(options: ExecutorOptions) -> None:

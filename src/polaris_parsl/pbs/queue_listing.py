@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from subprocess import TimeoutExpired
 from typing import Any
 
 from polaris_parsl.errors import MissingToolError, PolarisParslError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Jobs, Queue
+from polaris_parsl.pbs.walltime import read_walltime, write_padded_walltime
 from polaris_parsl.process import run
 
 QSTAT = ("qstat", "-Q", "-f", "-F", "json")
@@ -209,20 +211,19 @@ def _spelled(name: str, value: str) -> str:
         limits = sorted(f"[{who}={count}]" for who, count in _LIMIT.findall(value))
         return ",".join(limits)
     if re.fullmatch(r"\d+:\d\d:\d\d", value):
-        hours, _, rest = value.partition(":")
-        return f"{int(hours):02d}:{rest}"
+        return write_padded_walltime(read_walltime(value))
     return value
 
 
 def _sizes(queue: Queue) -> dict[str, Any]:
     return {
-        "resources_max": _size(queue.nodes_max, queue.walltime_max_minutes),
-        "resources_min": _size(queue.nodes_min, queue.walltime_min_minutes),
+        "resources_max": _size(queue.nodes_max, queue.walltime_max),
+        "resources_min": _size(queue.nodes_min, queue.walltime_min),
     }
 
 
-def _size(nodes: int, minutes: int) -> dict[str, Any]:
-    return {"nodect": nodes, "walltime": f"{minutes // 60:02d}:{minutes % 60:02d}:00"}
+def _size(nodes: int, walltime: timedelta) -> dict[str, Any]:
+    return {"nodect": nodes, "walltime": write_padded_walltime(walltime)}
 
 
 def _limits(jobs: Jobs) -> str:

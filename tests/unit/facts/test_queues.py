@@ -1,9 +1,10 @@
 import datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from polaris_parsl.facts.queues import Queue, clock, read_queue
+from polaris_parsl.facts.queues import Queue, read_queue
 
 TABLE: dict[str, Any] = {
     "nodes_min": 2,
@@ -27,12 +28,13 @@ def queue(**fields: Any) -> Queue:
 def test_a_queue_takes_what_is_within_its_limits_and_these_themselves(
     nodes: int, seconds: int, taken: bool
 ) -> None:
-    assert queue().takes(nodes, seconds) is taken
+    assert queue().takes(nodes, timedelta(seconds=seconds)) is taken
 
 
 def test_the_shortest_walltime_can_be_lowered_and_not_raised() -> None:
-    assert queue().takes(2, 10, shortest_seconds=10)
-    assert queue().takes(2, 300, shortest_seconds=600)
+    short, usual, long = (timedelta(seconds=each) for each in (10, 300, 600))
+    assert queue().takes(2, short, shortest=short)
+    assert queue().takes(2, usual, shortest=long)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +68,10 @@ def test_a_conflicting_source_gives_the_queue_of_the_other_source() -> None:
     found = queue(conflicting_sources=[{name: entry[name] for name in names}])
     (conflict,) = found.conflicts_about_sizes
     assert found.conflicts_about_jobs == ()
-    assert found.according_to(conflict).takes(8, 300)
-    assert not found.takes(8, 300)
+    assert found.according_to(conflict).takes(8, timedelta(minutes=5))
+    assert not found.takes(8, timedelta(minutes=5))
 
 
-def test_lists_become_tuples_and_minutes_a_clock() -> None:
+def test_lists_become_tuples() -> None:
     assert queue(routes_to=["small"]).routes_to == ("small",)
     assert queue().citation == "[a page, read 2026-11-22]"
-    assert [clock(5), clock(90), clock(10080)] == ["0:05:00", "1:30:00", "168:00:00"]

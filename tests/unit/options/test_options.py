@@ -1,5 +1,6 @@
 import sys
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,15 @@ REFUSED: list[Any] = [
     ("label", "my label", ["my label", "letters"]),
     ("label", "a" * 171, ["171 characters", "at most 170"]),
     ("walltime", "1h", ["'1h'", "H:MM:SS"]),
-    ("walltime", "60", ["'60'", "H:MM:SS"]),
-    ("walltime", 3600, ["3600", "H:MM:SS"]),
-    ("walltime", "1:60:00", ["1:60:00", "H:MM:SS"]),
-    ("walltime", "0:00:00", ["0:00:00", "no time"]),
+    ("walltime", "60", ["'60'", "H:MM:SS", 'walltime="0:01:00"']),
+    ("walltime", 3600, ["3600", "bare number", "H:MM:SS", 'walltime="1:00:00"']),
+    ("walltime", 10**30, ["H:MM:SS"]),
+    ("walltime", True, ["True", "H:MM:SS"]),
+    ("walltime", "1:60:00:00", ["1:60:00:00", "H:MM:SS"]),
+    ("walltime", "0:00:00", ["0:00:00", "longer than zero"]),
+    ("walltime", timedelta(hours=-1), ["longer than zero"]),
+    ("walltime", timedelta(seconds=90.5), ["whole number of seconds"]),
+    ("walltime", "10000:00:00", ["'10000:00:00'", "at most 9999:59:59"]),
     ("walltime", "1:00:00\n", ["H:MM:SS"]),
     ("nodes_per_block", 0, ["nodes_per_block=0", "from 1 to 560"]),
     ("nodes_per_block", 561, ["nodes_per_block=561", "from 1 to 560"]),
@@ -135,6 +141,13 @@ def test_a_value_that_cannot_work_is_refused_with_value_limit_and_remedy(
     assert "\n  fix: " in str(refusal.value)
     for piece in words:
         assert piece in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["1:30:00", "01:30:00", "0:90:00", "90:00", timedelta(minutes=90)]
+)
+def test_a_walltime_is_taken_as_pbs_reads_it_or_as_a_timedelta(value: Any) -> None:
+    assert parse(walltime=value).walltime == timedelta(minutes=90)
 
 
 def test_address_and_interface_exclude_each_other() -> None:

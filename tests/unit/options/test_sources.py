@@ -1,5 +1,6 @@
 import sys
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_each_layer_wins_over_those_below_it(tmp_path: Path) -> None:
         "p",
         4,
     )
-    assert options.walltime == "1:00:00"
+    assert options.walltime == timedelta(hours=1)
     assert {name: source.name for name, source in request.sources.items()} == {
         "account": "argument",
         "queue": "environment",

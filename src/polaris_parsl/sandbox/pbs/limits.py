@@ -1,6 +1,7 @@
 """Submissions that the server and ALCF's hook refuse, and destinations of routing queues."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Jobs, Queue
@@ -60,9 +61,7 @@ def check_queue(job: Job, queue: Queue, others: Iterable[Job], minimum: int | No
     """
     if queue.only_by_routing:
         raise Refusal(NO_ACCESS, "Access to queue is denied")
-    if not queue.routes_to and not queue.takes(
-        len(job.chunks), job.walltime_seconds, shortest_seconds=minimum
-    ):
+    if not queue.routes_to and not _takes(queue, job, minimum):
         raise Refusal(LIMIT_OF_QUEUE, "Job violates queue and/or server resource limits")
     there = [other for other in others if other.queue == queue.name and not other.is_finished]
     waiting = [other for other in there if other.state == "Q"]
@@ -103,11 +102,15 @@ def destination(job: Job, queue: Queue, minimum: int | None) -> str | None:
     """The queue that runs a job; None if a routing queue has no destination for it."""
     if not queue.routes_to:
         return queue.name
-    size = len(job.chunks), job.walltime_seconds
     targets = [polaris().queues[name] for name in queue.routes_to]
     fitting = (
         target.name
         for target in targets
-        if not target.negative_balance and target.takes(*size, shortest_seconds=minimum)
+        if not target.negative_balance and _takes(target, job, minimum)
     )
     return next(fitting, None)
+
+
+def _takes(queue: Queue, job: Job, minimum: int | None) -> bool:
+    shortest = None if minimum is None else timedelta(seconds=minimum)
+    return queue.takes(len(job.chunks), timedelta(seconds=job.walltime_seconds), shortest=shortest)

@@ -1,8 +1,9 @@
 """Parses walltime, select and place, and refuses what PBS refuses."""
 
-import re
 from dataclasses import dataclass
+from datetime import timedelta
 
+from polaris_parsl.pbs import walltime
 from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, UNKNOWN_RESOURCE, Refusal
 
 _NUMBERS = {"ncpus", "ngpus", "mpiprocs", "ompthreads"}
@@ -42,17 +43,16 @@ def read_walltime(text: str) -> int:
     Raises:
         Refusal: the text has another form.
     """
-    if not re.fullmatch(r"\d+(:\d+){0,2}(\.\d*)?", text):
-        raise Refusal(BAD_VALUE, "Illegal attribute or resource value Resource_List.walltime")
-    seconds = 0
-    for part in text.partition(".")[0].split(":"):
-        seconds = 60 * seconds + int(part)
-    return seconds
+    try:
+        return int(walltime.read_walltime(text).total_seconds())
+    except ValueError as error:
+        problem = "Illegal attribute or resource value Resource_List.walltime"
+        raise Refusal(BAD_VALUE, problem) from error
 
 
 def show_walltime(seconds: int) -> str:
     """A walltime as PBS prints it."""
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return walltime.write_padded_walltime(timedelta(seconds=seconds))
 
 
 def read_select(text: str) -> tuple[Chunk, ...]:
