@@ -13,7 +13,7 @@ from polaris_parsl.configuration.executor import PolarisExecutor
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, PolarisParslWarning
 from polaris_parsl.installs import LINK, PACKAGES, install_of, own_install, own_packages
-from polaris_parsl.policy.request import plan
+from polaris_parsl.policy.request import check_request
 
 SITE = Path("lib", "python3.12", "site-packages")
 
@@ -82,7 +82,7 @@ def test_a_module_of_another_install_is_doubted_and_the_same_by_another_path_is_
     assert "the module that is loaded is that of /other/versions/2026.12.0" in doubt
     assert "fix: `module load polaris-parsl/2026.11.0`" in doubt
     with pytest.warns(PolarisParslWarning, match="belongs to the install"):
-        plan({"account": "datascience", "walltime": "0:10:00"}, driver)
+        check_request({"account": "datascience", "walltime": "0:10:00"}, driver)
 
 
 def test_an_active_environment_that_does_not_come_first_is_doubted(

@@ -5,16 +5,14 @@ from typing import Any
 
 from parsl.config import Config
 
-from polaris_parsl.configuration.addresses import addresses_for_workers
 from polaris_parsl.configuration.checkpoints import CheckpointMemoizer
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
-from polaris_parsl.configuration.explain import explain_requests
+from polaris_parsl.configuration.explain import explain_plan
+from polaris_parsl.configuration.plan import PlannedExecutor, plan
 from polaris_parsl.configuration.run_record import RunRecord
-from polaris_parsl.configuration.settings import executor_settings, run_settings, values
+from polaris_parsl.configuration.settings import values
 from polaris_parsl.driver import Driver
 from polaris_parsl.installs import PACKAGES, own_packages
-from polaris_parsl.options.resolve import ExecutorRequest
-from polaris_parsl.policy.request import plan
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -111,19 +109,22 @@ def config(**user_opts: Any) -> Config:
     Source: facts/polaris.toml, which names its sources; ALCF's page "Parsl on Polaris".
     """
     driver = Driver.current()
-    requests = plan(user_opts, driver)
-    first = requests[0]
+    planned = plan(user_opts, driver)
+    first = planned.executors[0]
     _LOGGER.info("%s (%s)", first.options.mode, first.mode_reason)
+    for executor in planned.executors:
+        if executor.address_error:
+            raise executor.address_error
     # for the run directory, beside the record
-    files = explain_requests(requests, driver).as_files()
+    files = explain_plan(planned).as_files()
     if packages := own_packages():
         files[PACKAGES] = "".join(f"{each}\n" for each in packages)
     record = RunRecord(files, job=driver.job if first.options.mode == "inside_job" else None)
     memoizer = CheckpointMemoizer(record)
     made = Config(
-        executors=[_executor(request, driver, record) for request in requests],
+        executors=[_executor(executor, record) for executor in planned.executors],
         memoizer=memoizer,
-        **values(run_settings(first.options)),
+        **values(planned.settings),
     )
 
     def describe() -> str | None:
@@ -136,8 +137,7 @@ def config(**user_opts: Any) -> Config:
 
 
 def _executor(
-    request: ExecutorRequest, driver: Driver, record: RunRecord
+    planned: PlannedExecutor, record: RunRecord
 ) -> PolarisExecutor | PolarisMPIExecutor:
-    options = request.options
-    settings = executor_settings(options, driver, addresses_for_workers(options))
-    return build_executor(settings, f"{options.mode} ({request.mode_reason})", record)
+    mode = f"{planned.options.mode} ({planned.mode_reason})"
+    return build_executor(planned.settings, mode, record)

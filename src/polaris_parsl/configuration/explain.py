@@ -12,19 +12,15 @@ import parsl.executors
 import parsl.launchers
 import parsl.providers
 
-from polaris_parsl.configuration.addresses import addresses_for_workers
+from polaris_parsl.configuration.plan import Plan, PlannedExecutor, plan
 from polaris_parsl.configuration.settings import (
     CLASSES,
     Setting,
     Settings,
-    executor_settings,
-    run_settings,
 )
 from polaris_parsl.driver import Driver
-from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import reason_for_default
 from polaris_parsl.options.resolve import ExecutorRequest
-from polaris_parsl.policy.request import plan
 
 _LEFT = "Parsl"
 _MODULES = (parsl.config, parsl.executors, parsl.providers, parsl.launchers)
@@ -98,24 +94,22 @@ def explain(**user_opts: Any) -> Explanation:
         OptionError: as `polaris_parsl.config` would, but for the interfaces of this node:
             where those are missing, the addresses are explained as not known here.
     """
-    driver = Driver.current()
-    return explain_requests(plan(user_opts, driver), driver)
+    planned = plan(user_opts, Driver.current())
+    for executor in planned.executors:
+        if executor.address_error and executor.options.interface is not None:
+            raise executor.address_error
+    return explain_plan(planned)
 
 
-def explain_requests(requests: Sequence[ExecutorRequest], driver: Driver) -> Explanation:
-    """The same for requests that are made and checked.
-
-    Args:
-        requests: from plan.
-        driver: the process that builds the configuration.
-    """
-    rows = list(_run_rows(requests[0]))
-    for request in requests:
-        rows += _executor_rows(request, driver)
+def explain_plan(planned: Plan) -> Explanation:
+    """The rows of a call that is worked out."""
+    rows = list(_run_rows(planned.settings, planned.executors[0]))
+    for executor in planned.executors:
+        rows += _executor_rows(executor)
     return Explanation(tuple(rows))
 
 
-def _run_rows(request: ExecutorRequest) -> Iterable[Row]:
+def _run_rows(settings: Settings, request: ExecutorRequest) -> Iterable[Row]:
     mode = Setting(
         request.options.mode, ("mode",) if "mode" in request.sources else (), request.mode_reason
     )
@@ -126,38 +120,23 @@ def _run_rows(request: ExecutorRequest) -> Iterable[Row]:
         "Parsl 2026.10.26",
     )
     yield from _rows("polaris_parsl", {"mode": mode}, request)
-    run = {**run_settings(request.options), "memoizer": memoizer}
+    run = {**settings, "memoizer": memoizer}
     yield from _rows("Config", run, request)
     yield from _left_to_parsl("Config", "Config", run)
 
 
-def _executor_rows(request: ExecutorRequest, driver: Driver) -> Iterable[Row]:
-    found, problem = _addresses(request)
-    settings = executor_settings(request.options, driver, found)
-    label = request.options.label
-    addresses = settings.addresses
-    if problem:
-        addresses = Setting(None, addresses.options, f"not known here: {problem}", addresses.source)
+def _executor_rows(request: PlannedExecutor) -> Iterable[Row]:
+    settings, label = request.settings, request.options.label
     option = "launcher" if settings.executor_kind == "htex" else "max_workers_per_block"
     starter = CLASSES[settings.launcher_kind]
     kind = Setting(starter, (option,), "starts the workers of a block")
     for name, arguments in (
-        (CLASSES[settings.executor_kind], {**settings.executor, "address": addresses}),
+        (CLASSES[settings.executor_kind], {**settings.executor, "address": settings.addresses}),
         (CLASSES[settings.provider_kind], settings.provider),
         (starter, {"launcher": kind, **settings.launcher}),
     ):
         yield from _rows(f"{label}: {name}", arguments, request)
         yield from _left_to_parsl(f"{label}: {name}", name, arguments)
-
-
-def _addresses(request: ExecutorRequest) -> tuple[list[str], str]:
-    """The addresses, or why they are not known on this node."""
-    try:
-        return addresses_for_workers(request.options), ""
-    except OptionError as error:
-        if request.options.interface is not None:
-            raise
-        return [], error.problem
 
 
 def _rows(where: str, settings: Settings, request: ExecutorRequest) -> Iterable[Row]:

@@ -10,12 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.configuration.plan import PlannedExecutor, plan
 from polaris_parsl.driver import Driver
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import OptionError, ReceiptError
 from polaris_parsl.installs import overlay_of
-from polaris_parsl.options.resolve import ExecutorRequest
-from polaris_parsl.policy.request import plan
 from polaris_parsl.process import run
 
 _PROBE = Path(__file__).with_name("python_probe.py")
@@ -48,7 +47,7 @@ class Planned:
         has_account: whether an account is given; without one, a placeholder is used.
     """
 
-    requests: tuple[ExecutorRequest, ...]
+    requests: tuple[PlannedExecutor, ...]
     refusal: OptionError | None
     warned: tuple[str, ...]
     has_account: bool
@@ -152,13 +151,13 @@ class Here:
         warned = tuple(dict.fromkeys(str(each.message) for each in caught))
         return Planned(requests, refusal, warned, has_account)
 
-    def _plan(self) -> tuple[tuple[ExecutorRequest, ...], OptionError | None, bool]:
+    def _plan(self) -> tuple[tuple[PlannedExecutor, ...], OptionError | None, bool]:
         try:
-            return tuple(plan(self.user_opts, self.driver)), None, True
+            return plan(self.user_opts, self.driver).executors, None, True
         except OptionError:
             # everything except the account can be checked without one
             with_account = {"account": "ACCOUNT", **self.user_opts}
         try:
-            return tuple(plan(with_account, self.driver)), None, False
+            return plan(with_account, self.driver).executors, None, False
         except OptionError as error:
             return (), error, True

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from polaris_parsl.configuration.addresses import (
     LOOPBACK,
-    addresses_for_workers,
     refuse_foreign_address,
 )
 from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
@@ -39,10 +38,8 @@ def look_at_interfaces(here: Here) -> Iterator[DoctorFinding]:
     """This node has the address that workers connect to."""
     present = [name for _, name in socket.if_nameindex()]
     for request in here.planned.requests:
-        options = request.options
-        try:
-            found = addresses_for_workers(options)
-        except OptionError as error:
+        options, error = request.options, request.address_error
+        if error:
             # other systems need not have its interfaces
             if options.interface is None and not set(present) & set(polaris().interfaces):
                 yield unknown(error.problem)
@@ -52,6 +49,7 @@ def look_at_interfaces(here: Here) -> Iterator[DoctorFinding]:
                     "leave interface and address out, or name an interface of this node",
                 )
             continue
+        found = request.settings.addresses.value
         if not all(map(_is_ours, found)):
             yield problem(
                 f"address={', '.join(found)} is not an address of this node; its interfaces are "

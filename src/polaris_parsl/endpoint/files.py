@@ -13,7 +13,7 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.resolve import ExecutorRequest
-from polaris_parsl.policy.request import plan
+from polaris_parsl.policy.request import check_request
 from polaris_parsl.version import VERSION
 
 TEMPLATE = "user_config_template.yaml.j2"
@@ -51,7 +51,7 @@ def endpoint_files(
     """
     _refuse_without_meaning(user_opts)
     driver = Driver.current()
-    options = _one([*plan({**user_opts, "mode": "blocks"}, driver)])
+    options = _one(check_request({**user_opts, "mode": "blocks"}, driver))
     chosen = frozenset(choices)
     schema = render_schema(options, chosen)
     table = configuration(options, driver, environment, choices=chosen)

@@ -9,7 +9,7 @@ from polaris_parsl.options.resolve import ExecutorRequest, resolve
 from polaris_parsl.policy.policy import check_blocks_together, check_policy
 
 
-def plan(user_opts: Mapping[str, Any], driver: Driver) -> list[ExecutorRequest]:
+def check_request(user_opts: Mapping[str, Any], driver: Driver) -> list[ExecutorRequest]:
     """The executors that a call asks for, checked against all that is known.
 
     Warns where the environment of the driver does not fit its interpreter.
