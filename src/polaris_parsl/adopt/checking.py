@@ -8,7 +8,8 @@ from typing import Any
 from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.configuration.workers import workers_of_node
 from polaris_parsl.errors import OptionError, PolarisParslWarning
-from polaris_parsl.options.options import ExecutorOptions, option_checks
+from polaris_parsl.options.options import ExecutorOptions
+from polaris_parsl.options.table import check_value
 from polaris_parsl.policy.policy import check_blocks_together, check_policy
 
 _OF_THE_JOB = ("account", "queue", "walltime", "nodes_per_block", "scheduler_options", "mode")
@@ -47,7 +48,7 @@ def _without_refused(
     return {
         name: value
         for name, value in entry.items()
-        if _try("PP105", partial(option_checks()[name], name, value), line, findings)
+        if _try("PP105", partial(check_value, name, value), line, findings)
     }
 
 

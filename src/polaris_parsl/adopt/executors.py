@@ -10,11 +10,9 @@ from polaris_parsl.adopt.python_file import ParslCall
 from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.table import handed_to
 
-_UNCHANGED = (
-    "label", "heartbeat_period", "heartbeat_threshold", "worker_debug", "drain_period",
-    "address_probe_timeout", "prefetch_capacity", "encrypted", "block_error_handler",
-)  # fmt: skip
+_UNCHANGED = handed_to("executor")
 _WORKERS = ("available_accelerators", "max_workers_per_node", "cores_per_worker", "cpu_affinity")
 _READ = {*_UNCHANGED, *_WORKERS, "provider", "address", "max_workers_per_block", "mpi_launcher"}
 _CPUS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")

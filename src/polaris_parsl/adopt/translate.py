@@ -10,11 +10,11 @@ from polaris_parsl.adopt.executors import read_executor
 from polaris_parsl.adopt.python_file import ParslCall, Recording
 from polaris_parsl.adopt.rules import AdoptFinding, AdoptFindings
 from polaris_parsl.options.checks import PLACEHOLDER_PATHS
-from polaris_parsl.options.options import RUN_LEVEL, defaults, option_checks
+from polaris_parsl.options.table import OPTIONS, handed_to
 from polaris_parsl.pbs.walltime import read_walltime, write_walltime
 
 _ALWAYS = ("account", "queue")
-_RUN = ("retries", "run_dir", "strategy", "max_idletime", "usage_tracking", "initialize_logging")
+_RUN = handed_to("config")
 _CHECKPOINTS = {"memoizer", "checkpoint_mode", "checkpoint_files", "checkpoint_period"}
 
 
@@ -104,12 +104,13 @@ def as_config_takes(walltime: str) -> str:
 
 def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
     """The options in the order of the documentation, without polaris_parsl's defaults."""
-    usual = defaults()
     kept = [*_ALWAYS, "nodes_per_block"] if entry.get("mode") == "inside_job" else _ALWAYS
     return {
         name: entry[name]
-        for name in option_checks()
-        if name in entry and name != "mode" and (name in kept or entry[name] != usual[name])
+        for name, option in OPTIONS.items()
+        if name in entry
+        and name != "mode"
+        and (name in kept or entry[name] != option.default_value)
     }
 
 
@@ -127,7 +128,7 @@ def _in_one_call(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         str(entry.get("label", f"executor{number}")): {
             name: value
             for name, value in entry.items()
-            if name not in common and name != "label" and name not in RUN_LEVEL
+            if name not in common and name != "label" and not OPTIONS[name].is_for_run
         }
         for number, entry in enumerate(entries, 1)
     }

@@ -12,6 +12,7 @@ import typer
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.errors import MissingToolError, PrefixError
+from polaris_parsl.options.table import FOR_ENDPOINT_USERS
 
 
 def endpoint(
@@ -22,7 +23,7 @@ def endpoint(
             "--user-option",
             metavar="NAME",
             help="Let the users of the endpoint set this option, within the limits of the queues: "
-            "account, queue, walltime, nodes_per_block or worker_init. May be repeated.",
+            f"{' or '.join(FOR_ENDPOINT_USERS)}. May be repeated.",
         ),
     ] = None,
     environment: Annotated[

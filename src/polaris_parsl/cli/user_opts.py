@@ -5,12 +5,22 @@ from typing import Annotated, Any
 import typer
 
 from polaris_parsl.options.sources import parse
+from polaris_parsl.options.table import OPTIONS
+
+
+def complete(incomplete: str) -> list[tuple[str, str]]:
+    """What a shell offers for a word that is begun: names of options, each with its sentence."""
+    words = ((f"{name}=", option.help) for name, option in OPTIONS.items())
+    return [(word, text) for word, text in words if word.startswith(incomplete)]
+
 
 UserOpts = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME=VALUE]...",
-        help="Options of polaris_parsl.config, for instance account=PROJECT nodes_per_block=3.",
+        help="Options of polaris_parsl.config, for instance account=PROJECT nodes_per_block=3. "
+        f"All of them: {', '.join(OPTIONS)}.",
+        autocompletion=complete,
         show_default=False,
     ),
 ]

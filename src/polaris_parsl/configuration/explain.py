@@ -5,7 +5,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import parsl.config
 import parsl.executors
@@ -20,7 +20,9 @@ from polaris_parsl.configuration.settings import (
 )
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import reason_for_default
+from polaris_parsl.options.reference import takes_user_opts
 from polaris_parsl.options.resolve import ExecutorRequest
+from polaris_parsl.options.table import UserOpts
 
 _LEFT = "Parsl"
 _MODULES = (parsl.config, parsl.executors, parsl.providers, parsl.launchers)
@@ -84,7 +86,8 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explain(**user_opts: Any) -> Explanation:
+@takes_user_opts
+def explain(**user_opts: Unpack[UserOpts]) -> Explanation:
     """What `polaris_parsl.config` would hand to Parsl for the same options, and why.
 
     Args:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from polaris_parsl.configuration.config import config
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor
 from polaris_parsl.configuration.parsl_internals.submission import first_block, next_run
+from polaris_parsl.options.table import UserOpts
 
 WORKER_PORT = "WORKER_PORT"
 
@@ -26,7 +27,7 @@ class JobScript:
     text: str
 
 
-def job_scripts(**user_opts: Any) -> list[JobScript]:
+def job_scripts(**user_opts: Unpack[UserOpts]) -> list[JobScript]:
     """What would be submitted for the first block of each executor.
 
     Nothing is submitted, and no file is left. Two things are decided only when the

@@ -7,6 +7,7 @@ objects from it, `explain` shows it.
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +16,10 @@ from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris, source
+from polaris_parsl.options.option import Receiver
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.paths import interpreter
+from polaris_parsl.options.table import handed_to
 from polaris_parsl.pbs.walltime import write_walltime
 
 # Parsl's classes behind the kinds of ExecutorSettings.
@@ -106,31 +109,16 @@ def executor_settings(
 def run_settings(options: ExecutorOptions) -> Settings:
     """Arguments of parsl.Config, without executors and memoizer."""
     return {
-        "retries": Setting(options.retries, ("retries",)),
+        **_handed_on(options, "config"),
         "run_dir": Setting(
             str(options.run_dir), ("run_dir",), "made absolute, for the nodes to find it"
         ),
-        "strategy": Setting(options.strategy, ("strategy",)),
-        "max_idletime": Setting(options.max_idletime, ("max_idletime",)),
-        "usage_tracking": Setting(options.usage_tracking, ("usage_tracking",)),
-        "initialize_logging": Setting(options.initialize_logging, ("initialize_logging",)),
     }
 
 
 def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
     return {
-        **_as_they_are(
-            options,
-            "label",
-            "heartbeat_period",
-            "heartbeat_threshold",
-            "drain_period",
-            "address_probe_timeout",
-            "prefetch_capacity",
-            "encrypted",
-            "worker_debug",
-            "block_error_handler",
-        ),
+        **_handed_on(options, "executor"),
         "launch_cmd": Setting(
             _launch_command(options, driver),
             ("run_dir", "workers_per_gpu"),
@@ -202,13 +190,12 @@ def _provider(options: ExecutorOptions, driver: Driver) -> Settings:
             ("worker_init", "run_dir"),
             "makes the driver's environment again on the node, or stops the job with the reason",
         ),
-        **_as_they_are(options, "init_blocks", "min_blocks", "max_blocks", "cmd_timeout"),
+        **_handed_on(options, "provider"),
     }
     if options.mode == "inside_job":
         return common
     return {
-        **_as_they_are(options, "account", "queue"),
-        "walltime": Setting(write_walltime(options.walltime), ("walltime",)),
+        **_handed_on(options, "pbs provider"),
         "cpus_per_node": Setting(options.cpus_per_node, ("cpus_per_node",), "PBS calls it ncpus"),
         "select_options": Setting(
             f"ngpus={len(polaris().node.accelerators)}",
@@ -243,8 +230,16 @@ def _launcher(options: ExecutorOptions) -> Settings:
     }
 
 
-def _as_they_are(options: ExecutorOptions, *names: str) -> dict[str, Setting]:
-    return {name: Setting(getattr(options, name), (name,)) for name in names}
+def _handed_on(options: ExecutorOptions, receiver: Receiver) -> dict[str, Setting]:
+    """The options that one of Parsl's objects gets unchanged."""
+    names = handed_to(receiver)
+    return {name: Setting(_as_parsl_takes(options.value(name)), (name,)) for name in names}
+
+
+def _as_parsl_takes(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return write_walltime(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def _needs_mps(options: ExecutorOptions) -> bool:

@@ -13,16 +13,12 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.resolve import ExecutorRequest
+from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.policy.request import check_request
 from polaris_parsl.version import VERSION
 
 TEMPLATE = "user_config_template.yaml.j2"
 SCHEMA = "user_config_schema.json"
-
-_WITHOUT_MEANING = {
-    "initialize_logging": "an endpoint writes its own log",
-    "usage_tracking": "only parsl.load reports it",
-}
 
 
 @dataclass(frozen=True)
@@ -65,10 +61,11 @@ def _refuse_without_meaning(user_opts: Mapping[str, Any]) -> None:
             f"mode={mode!r}, but an endpoint runs on a login node and asks PBS for blocks",
             remedy="leave mode out",
         )
-    for name, reason in _WITHOUT_MEANING.items():
-        if user_opts.get(name) is not None:
+    for name, option in OPTIONS.items():
+        if option.not_for_endpoint and user_opts.get(name) is not None:
             raise OptionError(
-                f"{name}={user_opts[name]!r} has no meaning for an endpoint: {reason}",
+                f"{name}={user_opts[name]!r} has no meaning for an endpoint: "
+                f"{option.not_for_endpoint}",
                 remedy=f"leave {name} out",
             )
 

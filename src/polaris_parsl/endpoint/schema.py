@@ -8,13 +8,12 @@ from typing import Any
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
-from polaris_parsl.options import checks
+from polaris_parsl.options.checks import WholeNumber
 from polaris_parsl.options.options import ExecutorOptions
-from polaris_parsl.pbs.walltime import WRITTEN
+from polaris_parsl.options.table import FOR_ENDPOINT_USERS, OPTIONS
 from polaris_parsl.policy.job_count import most_blocks
 from polaris_parsl.policy.job_size import destinations
 
-CHOICES = ("account", "queue", "walltime", "nodes_per_block", "worker_init")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MINUTES = "[0-5][0-9]"
 Schema = dict[str, Any]
@@ -25,12 +24,12 @@ def render_schema(options: ExecutorOptions, choices: Iterable[str]) -> str:
 
     Args:
         options: the request; its values are the defaults of the choices.
-        choices: options that users of the endpoint may set, some of CHOICES.
+        choices: options that users of the endpoint may set, some of FOR_ENDPOINT_USERS.
 
     Raises:
         OptionError: an option cannot be left to users.
     """
-    chosen = [name for name in CHOICES if name in choices]
+    chosen = [name for name in FOR_ENDPOINT_USERS if name in choices]
     _refuse_no_choice(options, choices)
     schema: Schema = {"$schema": _DIALECT, "type": "object", "additionalProperties": False}
     schema["properties"] = {name: _property(name, options, chosen) for name in chosen}
@@ -44,10 +43,10 @@ def render_schema(options: ExecutorOptions, choices: Iterable[str]) -> str:
 
 def _refuse_no_choice(options: ExecutorOptions, choices: Iterable[str]) -> None:
     for name in choices:
-        if name not in CHOICES:
+        if name not in FOR_ENDPOINT_USERS:
             raise OptionError(
                 f"{name} cannot be left to the users of an endpoint",
-                remedy=f"leave some of {', '.join(CHOICES)} to them, and set {name} here",
+                remedy=f"leave some of {', '.join(FOR_ENDPOINT_USERS)} to them, and set {name} here",
             )
     if "walltime" in choices and options.drain_period is not None:
         raise OptionError(
@@ -65,15 +64,19 @@ def _property(name: str, options: ExecutorOptions, chosen: list[str]) -> Schema:
         ]
         unlisted = _text("|".join(polaris().unlisted_patterns))
         # Parsl hands the name to a shell.
-        return {**_text(checks.NAME.pattern), "anyOf": [{"enum": listed}, unlisted]}
+        return {**_by_table(name), "anyOf": [{"enum": listed}, unlisted]}
     if name == "nodes_per_block":
-        least = options.max_workers_per_block or 1
-        return {"type": "integer", "minimum": least, "maximum": polaris().node_count}
-    if name == "account":
-        return _text(checks.NAME.pattern)
-    if name == "walltime":
-        return _text(WRITTEN.pattern)
-    return {"type": "string"}
+        return {**_by_table(name), "minimum": options.max_workers_per_block or 1}
+    return _by_table(name)
+
+
+def _by_table(name: str) -> Schema:
+    """What the table of options says of the values of an option."""
+    option = OPTIONS[name]
+    if isinstance(option.check, WholeNumber):
+        return {"type": "integer", "minimum": option.check.least, "maximum": option.check.most}
+    assert option.is_text, "users of an endpoint set texts and whole numbers"
+    return _text(option.pattern) if option.pattern else {"type": "string"}
 
 
 def _limits(options: ExecutorOptions, chosen: list[str]) -> list[Schema]:

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
@@ -94,30 +95,32 @@ def _read_walltime(name: str, value: Any) -> timedelta:
     raise OptionError(f"{name}={start_of(value)} is not of the form H:MM:SS", remedy=remedy)
 
 
-def count(least: int, most: int, table: str = "") -> Check:
+@dataclass(frozen=True)
+class WholeNumber:
     """A check for a whole number within limits, both included.
 
-    Args:
+    Attributes:
         least: the lowest.
         most: the highest.
         table: of the facts file, where the limits are facts.
     """
-    limits = f"from {least} to {most}"
-    cited = f" [{source(table)}]" if table else ""
 
-    def check(name: str, value: Any) -> int:
+    least: int
+    most: int
+    table: str = ""
+
+    def __call__(self, name: str, value: Any) -> int:
+        """The value, or a refusal."""
+        limits = f"from {self.least} to {self.most}"
+        remedy = f"give a whole number, {limits}"
         if isinstance(value, bool) or not isinstance(value, int):
+            raise OptionError(f"{name}={value!r} is not a whole number", remedy=remedy)
+        if not self.least <= value <= self.most:
+            cited = f" [{source(self.table)}]" if self.table else ""
             raise OptionError(
-                f"{name}={value!r} is not a whole number", remedy=f"give a whole number, {limits}"
-            )
-        if not least <= value <= most:
-            raise OptionError(
-                f"{name}={start_of(value)} is out of range, {limits}{cited}",
-                remedy=f"give a whole number, {limits}",
+                f"{name}={start_of(value)} is out of range, {limits}{cited}", remedy=remedy
             )
         return value
-
-    return check
 
 
 def number(least: float, most: float) -> Check:
@@ -151,7 +154,7 @@ def accelerators(name: str, value: Any) -> tuple[Accelerator, ...]:
     known = {accelerator.gpu: accelerator for accelerator in polaris().node.accelerators}
     remedy = f"give how many GPUs get a worker, 0 to {len(known)}, or a list of GPU numbers"
     if isinstance(value, int) and not isinstance(value, bool):
-        chosen: Sequence[Any] = range(count(0, len(known), "node")(name, value))
+        chosen: Sequence[Any] = range(WholeNumber(0, len(known), "node")(name, value))
     elif isinstance(value, list | tuple):
         chosen = value
     else:

@@ -1,18 +1,17 @@
-"""What a user may ask for: names, defaults, and values that must fit each other."""
+"""The checked options of an executor, and what must fit each other among them."""
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from polaris_parsl.errors import OptionError, set_in
-from polaris_parsl.facts.polaris import Accelerator, polaris, source
+from polaris_parsl.facts.polaris import Accelerator, source
 from polaris_parsl.options import checks
-from polaris_parsl.options.paths import run_dir
+from polaris_parsl.options.table import OPTIONS, check_value
 from polaris_parsl.pbs.walltime import write_walltime
 
 # Arguments of Parsl and of older pages, and what stands for them here.
@@ -34,75 +33,24 @@ REPLACED = {
 }
 
 
-# More than anybody means; Parsl's own arithmetic has trouble with numbers far beyond.
-_MANY_TASKS = 1_000_000
-_LEAST_SHARE_OF_A_THREAD = 0.01
-_LEAST_SECONDS = 0.001
-# What holds for a run as a whole, not for one of its executors.
-RUN_LEVEL = frozenset(
-    [
-        "executors",
-        "mode",
-        "run_dir",
-        "retries",
-        "strategy",
-        "max_idletime",
-        "usage_tracking",
-        "initialize_logging",
-        "start_method",
-    ]
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
-    """A checked request for one executor, complete with defaults. `ExecutorOptions.parse` makes it.
+    """The checked options of one executor, complete with defaults. `parse` makes them.
+
+    The table of options says what each is. Those that the package computes with are fields, with
+    the type that their check returns.
 
     Attributes:
-        mode: where the workers run: blocks through PBS, in the running job, or in the sandbox.
-        account: ALCF project to charge (PBS -A); None only inside a job.
-        queue: PBS queue.
-        walltime: length of one block.
-        nodes_per_block: nodes in one block (one PBS job), count.
+        account: None only inside a job.
         nodes: names of the nodes of the running job that this executor uses; none for blocks.
-        cpus_per_node: hardware threads that PBS gives on each node (ncpus), count.
         available_accelerators: GPUs of a node that get workers, in their order; none for CPU only.
-        workers_per_gpu: workers that share a GPU, count.
-        gpus_per_worker: GPUs that a worker has for itself, count.
-        max_workers_per_node: workers on a node, count; None for as many as fit.
-        max_workers_per_block: MPI tasks at once in a block, count; None for tasks without MPI.
-        cores_per_worker: hardware threads per worker, count.
-        scheduler_options: lines of "#PBS ..." for the job script.
-        worker_init: shell text that runs on the first node of a block, after our own.
-        run_dir: absolute directory for logs, job scripts and checkpoints.
-        launcher: what starts the workers on the nodes of a block.
-        label: name of the executor.
-        init_blocks: blocks asked for at the start, count.
-        min_blocks: blocks kept while there is nothing to do, count.
-        max_blocks: blocks at the most, count.
-        retries: times that a failed task runs again, count.
-        heartbeat_period: seconds between heartbeats of node and driver.
-        heartbeat_threshold: seconds of silence after which a node counts as lost.
-        drain_period: seconds after which a node gets no more tasks, None for never.
-        address_probe_timeout: seconds that a node tries one address of the driver, None for Parsl's.
-        cmd_timeout: seconds that qsub, qstat and qdel may take.
-        prefetch_capacity: tasks that wait on a node beyond those that run, count.
-        encrypted: whether the traffic with the workers is encrypted (CurveZMQ).
-        worker_debug: whether workers log at debug level.
-        block_error_handler: whether Parsl gives up after several blocks that failed.
-        strategy: how Parsl asks for and gives back blocks.
-        max_idletime: seconds after which an idle block is given back.
-        usage_tracking: what Parsl reports home, 0 (nothing) to 3.
-        initialize_logging: whether Parsl writes parsl.log.
-        start_method: how workers are started; Parsl knows only "spawn" now.
-        address: IP address that workers connect to, None for those of the interfaces.
-        interface: network interface whose address workers connect to, None for the system's.
+        handed_on: the other options, with which the package does not compute.
     """
 
-    mode: checks.Mode
     account: str | None
     queue: str
     walltime: timedelta
+    mode: checks.Mode
     nodes_per_block: int
     nodes: tuple[str, ...]
     cpus_per_node: int
@@ -120,23 +68,15 @@ class ExecutorOptions:
     init_blocks: int
     min_blocks: int
     max_blocks: int
-    retries: int
-    heartbeat_period: int
-    heartbeat_threshold: int
-    drain_period: int | None
-    address_probe_timeout: int | None
-    cmd_timeout: int
-    prefetch_capacity: int
-    encrypted: bool
-    worker_debug: bool
-    block_error_handler: bool
     strategy: checks.Strategy
     max_idletime: float
-    usage_tracking: int
-    initialize_logging: bool
-    start_method: Literal["spawn"]
+    retries: int
+    drain_period: int | None
     address: str | None
     interface: str | None
+    heartbeat_period: int
+    heartbeat_threshold: int
+    handed_on: Mapping[str, Any]
 
     @classmethod
     def parse(
@@ -156,91 +96,35 @@ class ExecutorOptions:
         Raises:
             OptionError: a name is unknown, a value cannot work, or two do not fit each other.
         """
-        refuse_unknown(given)
-        wanted = {**defaults(), **given}
+        known = {name: each for name, each in OPTIONS.items() if each.check}
+        refuse_unknown(given, known=known)
         values = {}
-        for name, check in option_checks().items():
+        for name, option in known.items():
             with set_in((places or {}).get(name, "")):
-                values[name] = check(name, wanted[name])
-        options = cls(nodes=nodes, **values)
+                values[name] = check_value(name, given.get(name, option.default_value))
+        own = {field.name for field in fields(cls)}
+        handed_on = {name: value for name, value in values.items() if name not in own}
+        computed_with = {name: value for name, value in values.items() if name in own}
+        options = cls(nodes=nodes, handed_on=handed_on, **computed_with)
         refuse_misfits(options)
         return options
 
-
-def defaults() -> Mapping[str, Any]:
-    """The value of every option that nobody sets.
-
-    Source: [defaults] and [filesystems] in facts/polaris.toml.
-    """
-    facts = polaris()
-    return {
-        **dict.fromkeys(option_checks()),
-        "mode": "blocks",
-        "scheduler_options": f"#PBS -l filesystems={facts.default_filesystems}",
-        **facts.defaults,
-    }
+    def value(self, option: str) -> Any:
+        """The value of an option by its name."""
+        return self.handed_on[option] if option in self.handed_on else getattr(self, option)
 
 
-@cache
-def option_checks() -> Mapping[str, checks.Check]:
-    """The check of each option's value, by name; the names are all there are."""
-    facts = polaris()
-    seconds = checks.count(1, checks.SECONDS_MAX)
-    return {
-        "account": checks.account,
-        "queue": checks.word,
-        "walltime": checks.walltime,
-        "mode": checks.choice(checks.Mode),
-        "nodes_per_block": checks.count(1, facts.node_count, "system"),
-        "cpus_per_node": checks.count(1, facts.node.threads, "node"),
-        "available_accelerators": checks.accelerators,
-        "workers_per_gpu": checks.count(
-            1, facts.node.threads // len(facts.node.accelerators), "node"
-        ),
-        "gpus_per_worker": checks.count(1, len(facts.node.accelerators), "node"),
-        "max_workers_per_node": checks.optional(checks.count(1, facts.node.threads, "node")),
-        "max_workers_per_block": checks.optional(checks.count(1, facts.node_count, "system")),
-        "cores_per_worker": checks.number(_LEAST_SHARE_OF_A_THREAD, facts.node.threads),
-        "scheduler_options": checks.scheduler_options,
-        "worker_init": checks.worker_init,
-        "run_dir": run_dir,
-        "launcher": checks.choice(checks.Launcher),
-        "label": checks.word,
-        # each block has a node at least
-        "init_blocks": checks.count(0, facts.node_count, "system"),
-        "min_blocks": checks.count(0, facts.node_count, "system"),
-        "max_blocks": checks.count(1, facts.node_count, "system"),
-        "retries": checks.count(0, _MANY_TASKS),
-        "heartbeat_period": seconds,
-        "heartbeat_threshold": seconds,
-        "drain_period": checks.optional(seconds),
-        "address_probe_timeout": checks.optional(seconds),
-        "cmd_timeout": seconds,
-        "prefetch_capacity": checks.count(0, _MANY_TASKS),
-        "encrypted": checks.flag,
-        "worker_debug": checks.flag,
-        "block_error_handler": checks.flag,
-        "strategy": checks.choice(checks.Strategy),
-        "max_idletime": checks.number(_LEAST_SECONDS, checks.SECONDS_MAX),
-        "usage_tracking": checks.count(0, 3),
-        "initialize_logging": checks.flag,
-        "start_method": checks.start_method,
-        "address": checks.address,
-        "interface": checks.interface,
-    }
-
-
-def refuse_unknown(given: Iterable[str], *, known: Iterable[str] | None = None) -> None:
+def refuse_unknown(given: Iterable[str], *, known: Iterable[str]) -> None:
     """Refuse names that are no options, with the one that was probably meant.
 
     Args:
         given: the names.
-        known: names that are options here; default: all but `executors`.
+        known: names that are options here.
 
     Raises:
         OptionError: one of them is none.
     """
-    names = list(option_checks() if known is None else known)
+    names = list(known)
     for name in given:
         if name in names:
             continue
@@ -319,9 +203,8 @@ def _refuse_misfit_mpi(options: ExecutorOptions) -> None:
             remedy=f"give at most max_workers_per_block={options.nodes_per_block}: nodes_per_block "
             "divided by the nodes of a task",
         )
-    usual = defaults()
     for name in ("workers_per_gpu", "gpus_per_worker", "max_workers_per_node", "launcher"):
-        if getattr(options, name) != usual[name]:
+        if getattr(options, name) != OPTIONS[name].default_value:
             raise OptionError(
                 f"{name}={getattr(options, name)!r} has no meaning for MPI tasks, which "
                 f"max_workers_per_block={tasks} asks for",

@@ -7,10 +7,9 @@ from typing import Any, cast
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, set_in, warn
 from polaris_parsl.options.mode import choose_mode, nodes_of_job
-from polaris_parsl.options.options import RUN_LEVEL, ExecutorOptions, option_checks, refuse_unknown
+from polaris_parsl.options.options import ExecutorOptions, refuse_unknown
 from polaris_parsl.options.sources import Given, Source, gather, merge
-
-_NAMES = (*option_checks(), "executors")
+from polaris_parsl.options.table import OPTIONS, check_value
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ def resolve(arguments: Mapping[str, Any], driver: Driver) -> list[ExecutorReques
         OptionError: a name is unknown, a value cannot work, or values do not fit each other or
             the place.
     """
-    refuse_unknown(arguments, known=_NAMES)
-    sources = gather(arguments, driver, _NAMES)
+    refuse_unknown(arguments, known=OPTIONS)
+    sources = gather(arguments, driver)
     for source in sources[1:]:
         with set_in(source.place("")):
-            refuse_unknown(source.values, known=_NAMES)
+            refuse_unknown(source.values, known=OPTIONS)
     common = merge(sources)
     mode, reason = choose_mode(_value(common, "mode"), driver)
     entries = _entries(common)
@@ -98,10 +97,10 @@ def _special(executors: Given) -> Mapping[str, Mapping[str, Any]]:
             remedy='give for each label the options that differ, such as executors={"gpu": {}, '
             '"cpu": {"available_accelerators": 0}}',
         )
-    names = [name for name in option_checks() if name not in RUN_LEVEL and name != "label"]
+    names = [name for name, each in OPTIONS.items() if not each.is_for_run and name != "label"]
     for label, special in value.items():
         for name in special:
-            if name in RUN_LEVEL:
+            if name in OPTIONS and OPTIONS[name].is_for_run:
                 raise OptionError(
                     f"executors[{label!r}] sets {name}, which holds for the whole run",
                     remedy=f"give {name} beside executors, not in it",
@@ -152,7 +151,7 @@ def _count_of_nodes(given: Given | None) -> int | None:
     if given is None:
         return None
     with set_in(given.source.place("nodes_per_block")):
-        return cast("int", option_checks()["nodes_per_block"]("nodes_per_block", given.value))
+        return cast("int", check_value("nodes_per_block", given.value))
 
 
 def _one_block(values: Mapping[str, Any], nodes: int) -> dict[str, int]:
@@ -162,7 +161,7 @@ def _one_block(values: Mapping[str, Any], nodes: int) -> dict[str, int]:
     }
     with_more = {name: value for name, value in wanted.items() if value not in (0, 1)}
     for name, value in with_more.items():
-        option_checks()[name](name, value)
+        check_value(name, value)
         warn(f"{name}={value} is for blocks through PBS: this run has one, the running job")
     return {"nodes_per_block": nodes, **dict.fromkeys(with_more, 1)}
 

@@ -7,40 +7,27 @@ value who set it.
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, warn
-from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.installs import INSTALL_FILE, lies_in_a_prefix, prefix_of, receipt_of
+from polaris_parsl.options.table import OPTIONS
 
 PROJECT_FILE = "polaris-parsl.toml"
 
 _NAMES = ("argument", "environment", "project file", "install")
 
-# Options whose value is text, in which nothing is to be read but the text.
-_TEXTS = frozenset(
-    [
-        "account",
-        "queue",
-        "walltime",
-        "scheduler_options",
-        "worker_init",
-        "run_dir",
-        "launcher",
-        "label",
-        "start_method",
-        "address",
-        "interface",
-        "mode",
-        "strategy",
-    ]
-)
 # Of each of these pairs a stronger source's choice overrules the other in a weaker one.
 _ALTERNATIVES = {"address": "interface", "interface": "address"}
+
+
+def variable(option: str) -> str:
+    """The environment variable that sets an option."""
+    return f"POLARIS_PARSL_{option.upper()}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +52,7 @@ class Source:
     def place(self, option: str) -> str:
         """What to look at to change an option: a variable or a file, "" for an argument."""
         if self.name == "environment":
-            return f"POLARIS_PARSL_{option.upper()}"
+            return variable(option)
         return "" if self.file is None else str(self.file)
 
 
@@ -77,13 +64,12 @@ class Given:
     source: Source
 
 
-def gather(arguments: Mapping[str, Any], driver: Driver, known: Iterable[str]) -> list[Source]:
+def gather(arguments: Mapping[str, Any], driver: Driver) -> list[Source]:
     """All sources that set a value, the strongest first.
 
     Args:
         arguments: what the caller of `polaris_parsl.config` gave.
         driver: whose environment, working directory and install count.
-        known: names of options; other variables POLARIS_PARSL_* mean something else.
 
     Raises:
         OptionError: a file of options is not readable as TOML.
@@ -91,11 +77,11 @@ def gather(arguments: Mapping[str, Any], driver: Driver, known: Iterable[str]) -
     sources = [Source("argument", None, arguments)]
     environment = {
         name: parse(name, driver.variables[name.upper()])
-        for name in known
+        for name in OPTIONS
         if name.upper() in driver.variables
     }
     sources.append(Source("environment", None, environment))
-    _warn_of_misspelt(driver, known)
+    _warn_of_misspelt(driver)
     for name, file in (
         ("project file", _nearest(driver.folder)),
         ("install", _of_install(driver.python)),
@@ -126,7 +112,7 @@ def parse(name: str, text: str) -> Any:
     Options that are text are taken as they are, others as TOML has them: 4, true,
     [0, 3]. What is no TOML stays text, for the option's own check to refuse.
     """
-    if name in _TEXTS:
+    if name in OPTIONS and OPTIONS[name].is_text:
         return text
     try:
         read = tomllib.loads(f"value = {text.lower() if text in ('True', 'False') else text}")
@@ -136,14 +122,14 @@ def parse(name: str, text: str) -> Any:
     return read["value"] if read.keys() == {"value"} else text
 
 
-def _warn_of_misspelt(driver: Driver, known: Iterable[str]) -> None:
-    options = {name.upper() for name in known}
+def _warn_of_misspelt(driver: Driver) -> None:
+    # other variables POLARIS_PARSL_* mean something else
+    options = {name.upper() for name in OPTIONS}
     for name in sorted(driver.variables.keys() - options):
         near = difflib.get_close_matches(name, options, n=1, cutoff=0.85)
         if near:
             warn(
-                f"POLARIS_PARSL_{name} is set and stands for no option; "
-                f"did you mean POLARIS_PARSL_{near[0]}?"
+                f"{variable(name)} is set and stands for no option; did you mean {variable(near[0])}?"
             )
 
 
@@ -173,7 +159,7 @@ def _read(file: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        default = polaris().defaults["walltime"]
+        default = OPTIONS["walltime"].default_value
         raise OptionError(
             f"{file} is not readable as a file of options: {error}",
             remedy=f'write lines such as walltime = "{default}" into it, or move it away',

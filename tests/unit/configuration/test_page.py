@@ -84,7 +84,7 @@ def test_without_it_the_page_fails_because_checkpoint_files_left_config(tmp_path
 
 
 @pytest.mark.parametrize("more", [{}, {"start_method": "spawn"}])
-def test_config_takes_the_same_dictionary(tmp_path: Path, more: dict[str, str]) -> None:
+def test_config_takes_the_same_dictionary(tmp_path: Path, more: dict[str, Any]) -> None:
     with pytest.warns(polaris_parsl.PolarisParslWarning):
         config = polaris_parsl.config(
             **page_user_opts(tmp_path), run_dir=tmp_path, address="10.0.0.1", **more

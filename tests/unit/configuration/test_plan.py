@@ -74,8 +74,8 @@ def test_an_endpoint_is_worked_out_once_and_needs_no_address_of_this_node(
 
 def test_what_is_recorded_of_a_run_is_what_its_executors_were_built_from() -> None:
     (executor,) = polaris_parsl.config(**GIVEN).executors
-    explanation: Any = executor.explanation  # type: ignore[attr-defined]
-    assert explanation["explain.txt"] == f"{polaris_parsl.explain(**GIVEN)}\n"
+    record: Any = executor.record  # type: ignore[attr-defined]
+    assert record.files["explain.txt"] == f"{polaris_parsl.explain(**GIVEN)}\n"
 
 
 def test_a_node_without_the_interfaces_has_a_plan_that_says_so(

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from polaris_parsl import PolarisParslError, PolarisParslWarning
 from polaris_parsl.configuration.job_script import JobScript, job_scripts
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.options import option_checks
 from polaris_parsl.options.sources import parse
+from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue
 from polaris_parsl.sandbox.pbs.options import read_directives
 from polaris_parsl.sandbox.pbs.submit import make_job
@@ -156,7 +156,7 @@ def test_inside_a_job_likely_options_give_a_script_that_asks_pbs_nothing_or_a_re
 
 
 @given(
-    name=st.sampled_from([*option_checks(), "executors"]),
+    name=st.sampled_from([*OPTIONS]),
     value=ANYTHING,
     rest=st.fixed_dictionaries({"account": LIKELY["account"]}, optional={"queue": LIKELY["queue"]}),
 )
@@ -221,14 +221,16 @@ def test_no_layer_lets_a_value_put_a_line_or_a_command_into_the_job_script(
     usual = {"account": "datascience", "address": "10.0.0.1"}
     for quote in QUOTES:
         given = through(name, f"{BEGUN.get(name, '1')}{quote}touch {MARK}", monkeypatch)
-        others = {key: value for key, value in usual.items() if key not in (name, "address")}
+        others: dict[str, Any] = {
+            key: value for key, value in usual.items() if key not in (name, "address")
+        }
         others |= {} if name in ("address", "interface") else {"address": usual["address"]}
         with pytest.raises(PolarisParslError):
             job_scripts(**others, **given)
     assert {each.name for each in tmp_path.iterdir()} <= {"polaris-parsl.toml"}
 
 
-@given(name=st.sampled_from([*option_checks(), "executors"]), text=HOSTILE | st.text(max_size=8))
+@given(name=st.sampled_from([*OPTIONS]), text=HOSTILE | st.text(max_size=8))
 def test_any_text_of_a_variable_gives_a_job_that_qsub_takes_or_a_refusal(
     name: str, text: str
 ) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from polaris_parsl.endpoint.schema import CHOICES, render_schema
+from polaris_parsl.endpoint.schema import render_schema
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.options import ExecutorOptions
+from polaris_parsl.options.table import FOR_ENDPOINT_USERS
 
 
 def schema(*choices: str, **given: Any) -> dict[str, Any]:
@@ -110,6 +111,6 @@ def test_a_walltime_can_be_chosen_up_to_the_minute_of_each_queue(queue: Any) -> 
 def test_what_users_cannot_choose_is_refused() -> None:
     with pytest.raises(OptionError, match="max_blocks cannot be left to the users") as caught:
         schema("queue", "max_blocks")
-    assert ", ".join(CHOICES) in caught.value.remedy
+    assert ", ".join(FOR_ENDPOINT_USERS) in caught.value.remedy
     with pytest.raises(OptionError, match="drain_period=60 s"):
         schema("walltime", drain_period=60)

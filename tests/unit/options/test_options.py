@@ -189,7 +189,7 @@ def test_the_placeholder_environment_of_the_page_gets_a_warning() -> None:
 
 def test_start_method_spawn_is_accepted_and_said_to_be_needless() -> None:
     with pytest.warns(PolarisParslWarning, match="always"):
-        assert parse(start_method="spawn").start_method == "spawn"
+        assert parse(start_method="spawn").value("start_method") == "spawn"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert parse().start_method == "spawn"
+        assert parse().value("start_method") == "spawn"
