@@ -1,11 +1,11 @@
-"""How soon work begins: ours beside the configuration of ALCF's page, in one run.
+"""Measures how soon work begins: with our configuration and with that of ALCF's page, in one run.
 
     polaris-parsl sandbox -- python benchmarks/first_result.py
 
 The page's configuration is the one of 2026-08-19, with its checkpoint arguments moved to
 where Parsl has them since 2025.12.8 (without that it does not run at all) and an address,
-because a sandbox has no outside service to ask. Both run on one node, in turns. Seconds
-are those of this machine; the ratios are what carries over.
+because a sandbox has no outside service to ask. Both run on one node, in turns. The seconds
+are those of this machine; only the ratios apply elsewhere.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""What an import costs, before any configuration is built: ours beside ALCF's page, in one run.
+"""Measures the cost of an import before any configuration is built: ours and ALCF's page's.
 
     python benchmarks/import_cost.py
 
-Counts files opened and modules imported, and adds up what `python -X importtime` says; the
-counts are the same on every machine. Of the times the least counts: other processes only add to
-it. "page" are the imports of the page's configuration.
+Counts files opened and modules imported, and adds up the times of `python -X importtime`. The
+counts are the same on every machine. Of several times it takes the least, because other processes
+only add to it. "page" are the imports of the page's configuration.
 """
 
 import subprocess
@@ -42,10 +42,12 @@ def counts(code: str) -> list[int]:
 
 
 def milliseconds(code: str) -> float:
-    """The sum of what -X importtime says of each module."""
+    """The sum of the times that -X importtime prints for the modules."""
     command = [sys.executable, "-X", "importtime", "-c", code]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-    own = [line.split(":")[1].split("|")[0] for line in said.splitlines() if line.count("|") == 2]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    own = [
+        line.split(":")[1].split("|")[0] for line in printed.splitlines() if line.count("|") == 2
+    ]
     return sum(int(text) for text in own if text.strip().isdecimal()) / 1000
 
 

@@ -21,7 +21,7 @@ import polaris_parsl
 
 @python_app(cache=True)  # without cache=True Parsl keeps no checkpoint of the result
 def simulate(birth: float, death: float, results: str) -> dict[str, Any]:
-    """Integrate the Lotka-Volterra equations by the classical Runge-Kutta method."""
+    """Integrate the Lotka-Volterra equations with the classical Runge-Kutta method."""
     import json
     import os
     import socket
@@ -85,10 +85,10 @@ def main() -> None:
             for death in range(4, 13)
         ]
         done = [task.result() for task in tasks]
-        remembered = sum(bool(task.task_record["from_memo"]) for task in tasks)
+        from_checkpoints = sum(bool(task.task_record["from_memo"]) for task in tasks)
 
-    computed = len(done) - remembered
-    print(f"{len(done)} results: {computed} computed, {remembered} from checkpoints")
+    computed = len(done) - from_checkpoints
+    print(f"{len(done)} results: {computed} computed, {from_checkpoints} from checkpoints")
     if not computed:
         print("Nothing was computed; the table shows where an earlier run did it.")
     places = Counter((task["node"], task["gpu"], ranges(task["cpus"])) for task in done)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Set up and run the main job on any Debian-like machine: an install of its own, the module in
-# Lmod, and examples/sweep.py twice in the sandbox. Options go to examples/sweep.py.
+# Set up and run the main job on any Debian-like machine: makes an install, loads its module in
+# Lmod, and runs examples/sweep.py twice in the sandbox. Options are passed to examples/sweep.py.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/system-packages.sh

@@ -1,4 +1,4 @@
-"""The engine of an endpoint, from the settings that Parsl's own objects get."""
+"""Makes the engine of an endpoint from the settings of Parsl's own objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris, source
 from polaris_parsl.options.options import ExecutorOptions
 
-# What is read as YAML: settings, and tables of them.
+# The content of the template: settings, and tables of them.
 Table = Mapping[str, Union[Setting, "Table"]]
 
 _ENGINES = {"htex": "GlobusComputeEngine", "mpi": "GlobusMPIEngine"}
-# The engine sets these whatever it is given: globus-compute-endpoint's own command starts both.
+# The engine always sets these: globus-compute-endpoint's own command starts both.
 _ENGINE_SETS = frozenset(["launch_cmd", "interchange_launch_cmd"])
-# Stands where the text of a user of the endpoint goes; no option can hold it.
+# Marks the place of the text of an endpoint's user; no option can contain it.
 _MARK = "\0"
 
 
@@ -35,10 +35,10 @@ class Choice:
     """A value that a user of the endpoint may set.
 
     Attributes:
-        name: of the variable.
-        default: the value without it.
-        before: text around it, for text only.
-        after: the same.
+        name: name of the variable.
+        default: the value if the user sets none.
+        before: text before a text value.
+        after: text after a text value.
     """
 
     name: str
@@ -50,23 +50,23 @@ class Choice:
 def configuration(
     options: ExecutorOptions, driver: Driver, environment: Environment, *, choices: frozenset[str]
 ) -> Table:
-    """What the process of an endpoint that runs tasks gets: its engine and its idle times.
+    """The configuration of the process that runs tasks: its engine and its idle times.
 
     Args:
         options: the request, for blocks.
         driver: the process that writes the template, whose module the workers load.
-        environment: where the endpoint and the workers run.
+        environment: the environment of the endpoint and the workers.
         choices: options that users of the endpoint may set.
 
     Raises:
-        OptionError: the engine cannot do what the options ask for.
+        OptionError: the engine does not support the options.
     """
     _refuse_no_blocks(options)
     return {**_idle(options, choices), "engine": _engine(options, driver, environment, choices)}
 
 
 def _idle(options: ExecutorOptions, choices: frozenset[str]) -> Settings:
-    """Heartbeats after which the process of a user ends, and with it its blocks."""
+    """Heartbeats after which the process of a user ends, and its blocks with it."""
     facts = polaris().globus_compute
     before_blocks_go = ceil(options.max_idletime / facts.heartbeat_seconds) + 1
     lengths = [options.walltime]
@@ -76,16 +76,16 @@ def _idle(options: ExecutorOptions, choices: frozenset[str]) -> Settings:
         "idle_heartbeats_soft": Setting(
             0 if options.min_blocks else max(facts.idle_heartbeats_soft, before_blocks_go),
             ("min_blocks", "max_idletime"),
-            "heartbeats with nothing to do after which the process of a user ends, and its blocks "
-            "with it: not before max_idletime; 0 for never, where min_blocks shall be kept",
+            "heartbeats without work after which the process of a user ends, and its blocks with "
+            "it: not before max_idletime; 0 means never, to keep min_blocks",
             source("globus_compute"),
         ),
         "idle_heartbeats_hard": Setting(
             facts.idle_heartbeats_hard
             + ceil(max(lengths) / timedelta(seconds=facts.heartbeat_seconds)),
             ("walltime",),
-            "heartbeats with nothing done after which it ends although there is work: not before "
-            "a task that takes a whole block is done",
+            "heartbeats without a finished task after which it ends although there is work: long "
+            "enough for a task that takes a whole block",
             source("globus_compute"),
         ),
     }
@@ -105,7 +105,7 @@ def _engine(
         "address": _address(options),
         "working_dir": Setting(str(options.run_dir), ("run_dir",), "tasks start in it"),
         "max_retries_on_system_failure": Setting(
-            options.retries, ("retries",), "of tasks that were lost with their node"
+            options.retries, ("retries",), "for tasks that were lost with their node"
         ),
         "job_status_kwargs": {
             "strategy": Setting(options.strategy),
@@ -136,7 +136,7 @@ def _provider(
 
 
 def _worker_init(text: str, options: ExecutorOptions, environment: Environment) -> str:
-    """Ours, for a run directory that nobody has made, and workers that are found on PATH."""
+    """Our worker_init, which makes the run directory and checks the program on PATH."""
     program = quote(str(environment.program))
     stop = (
         f"polaris_parsl_stop {quote(f'{PROGRAM} on PATH is not {environment.program}')} "
@@ -149,14 +149,14 @@ def _worker_init(text: str, options: ExecutorOptions, environment: Environment) 
 
 
 def _mps(options: ExecutorOptions) -> Table:
-    """NVIDIA MPS around the pool on each node, by the engine's hook for containers of any kind."""
+    """NVIDIA MPS around the pool on each node, through the engine's hook for custom containers."""
     prefix = mps_prefix(options)
     if not prefix:
         return {}
     if "'" in prefix:
         raise OptionError(
-            f"workers_per_gpu={options.workers_per_gpu} needs a script in a path that the engine "
-            f"would tear apart: {prefix.strip()}",
+            f"workers_per_gpu={options.workers_per_gpu} needs a script whose path the engine "
+            f"would split: {prefix.strip()}",
             remedy="install polaris-parsl in a path of letters, digits and . _ / @ % + = , - only",
         )
     return {
@@ -174,11 +174,13 @@ def _address(options: ExecutorOptions) -> Setting | Table:
     if options.address is not None:
         return Setting(options.address, ("address",))
     return {
-        "type": Setting("address_by_interface", (), "of the login node that the endpoint runs on"),
+        "type": Setting(
+            "address_by_interface", (), "address of the login node that runs the endpoint"
+        ),
         "ifname": Setting(
             options.interface or polaris().interfaces[0],
             ("interface",),
-            "" if options.interface else "the engine takes one; the best of those that are known",
+            "" if options.interface else "the engine takes one; this is the best known one",
             source("network"),
         ),
     }
@@ -187,6 +189,6 @@ def _address(options: ExecutorOptions) -> Setting | Table:
 def _refuse_no_blocks(options: ExecutorOptions) -> None:
     if options.strategy == "none" and options.init_blocks == 0:
         raise OptionError(
-            "strategy='none' with init_blocks=0 would never ask PBS for a block",
+            "strategy='none' with init_blocks=0 would never request a block from PBS",
             remedy="leave strategy out, or give init_blocks=",
         )

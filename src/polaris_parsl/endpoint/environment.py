@@ -1,4 +1,4 @@
-"""The environment that a Globus Compute endpoint runs in, and its workers with it."""
+"""The environment of a Globus Compute endpoint and its workers."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from polaris_parsl.options.paths import interpreter
 from polaris_parsl.process import run
 
 PROGRAM = "globus-compute-endpoint"
-_OLDEST_PYTHON = (3, 11)  # the first with `python -P`, by which a job asks for its Parsl
+_OLDEST_PYTHON = (3, 11)  # the first with `python -P`, which a job uses to find its Parsl
 _TIMEOUT_SECONDS = 120
 _RELEASE = re.compile(r"[\w.+!-]+")
 _VERSIONS = f"""\
@@ -29,7 +29,7 @@ class Environment:
 
     Attributes:
         python: its interpreter.
-        release: of globus-compute-endpoint.
+        release: release of globus-compute-endpoint.
         parsl: release of its Parsl.
     """
 
@@ -44,20 +44,20 @@ class Environment:
 
 
 def inspect(prefix: Path) -> Environment:
-    """What is installed in an environment.
+    """The versions of an environment.
 
     Args:
         prefix: directory of the environment: a venv or a conda prefix.
 
     Raises:
-        MissingToolError: it has no globus-compute-endpoint.
+        MissingToolError: the environment has no globus-compute-endpoint.
         BaseEnvironmentError: its Python or Parsl is too old.
         OptionError: its path would break a job script.
     """
     folder = prefix.expanduser().absolute() / "bin"
     python = interpreter(folder / "python")
     newest = next(iter(polaris().globus_compute.tested))
-    remedy = f"`pip install {PROGRAM}=={newest}` in an environment, and name it by --environment"
+    remedy = f"`pip install {PROGRAM}=={newest}` in an environment, and name it with --environment"
     if not python.is_file() or not (folder / PROGRAM).is_file():
         raise MissingToolError(f"there is no {PROGRAM} with its python in {folder}", remedy=remedy)
     try:
@@ -65,7 +65,7 @@ def inspect(prefix: Path) -> Environment:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MissingToolError(f"{python} does not run: {error}", remedy=remedy) from error
     if done.returncode != 0:
-        problem = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        problem = (done.stderr.strip().splitlines() or ["no error message"])[-1]
         raise MissingToolError(f"{python} does not find {PROGRAM}: {problem}", remedy=remedy)
     version, release, parsl = json.loads(done.stdout)
     _check_releases(python, tuple(version), release, parsl)
@@ -83,7 +83,7 @@ def _check_releases(python: Path, version: tuple[int, ...], release: str, parsl:
     for name, found in ((PROGRAM, release), ("Parsl", parsl)):
         if not _RELEASE.fullmatch(found):
             raise BaseEnvironmentError(
-                f"{python} has {name} {found!r}, which is no release", remedy="install it again"
+                f"{python} has {name} {found!r}, which is not a release", remedy="install it again"
             )
     newest = next(iter(facts.globus_compute.tested))
     remedy = f"`pip install {PROGRAM}=={newest}`, which brings a newer one"

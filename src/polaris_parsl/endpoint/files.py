@@ -23,7 +23,7 @@ SCHEMA = "user_config_schema.json"
 
 @dataclass(frozen=True)
 class EndpointFiles:
-    """The texts of the two files that say what the users of an endpoint get."""
+    """The texts of the two files that define an endpoint's configuration and its choices."""
 
     template: str
     schema: str
@@ -32,18 +32,18 @@ class EndpointFiles:
 def endpoint_files(
     user_opts: Mapping[str, Any], environment: Environment, *, choices: Iterable[str] = ()
 ) -> EndpointFiles:
-    """The template and the schema of an endpoint on a login node, which asks PBS for blocks.
+    """The template and the schema of an endpoint on a login node, which requests blocks from PBS.
 
-    The values are those of `polaris_parsl.config`, but that no block is asked for at the start
-    unless somebody says so: an idle endpoint holds no nodes.
+    The values are those of `polaris_parsl.config`, except that the endpoint requests no block at
+    the start unless init_blocks is set: an idle endpoint holds no nodes.
 
     Args:
-        user_opts: as for `polaris_parsl.config`.
-        environment: where the endpoint and its workers run.
+        user_opts: options as for `polaris_parsl.config`.
+        environment: the environment of the endpoint and its workers.
         choices: options that users of the endpoint may set; the values here are their defaults.
 
     Raises:
-        OptionError: as `polaris_parsl.config` would; or an endpoint cannot do what is asked for.
+        OptionError: as for `polaris_parsl.config`; or an endpoint does not support an option.
     """
     _refuse_without_meaning(user_opts)
     driver = Driver.current()
@@ -58,7 +58,7 @@ def _refuse_without_meaning(user_opts: Mapping[str, Any]) -> None:
     mode = user_opts.get("mode")
     if mode not in (None, "blocks"):
         raise OptionError(
-            f"mode={mode!r}, but an endpoint runs on a login node and asks PBS for blocks",
+            f"mode={mode!r}, but an endpoint runs on a login node and requests blocks from PBS",
             remedy="leave mode out",
         )
     for name, option in OPTIONS.items():
@@ -74,8 +74,8 @@ def _one(requests: list[ExecutorRequest]) -> ExecutorOptions:
     if len(requests) > 1:
         labels = ", ".join(request.options.label for request in requests)
         raise OptionError(
-            f"executors asks for {len(requests)} executors ({labels}), and an endpoint has one",
-            remedy="write a template for an endpoint for each, with its options",
+            f"executors has {len(requests)} executors ({labels}); an endpoint has one",
+            remedy="write a template of an endpoint for each, with its options",
         )
     (request,) = requests
     if "init_blocks" in request.sources:

@@ -1,4 +1,4 @@
-"""Writes a table as YAML in which every value stays a value, for Jinja as well as for YAML."""
+"""Writes a table as YAML that neither Jinja nor YAML misreads: every value stays a value."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from polaris_parsl.endpoint.engine import Choice, Table
 
 _WIDTH = 100
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
-# What would begin something of Jinja's.
+# The beginnings of Jinja's tags.
 _JINJA = re.compile(r"\{(?=[{%#])")
 
 
@@ -19,7 +19,7 @@ def render(table: Table, *, head: Iterable[str]) -> str:
     """The text of a user_config_template.yaml.j2.
 
     Args:
-        table: what the template says.
+        table: content of the template.
         head: lines of a comment at the top.
     """
     comment = [line for text in head for line in _comment(text, "")]
@@ -27,7 +27,7 @@ def render(table: Table, *, head: Iterable[str]) -> str:
 
 
 def text(value: str) -> str:
-    """YAML's double-quoted form of a text, in which Jinja finds nothing; without the quotes."""
+    """YAML's double-quoted form of a text, without quotes and without tags of Jinja."""
     quoted = "".join(_ESCAPES.get(char) or _printable(char) for char in value)
     return _JINJA.sub(r"\\x7b", quoted)
 
@@ -40,7 +40,7 @@ def _lines(table: Table, indent: str) -> Iterable[str]:
     for name, entry in table.items():
         if isinstance(entry, Setting):
             if entry.value is None:
-                continue  # the loader drops it anyway
+                continue  # the loader would drop it
             yield from _comment(entry.why, indent)
             yield f"{indent}{name}: {_value(entry.value, indent)}"
         else:
@@ -67,15 +67,15 @@ def _value(value: Any, indent: str) -> str:
 
 
 def _text(value: str, indent: str) -> str:
-    """The quoted form, each line of the text on one of its own: YAML drops an escaped break."""
+    """The quoted form with the text's line breaks: YAML drops an escaped break."""
     first, *rest = (text(line) for line in value.split("\n"))
     lines = "".join([first, *(f"\\\n{indent}  \\n{line}" for line in rest)])
-    # something of Jinja's may follow it
+    # a tag of Jinja may follow it
     return f"{lines[:-1]}\\x7b" if lines.endswith("{") else lines
 
 
 def _choice(choice: Choice, indent: str) -> str:
-    """The user's value if there is one. The loader hands it over quoted, as JSON."""
+    """The user's value if there is one. The loader passes it quoted, as JSON."""
     if not isinstance(choice.default, str):
         return _either(choice.name, choice.name, json.dumps(choice.default))
     inner = _either(choice.name, f"{choice.name}[1:-1]", _text(choice.default, indent))

@@ -1,4 +1,4 @@
-"""A bundle on disk: its names, its SHA256SUMS, and what is refused before anything of it is used."""
+"""A bundle on disk: its names, its SHA256SUMS, and the checks before anything of it is used."""
 
 import hashlib
 import json
@@ -20,20 +20,20 @@ SOURCE = "source"
 RUN = "run"
 WHEELHOUSE = "wheelhouse"
 
-_AGAIN = "copy or unpack the bundle again; if it stays so, ask its author"
+_AGAIN = "copy or unpack the bundle again; if that does not help, ask its author"
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _NEEDED = (RECEIPT, BASE, f"{SOURCE}/scripts/bootstrap.py")
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose every file is what SHA256SUMS says.
+    """A bundle whose files all match SHA256SUMS.
 
     Attributes:
-        place: what its user named: the directory, or the archive that it was unpacked from.
+        place: the path that the user gave: the directory, or the archive it was unpacked from.
         folder: the directory.
         sums: sha256 of each file, by its name below the folder.
-        receipt: of the install that was pinned.
+        receipt: receipt of the pinned install.
         base: the fingerprint of its base when it was pinned, with licences.
     """
 
@@ -45,12 +45,12 @@ class Bundle:
 
     @property
     def identity(self) -> str:
-        """The sha256 of its SHA256SUMS, which stands for all of it."""
+        """The sha256 of its SHA256SUMS, which identifies the whole bundle."""
         return digest(self.folder / SUMS)
 
     @property
     def wheelhouse(self) -> Path | None:
-        """The wheelhouse inside; None where there is none."""
+        """The wheelhouse of the bundle; None if it has none."""
         inside = any(name.startswith(f"{WHEELHOUSE}/") for name in self.sums)
         return self.folder / WHEELHOUSE if inside else None
 
@@ -71,28 +71,28 @@ def write_sums(folder: Path) -> str:
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """Check all of a bundle, and read what it says of the install.
+    """Check all of a bundle, and read its receipt and base.
 
     Raises:
-        BundleError: it is no bundle, or not what SHA256SUMS says; it holds links or special
-            files, or names files outside; its parts contradict each other.
+        BundleError: it is not a bundle, or differs from SHA256SUMS; it holds links or special
+            files, or names files outside itself; its parts contradict each other.
     """
     if not folder.is_dir():
         raise BundleError(
-            f"there is no bundle {folder}", remedy="name what `polaris-parsl pin` made"
+            f"there is no bundle {folder}", remedy="name a bundle that `polaris-parsl pin` made"
         )
     sums = _read_sums(folder)
     present = set(_files(folder))
     for names, what in (
-        (sums.keys() - present, f"{SUMS} names files that are not there"),
-        (present - sums.keys(), f"there are files that {SUMS} does not name"),
-        (set(_NEEDED) - sums.keys(), "it is no bundle of polaris-parsl, it lacks"),
+        (sums.keys() - present, f"{SUMS} names files that are missing"),
+        (present - sums.keys(), f"it has files that {SUMS} does not name"),
+        (set(_NEEDED) - sums.keys(), "it is not a bundle of polaris-parsl, it lacks"),
     ):
         if names:
             raise BundleError(f"{folder}: {what}: {_shown(names)}", remedy=_AGAIN)
     changed = {name for name, expected in sums.items() if _digest(folder / name) != expected}
     if changed:
-        raise BundleError(f"{folder}: not as {SUMS} says: {_shown(changed)}", remedy=_AGAIN)
+        raise BundleError(f"{folder}: files differ from {SUMS}: {_shown(changed)}", remedy=_AGAIN)
     bundle = Bundle(
         place=folder,
         folder=folder,
@@ -137,8 +137,8 @@ def _read_sums(folder: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        told = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise BundleError(f"cannot read {path}: {told}", remedy=_AGAIN) from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise BundleError(f"cannot read {path}: {reason}", remedy=_AGAIN) from error
     sums: dict[str, str] = {}
     for line in lines:
         entry = _LINE.fullmatch(line)
@@ -158,7 +158,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Names of all files below a folder but SHA256SUMS, sorted."""
+    """The names of all files below a folder except SHA256SUMS, sorted."""
     found = []
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
@@ -166,7 +166,7 @@ def _files(folder: Path) -> Iterator[str]:
         if stat.S_ISDIR(kind):
             continue
         if not stat.S_ISREG(kind):
-            what = "a link" if stat.S_ISLNK(kind) else "no regular file"
+            what = "a link" if stat.S_ISLNK(kind) else "a special file"
             raise BundleError(
                 f"{folder}: {name} is {what}; a bundle holds files and directories only",
                 remedy="do not use this bundle; ask its author",
@@ -191,9 +191,9 @@ def _read_json(path: Path, keys: tuple[tuple[str, type], ...]) -> dict[str, Any]
     try:
         data = json.loads(path.read_bytes())
     except ValueError as error:
-        raise BundleError(f"{path} is no JSON: {error}", remedy=_AGAIN) from error
+        raise BundleError(f"{path} is not JSON: {error}", remedy=_AGAIN) from error
     if not isinstance(data, dict):
-        raise BundleError(f"{path} is damaged: it is no table", remedy=_AGAIN)
+        raise BundleError(f"{path} is damaged: it is not a JSON object", remedy=_AGAIN)
     lacking = [name for name, kind in keys if not isinstance(data.get(name), kind)]
     if lacking:
         raise BundleError(f"{path} is damaged: it lacks {_shown(lacking)}", remedy=_AGAIN)

@@ -20,23 +20,23 @@ def citation(path: Path, receipt: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         path: the CITATION.cff of polaris_parsl.
-        receipt: of the install.
+        receipt: receipt of the install.
 
     Raises:
-        BundleError: the file is no CITATION.cff.
+        BundleError: the file is not a CITATION.cff.
     """
     try:
         own = yaml.safe_load(path.read_text(encoding="utf-8"))
         references = own["references"]
     except (OSError, yaml.YAMLError, LookupError, TypeError) as error:
         raise BundleError(
-            f"{path} is no CITATION.cff with references: {error}", remedy="install again"
+            f"{path} is not a CITATION.cff with references: {error}", remedy="install again"
         ) from error
     return {
         **own,
         "message": _MESSAGE,
         "version": receipt["version"],
-        # YAML has dates, CITATION.cff has texts
+        # YAML reads a date, CITATION.cff needs text
         "date-released": str(own["date-released"]),
         "references": [*references, *_software(receipt)],
     }
@@ -91,7 +91,7 @@ def _entry(cited: Mapping[str, Any]) -> str:
         "author": " and ".join(_author(each) for each in cited["authors"]),
         "title": f"{{{_tex(cited['title'])}}}",
         "booktitle": _tex(cited.get("collection-title", "")),
-        # a book wants one, and CITATION.cff knows none
+        # BibTeX requires one for a book, and CITATION.cff has none
         "publisher": "Zenodo" if kind == "book" and "zenodo" in cited.get("doi", "") else "",
         "year": str(cited.get("year") or cited.get("date-released", ""))[:4],
         "doi": cited.get("doi", ""),

@@ -1,4 +1,4 @@
-"""A bundle against the present machine: whether its base is here, and is what it was."""
+"""Compares a bundle with this machine: whether its base is here and unchanged."""
 
 import shlex
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from polaris_parsl.pins.bundle import Bundle
 
 
 def verify_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> VerifyReport:
-    """What differs between the machine that a bundle was made on and this one.
+    """The differences between the machine that a bundle was made on and this one.
 
     Args:
-        bundle: from open_bundle, so that it is whole.
+        bundle: a bundle from open_bundle, which has checked it.
         env: environment variables.
     """
     receipt = read_receipt(bundle.folder)
@@ -27,12 +27,12 @@ def verify_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> VerifyReport:
         remedy = f"name another base, CPython {receipt.minor} with pip: {again} --base PYTHON"
         findings = [VerifyFinding(Verdict.RELEVANT, text, remedy)]
     else:
-        remedy = f"`{again}` builds it again and says which files differ"
+        remedy = f"`{again}` builds it again and reports which files differ"
         found = verify_base(receipt, quick=False, env=env)
         findings = [replace(finding, remedy=remedy) for finding in found]
     unchecked = []
     if bundle.wheelhouse is None:
-        unchecked.append("whether the packages can be had: no wheelhouse is inside")
+        unchecked.append("whether the packages are available: the bundle has no wheelhouse")
     return VerifyReport(
         root=bundle.place,
         version=receipt.version,

@@ -42,15 +42,15 @@ _FOLDERS = {
 def crate(
     folder: Path, receipt: Mapping[str, Any], run: Mapping[str, Any] | None, *, published: str
 ) -> dict[str, Any]:
-    """Describe a bundle that is complete but for SHA256SUMS and this description.
+    """Describe a bundle that is complete except for SHA256SUMS and this description.
 
     Args:
         folder: the bundle.
-        receipt: of the install.
-        run: what run.json holds; None without a run.
+        receipt: receipt of the install.
+        run: content of run.json; None without a run.
         published: a date, YYYY-MM-DD.
     """
-    # of source and wheelhouse SHA256SUMS lists the files
+    # SHA256SUMS lists the files of source and wheelhouse
     files = [
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")

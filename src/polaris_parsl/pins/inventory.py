@@ -1,4 +1,4 @@
-"""What is imported: every distribution that a Python finds first, with its licence."""
+"""The distributions that a Python imports (of each name the first), with their licences."""
 
 import json
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ _LICENSE_LENGTH_MAX = 100
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """One distribution.
+class ImportedDistribution:
+    """A distribution that a Python imports.
 
     Attributes:
-        name: as its metadata spells it.
+        name: its name, spelled as in its metadata.
         version: its version.
         folder: the directory on sys.path that holds it.
-        summary: what it says of itself.
-        license: an SPDX expression, or the words of its metadata; "" where it says none.
+        summary: the summary in its metadata.
+        license: an SPDX expression, or the words of its metadata; "" if they name none.
         is_spdx: whether license is an SPDX expression.
-        requires: its requirements, as they stand there.
+        requires: the requirements in its metadata, unchanged.
     """
 
     name: str
@@ -39,35 +39,35 @@ class Distribution:
 
     @property
     def key(self) -> str:
-        """Its name as names are compared."""
+        """Its normalised name."""
         return str(canonicalize_name(self.name))
 
 
-def imported(python: Path, env: Mapping[str, str]) -> dict[str, Distribution]:
-    """What an interpreter imports, by normalised name: of several, the one it finds first.
+def imported(python: Path, env: Mapping[str, str]) -> dict[str, ImportedDistribution]:
+    """The distributions that an interpreter imports, by normalised name; of several the first.
 
     Args:
         python: the interpreter, of a base or of an overlay.
         env: environment variables.
 
     Raises:
-        BaseEnvironmentError: it does not start or cannot tell.
+        BaseEnvironmentError: it does not start or does not list them.
     """
-    remedy = "`polaris-parsl verify` says what has become of the install and its base"
+    remedy = "run `polaris-parsl verify` to check the install and its base"
     try:
         done = run([python, "-I", _PROBE], env=for_python(env), cwd=Path("/"))
-        told = json.loads(done.stdout.strip().rpartition("\n")[2])
+        entries = json.loads(done.stdout.strip().rpartition("\n")[2])
     except OSError as error:
         raise BaseEnvironmentError(f"{python} does not start: {error}", remedy=remedy) from error
     except ValueError as error:
         why = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
         raise BaseEnvironmentError(
-            f"{python} does not tell what it imports: {why}", remedy=remedy
+            f"{python} cannot list its distributions: {why}", remedy=remedy
         ) from error
-    found: dict[str, Distribution] = {}
-    for entry in told:
+    found: dict[str, ImportedDistribution] = {}
+    for entry in entries:
         words, is_spdx = _license(entry)
-        each = Distribution(
+        each = ImportedDistribution(
             entry["name"],
             entry["version"],
             entry["folder"],
@@ -83,7 +83,7 @@ def imported(python: Path, env: Mapping[str, str]) -> dict[str, Distribution]:
 def _license(entry: Mapping[str, str]) -> tuple[str, bool]:
     if entry["license_expression"]:
         return entry["license_expression"].strip(), True
-    # the field holds whole texts in some, and "UNKNOWN" in others
+    # some distributions have a whole licence in this field, others "UNKNOWN"
     words = " ".join(entry["license"].split())
     if words and len(words) <= _LICENSE_LENGTH_MAX and words != "UNKNOWN":
         return words, False

@@ -1,6 +1,6 @@
-"""Every distribution that a Python would import, with what its metadata says, as JSON.
+"""Prints every distribution that a Python would import, with its metadata, as JSON.
 
-Started by its path in the Python that it is asked of, which may be any Python 3:
+It runs by its path under the Python in question, which may be any Python 3:
 it uses the standard library only and imports nothing of this package.
 """
 
@@ -25,11 +25,11 @@ def entry(found, place):
 
 
 def main():
-    """Print them in the order in which they would be imported."""
-    told = []
+    """Print them in the order of sys.path."""
+    entries = []
     for place in sys.path:
-        told += [entry(found, place) for found in distributions(path=[place])]
-    sys.stdout.write(json.dumps([each for each in told if each["name"]]) + "\n")
+        entries += [entry(found, place) for found in distributions(path=[place])]
+    sys.stdout.write(json.dumps([each for each in entries if each["name"]]) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs the polaris-parsl of a bundle, which is the one that built what it pins."""
+"""Runs the polaris-parsl of a bundle: the one that built the pinned install."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,18 +8,18 @@ from polaris_parsl.process import run
 
 
 class OwnSourceError(PolarisParslError):
-    """The polaris-parsl of a bundle refused to do its part; its own words say why."""
+    """The polaris-parsl of a bundle failed; its own message says why."""
 
     def __init__(self, problem: str, *, remedy: str, exit_code: int) -> None:
         super().__init__(problem, remedy=remedy)
-        # an instance has its own, because it passes on what the other program returned
+        # each instance passes on the exit code of the other program
         self.exit_code = exit_code
 
 
 def bootstrap(
     source: Path, arguments: Sequence[str], *, python: Path, env: Mapping[str, str]
 ) -> str:
-    """Run a verb of a source tree's polaris-parsl, which makes its own tools environment.
+    """Run a verb of a source tree's polaris-parsl, which makes its tools environment first.
 
     Args:
         source: top of the source tree; nothing is written into it.
@@ -28,16 +28,16 @@ def bootstrap(
         env: environment variables.
 
     Returns:
-        What it printed.
+        Its output.
 
     Raises:
-        OwnSourceError: it failed.
+        OwnSourceError: the verb failed.
     """
     command: list[str | Path] = [python, source / "scripts" / "bootstrap.py", *arguments]
     done = run(command, env={**env, "PYTHONDONTWRITEBYTECODE": "1"}, cwd=Path("/"))
     if done.returncode != 0:
-        told = done.stderr.strip().rpartition("error: ")[2]
-        problem, _, remedy = told.partition("\n  fix: ")
+        message = done.stderr.strip().rpartition("error: ")[2]
+        problem, _, remedy = message.partition("\n  fix: ")
         raise OwnSourceError(
             f"`polaris-parsl {arguments[0]}` of the bundle: {problem[-1500:]}",
             remedy=remedy or "see the message; --debug shows the command",

@@ -1,4 +1,4 @@
-"""A bundle in one file, packed as the overlay is; all names in it are looked at before one is used."""
+"""A bundle in one file, packed like the overlay; all its names are checked before one is used."""
 
 import os
 import shutil
@@ -25,13 +25,13 @@ _FOREIGN = "do not use this bundle; ask its author"
 
 @contextmanager
 def new_bundle(target: Path) -> Iterator[Path]:
-    """An empty directory that becomes a bundle when it is complete; nothing is left if that fails.
+    """An empty directory that becomes a bundle when it is complete; a failure leaves nothing.
 
     Args:
         target: the directory to make; a name that ends in .tar.zst makes one file.
 
     Raises:
-        PrefixError: the name is taken, or it cannot be made.
+        PrefixError: the target exists, or it cannot be made.
     """
     if not target.name.endswith(SUFFIX):
         with new_directory(target) as folder:
@@ -51,7 +51,7 @@ def _publish(folder: Path, target: Path) -> None:
     try:
         pack(folder, staged)
         staged.chmod(0o644)
-        # unlike a rename it fails where somebody else was faster
+        # unlike a rename it fails if another process was faster
         os.link(staged, target)
     except OSError as error:
         raise PrefixError(
@@ -70,8 +70,8 @@ def opened(place: Path) -> Iterator[Bundle]:
         place: the directory or the file that `polaris-parsl pin` made.
 
     Raises:
-        BundleError: as for open_bundle; or it is no archive, is cut short, or names places
-            outside of it.
+        BundleError: as for open_bundle; or the file is not an archive, is cut short, or names
+            places outside itself.
     """
     if not place.is_file():
         yield open_bundle(place)
@@ -96,17 +96,17 @@ def _unpack(archive: Path, scratch: Path) -> Path:
             top = _one_top(archive, members)
             for member in members:
                 _extract(tar, member, scratch / member.name)
-    # of OSErrors those of the archive: a full disk is not the bundle's fault
+    # only the archive's OSErrors: a full disk is not the bundle's fault
     except (FileExistsError, NotADirectoryError, PermissionError, *_BROKEN) as error:
         raise BundleError(
             f"cannot unpack {archive}: {error}",
-            remedy="copy the bundle again; if it stays so, ask its author",
+            remedy="copy the bundle again; if that does not help, ask its author",
         ) from error
     return scratch / top
 
 
 def _one_top(archive: Path, members: list[tarfile.TarInfo]) -> str:
-    """The directory that holds all of an archive; refuses what is no plain file below it."""
+    """The directory that holds all of an archive; refuses other members than plain files in it."""
     tops = set()
     for member in members:
         path = PurePosixPath(member.name)
@@ -116,7 +116,7 @@ def _one_top(archive: Path, members: list[tarfile.TarInfo]) -> str:
             )
         if not (member.isreg() or member.isdir()):
             raise BundleError(
-                f"{archive}: {member.name} is a link or no regular file; a bundle holds files and "
+                f"{archive}: {member.name} is a link or a special file; a bundle holds files and "
                 "directories only",
                 remedy=_FOREIGN,
             )
@@ -135,7 +135,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None
     place.parent.mkdir(parents=True, exist_ok=True)
     content = tar.extractfile(member)
     assert content is not None
-    # "x": no name may come twice
+    # "x" refuses a name that occurs twice
     with content, place.open("xb") as stream:
         shutil.copyfileobj(content, stream)
     place.chmod(0o755 if member.mode & 0o100 else 0o644)

@@ -1,4 +1,4 @@
-"""Making a bundle: staged, complete, then renamed. The same inputs give the same bytes."""
+"""Makes a bundle in a staging directory and renames it. The same inputs give the same bytes."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from polaris_parsl.installs import RECEIPT, overlay_of, overlay_python, receipt_
 from polaris_parsl.pins.bundle import BASE, RUN, SOURCE, WHEELHOUSE, write_sums
 from polaris_parsl.pins.citation import bibtex, citation, write_citation
 from polaris_parsl.pins.crate import METADATA, crate
-from polaris_parsl.pins.inventory import Distribution, imported
+from polaris_parsl.pins.inventory import ImportedDistribution, imported
 from polaris_parsl.pins.own_source import bootstrap
 from polaris_parsl.pins.packed import new_bundle
 from polaris_parsl.pins.run_record import Run, read_run, write_run
@@ -29,12 +29,12 @@ from polaris_parsl.process import Step
 
 @dataclass(frozen=True)
 class Pinned:
-    """A bundle that was made.
+    """A finished bundle.
 
     Attributes:
         identity: the sha256 of its SHA256SUMS.
-        distributions: how many are imported.
-        run: facts of the run; None without one.
+        distributions: number of imported distributions.
+        run: facts of the run; None without a run.
         notes: what its author should know.
     """
 
@@ -53,19 +53,19 @@ def make_pin(
     env: Mapping[str, str],
     step: Step,
 ) -> Pinned:
-    """Pin an install, and a run that was made with it.
+    """Pin an install, and a run that used it.
 
     Args:
-        target: the directory to make, or one file where the name ends in .tar.zst.
+        target: the directory to make, or one file if the name ends in .tar.zst.
         root: the install, PREFIX/versions/VERSION.
         run_dir: run directory of Parsl, as runinfo/000; None pins no run.
-        with_wheelhouse: put every artifact of the locks inside.
+        with_wheelhouse: include every artifact of the locks.
         env: environment variables.
         step: called with the name of each step.
 
     Raises:
-        BundleError: the install or its base is broken, or the run was made with another one.
-        PrefixError: the name is taken, or it cannot be made.
+        BundleError: the install or its base is broken, or the run used another one.
+        PrefixError: the target exists, or it cannot be made.
     """
     with new_bundle(target) as folder:
         with step("compare the install with its receipt"):
@@ -90,7 +90,7 @@ def make_pin(
 
 
 def _notes(root: Path, env: Mapping[str, str]) -> list[str]:
-    """What has changed in the base since the install was made; none of it breaks the install."""
+    """The changes of the base since the install was made; none of them breaks the install."""
     report = verify_install(root, every_file=True, env=env)
     if report.verdict is Verdict.BROKEN:
         worst = next(each.text for each in report.findings if each.verdict is Verdict.BROKEN)
@@ -98,12 +98,12 @@ def _notes(root: Path, env: Mapping[str, str]) -> list[str]:
             f"{root} cannot be pinned, it is broken: {worst}",
             remedy=report.remedy,
         )
-    # of the findings only those about the base: the others are about the user's shell
+    # only the findings about the base; the others concern the user's shell
     return [each.text for each in verify_base(read_receipt(root), quick=False, env=env)]
 
 
 def _matching_run(folder: Path, receipt: Mapping[str, Any]) -> Run:
-    """Read a run, and refuse one that another environment has made."""
+    """Read a run, and refuse a run of another environment."""
     run = read_run(folder)
     if not run.facts["is_recorded"]:
         return run
@@ -119,7 +119,7 @@ def _matching_run(folder: Path, receipt: Mapping[str, Any]) -> Run:
 
 
 def _with_licences(base: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
-    found: Mapping[str, Distribution] = imported(Path(base["executable"]), env)
+    found: Mapping[str, ImportedDistribution] = imported(Path(base["executable"]), env)
     return {
         **base,
         "distributions": {

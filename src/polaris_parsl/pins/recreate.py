@@ -1,4 +1,4 @@
-"""Building again what a bundle pins, with the bundle's own source, and comparing every file."""
+"""Builds the install of a bundle again with the bundle's own source, and compares every file."""
 
 import json
 import re
@@ -27,15 +27,14 @@ class Recreated:
     """An install that was built from a bundle.
 
     Attributes:
-        root: where it lies.
-        same: how many files and links are what the receipt of the bundle says.
-        differing: names of those that are not, that are missing, or that are more.
-        bound: names of those that hold the prefix, and so differ by nature.
-        is_own_same: whether each file of Parsl and polaris_parsl is, byte code aside, under
-            whatever Python it lies.
-        packages: in words, which packages of the lock have another version, or come from
-            elsewhere.
-        base: in words, how its base differs from that of the bundle.
+        root: its directory.
+        same: number of files and links that match the receipt of the bundle.
+        differing: names of those that differ, are missing or are additional.
+        bound: names of those that contain the prefix and therefore differ.
+        is_own_same: whether each file of Parsl and polaris_parsl matches, except byte code and
+            whatever the Python's version.
+        packages: a sentence for each package of the lock with another version or origin.
+        base: a sentence for each difference of its base from that of the bundle.
     """
 
     root: Path
@@ -53,9 +52,9 @@ def recreate(
     """Build the install of a bundle again.
 
     Args:
-        bundle: from open_bundle.
-        prefix: where to install.
-        base: the Python to build on; None takes the one that the receipt names.
+        bundle: a bundle from open_bundle.
+        prefix: the prefix to install into.
+        base: the Python to build on; None uses the one that the receipt names.
         env: environment variables.
         step: called with the name of each step.
 
@@ -82,7 +81,7 @@ def _same_base(base: Mapping[str, Any]) -> Path:
     minor = ".".join(base["interpreter"]["version"].split(".")[:2])
     raise BaseEnvironmentError(
         f"the base of the bundle is not on this machine: there is no {executable}",
-        remedy=f"name another: --base, a CPython {minor} with pip; the result then differs where "
+        remedy=f"name another with --base, a CPython {minor} with pip; the result differs where "
         "the base does",
     )
 

@@ -1,4 +1,4 @@
-"""The software bill of materials, in CycloneDX 1.6: what is imported, each once."""
+"""The software bill of materials, in CycloneDX 1.6: each imported distribution once."""
 
 import json
 import uuid
@@ -9,25 +9,25 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from polaris_parsl.pins.inventory import Distribution
+from polaris_parsl.pins.inventory import ImportedDistribution
 
 _OWN = "polaris-parsl"
 
 
 def sbom(
     receipt: Mapping[str, Any],
-    distributions: Mapping[str, Distribution],
+    distributions: Mapping[str, ImportedDistribution],
     base: Mapping[str, Any],
     *,
     overlay: Path,
 ) -> dict[str, Any]:
-    """The bill of both layers. It has no time in it: the same layers give the same bill.
+    """The bill of base and overlay. It has no time in it: the same ones give the same bill.
 
     Args:
-        receipt: of the install.
-        distributions: what the overlay's Python imports.
+        receipt: receipt of the install.
+        distributions: the distributions that the overlay's Python imports.
         base: the fingerprint of the base.
-        overlay: the overlay; what lies in it hides what the base has of the same name.
+        overlay: the overlay; its distributions hide those of the base with the same name.
     """
     wheels = {each["name"]: each["sha256"] for each in receipt["overlay"]}
     wheels[_OWN] = receipt["wheel"]["sha256"]
@@ -55,12 +55,12 @@ def sbom(
             *_dependencies(distributions, base),
         ],
     }
-    told = json.dumps(content, sort_keys=True)
-    return {**content, "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, told)}"}
+    text = json.dumps(content, sort_keys=True)
+    return {**content, "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, text)}"}
 
 
 def _library(
-    each: Distribution, layer: str, wheel: str | None, known: Mapping[str, Any]
+    each: ImportedDistribution, layer: str, wheel: str | None, known: Mapping[str, Any]
 ) -> dict[str, Any]:
     properties = {"layer": layer}
     if known.get("sha256"):
@@ -85,12 +85,12 @@ def _library(
     return entry
 
 
-def _reference(each: Distribution) -> str:
+def _reference(each: ImportedDistribution) -> str:
     return f"pkg:pypi/{each.key}@{_quoted(each.version)}"
 
 
 def _quoted(version: str) -> str:
-    # of what versions may hold, a package URL reserves these
+    # characters of versions that a package URL reserves
     return version.replace("+", "%2B").replace("!", "%21")
 
 
@@ -128,7 +128,7 @@ def _gnu_parallel(told: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _dependencies(
-    distributions: Mapping[str, Distribution], base: Mapping[str, Any]
+    distributions: Mapping[str, ImportedDistribution], base: Mapping[str, Any]
 ) -> Iterable[dict[str, Any]]:
     markers = {
         "implementation_name": base["interpreter"]["implementation"],
@@ -151,7 +151,7 @@ def _required(text: str, markers: Mapping[str, str]) -> str | None:
     try:
         needed = Requirement(text)
     except InvalidRequirement:
-        # old distributions have some that nothing reads
+        # some old distributions have invalid ones
         return None
     if needed.marker and not needed.marker.evaluate(dict(markers)):
         return None

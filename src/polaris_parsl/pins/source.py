@@ -1,4 +1,4 @@
-"""The source tree of polaris_parsl, taken out of an install, which carries all of it."""
+"""Copies the source tree of polaris_parsl out of an install, which contains all of it."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ _SHIPPED = "_dist"
 
 
 def copy_source(root: Path, files: Mapping[str, str], target: Path) -> None:
-    """Put together the source tree that an install was built from; each file checked.
+    """Copy the source tree that an install was built from, and check each file.
 
     Args:
         root: the install, PREFIX/versions/VERSION.
-        files: from its receipt, the sha256 of each file.
+        files: the sha256 of each file, from the receipt.
         target: the directory to make.
 
     Raises:
-        ReceiptError: a file of the install is not what the receipt says.
+        ReceiptError: a file of the install differs from the receipt.
     """
     for name, expected in files.items():
         place = _place(PurePosixPath(name))
@@ -30,8 +30,8 @@ def copy_source(root: Path, files: Mapping[str, str], target: Path) -> None:
         source = root / name
         if not source.is_file() or digest(source) != expected:
             raise ReceiptError(
-                f"{source} is not what the install's receipt says",
-                remedy="install again, then run what you want to pin again",
+                f"{source} differs from the install's receipt",
+                remedy="install again, then repeat the run that you want to pin",
             )
         (target / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target / place)
@@ -39,7 +39,7 @@ def copy_source(root: Path, files: Mapping[str, str], target: Path) -> None:
 
 
 def _place(name: PurePosixPath) -> PurePosixPath | None:
-    """Where a file of the install lies in the source tree; None where it does not."""
+    """The place of an install's file in the source tree; None if it is not part of it."""
     # overlay/lib/python3.X/site-packages/polaris_parsl/...
     if name.parts[:2] != (OVERLAY, "lib") or name.parts[4:5] != (_PACKAGE,):
         return None

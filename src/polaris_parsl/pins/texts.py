@@ -28,11 +28,11 @@ def texts(
     Args:
         source: the source tree in the bundle, with the locks.
         base: the fingerprint of the base.
-        receipt: of the install.
-        run: what run.json holds; None without a run.
-        has_explanation: whether the run was explained.
-        has_configuration: whether the configuration of the run is known.
-        has_wheelhouse: whether the artifacts are inside.
+        receipt: receipt of the install.
+        run: content of run.json; None without a run.
+        has_explanation: whether the bundle has the run's explanation.
+        has_configuration: whether the run's configuration is known.
+        has_wheelhouse: whether the bundle has the artifacts.
     """
     lock = next(name for name in receipt["locks"] if name.startswith("overlay"))
     pins = read_requirements(source / lock)
@@ -66,7 +66,7 @@ def texts(
     }
     return {
         "REPRODUCE.md": _render("REPRODUCE.md.j2", values),
-        # one paragraph: where its lines break does not matter
+        # one paragraph, whose line breaks do not matter
         "METHODS.md": " ".join(_render("METHODS.md.j2", values).split()) + "\n",
     }
 

@@ -33,7 +33,7 @@ def read(**given: Any) -> dict[str, Any]:
     return found
 
 
-def test_it_holds_no_nodes_while_idle_unless_somebody_says_so(
+def test_an_idle_endpoint_holds_no_nodes_unless_options_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def blocks(**given: Any) -> tuple[int, int, int]:
@@ -49,7 +49,7 @@ def test_it_holds_no_nodes_while_idle_unless_somebody_says_so(
     assert blocks() == (3, 0, 3)
 
 
-def test_it_does_not_end_before_its_blocks_do() -> None:
+def test_an_endpoint_does_not_end_before_its_blocks() -> None:
     facts = polaris().globus_compute
 
     def idle(**given: Any) -> tuple[int, int]:
@@ -62,7 +62,7 @@ def test_it_does_not_end_before_its_blocks_do() -> None:
     assert facts.heartbeat_seconds * idle(walltime="72:00:00")[1] > 72 * 3600
 
 
-def test_where_users_choose_the_walltime_it_outlasts_the_longest() -> None:
+def test_an_endpoint_whose_users_choose_the_walltime_outlasts_the_longest() -> None:
     opts = {"account": "datascience", "queue": "debug"}
     files = endpoint_files(opts, ENVIRONMENT, choices=["walltime"])
     found = yaml.safe_load(jinja2.Template(files.template).render())
@@ -81,7 +81,7 @@ def test_the_address_is_looked_up_where_the_endpoint_starts() -> None:
     assert address(address="10.0.0.1") == "10.0.0.1"
 
 
-def test_inside_a_job_it_is_still_for_a_login_node(
+def test_a_template_written_inside_a_job_is_for_a_login_node(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PBS_JOBID", "1.pbs")
@@ -98,28 +98,32 @@ def test_inside_a_job_it_is_still_for_a_login_node(
         ({"usage_tracking": 3}, "usage_tracking=3 has no meaning"),
         ({"initialize_logging": False}, "initialize_logging=False has no meaning"),
         ({"executors": {"a": {}, "b": {}}, "queue": "preemptable"}, r"2 executors \(a, b\)"),
-        ({"strategy": "none"}, "would never ask PBS for a block"),
+        ({"strategy": "none"}, "would never request a block from PBS"),
         ({"nodes_per_block": 3}, "debug"),
         ({"worker": 3}, "worker is not an option"),
     ],
 )
-def test_what_an_endpoint_cannot_do_is_refused(given: dict[str, Any], problem: str) -> None:
+def test_options_that_an_endpoint_does_not_support_are_refused(
+    given: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(OptionError, match=problem):
         read(**given)
 
 
-def test_a_script_for_mps_that_the_engine_would_tear_apart_is_refused(
+def test_a_script_for_mps_whose_path_the_engine_would_split_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read(workers_per_gpu=2)
     monkeypatch.setattr(
         polaris_parsl.configuration.settings, "_NODE_SCRIPTS", Path("/eagle/my project/node")
     )
-    with pytest.raises(OptionError, match="workers_per_gpu=2 needs a script in a path"):
+    with pytest.raises(OptionError, match="workers_per_gpu=2 needs a script whose path"):
         read(workers_per_gpu=2)
 
 
-def test_the_script_of_a_block_stops_where_another_endpoint_comes_first(tmp_path: Path) -> None:
+def test_the_script_of_a_block_stops_if_another_endpoint_comes_first_on_path(
+    tmp_path: Path,
+) -> None:
     script = read(run_dir=tmp_path / "runs")["engine"]["provider"]["worker_init"]
     for name in ("mpiexec", "globus-compute-endpoint"):
         (tmp_path / name).write_text("#!/bin/sh\n")
@@ -141,7 +145,7 @@ def test_the_script_of_a_block_stops_where_another_endpoint_comes_first(tmp_path
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    """An environment that says of itself what ENVIRONMENT is."""
+    """An environment that reports the versions of ENVIRONMENT."""
     folder = tmp_path / "env" / "bin"
     folder.mkdir(parents=True)
     says = f'[[3, 12], "{ENVIRONMENT.release}", "{ENVIRONMENT.parsl}"]'
@@ -157,7 +161,9 @@ def command(*words: str | Path) -> Any:
     return CliRunner().invoke(app, arguments, catch_exceptions=True)
 
 
-def test_the_template_is_printed_with_no_file_left(environment: Path, tmp_path: Path) -> None:
+def test_without_output_the_template_is_printed_and_no_file_is_written(
+    environment: Path, tmp_path: Path
+) -> None:
     before = sorted(tmp_path.rglob("*"))
     done = command("--environment", environment)
     assert done.exit_code == 0
@@ -176,7 +182,7 @@ def test_the_environment_on_path_is_found_through_a_link(
     assert f"export PATH={environment}/bin:$PATH" in command().stdout.replace("\\\n", "")
 
 
-def test_without_an_environment_it_says_how_to_name_one(
+def test_without_an_environment_the_error_says_how_to_name_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -185,7 +191,7 @@ def test_without_an_environment_it_says_how_to_name_one(
     assert "--environment" in error.remedy
 
 
-def test_files_are_written_again_only_where_they_would_be_the_same(
+def test_files_are_overwritten_only_if_they_would_be_the_same(
     environment: Path, tmp_path: Path
 ) -> None:
     words = ("--environment", environment, "--output", tmp_path / "polaris")

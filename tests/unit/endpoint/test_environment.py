@@ -17,7 +17,7 @@ NEWEST, PARSL = next(iter(polaris().globus_compute.tested.items()))
 
 
 def make(folder: Path, says: str, *, code: int = 0) -> Path:
-    """An environment whose python says this about itself."""
+    """An environment whose python prints this about itself."""
     (folder / "bin").mkdir(parents=True)
     python = folder / "bin" / "python"
     python.write_text(
@@ -29,7 +29,7 @@ def make(folder: Path, says: str, *, code: int = 0) -> Path:
     return folder
 
 
-def test_an_environment_says_what_it_has(tmp_path: Path) -> None:
+def test_inspect_reports_the_versions_of_an_environment(tmp_path: Path) -> None:
     prefix = make(tmp_path / "env", f'[[3, 12], "{NEWEST}", "{PARSL}"]')
     found = inspect(prefix)
     assert (found.release, found.parsl) == (NEWEST, PARSL)
@@ -45,7 +45,9 @@ def test_a_real_interpreter_without_the_package_is_refused(tmp_path: Path) -> No
         inspect(prefix)
 
 
-def test_a_folder_without_the_program_is_refused_with_what_to_install(tmp_path: Path) -> None:
+def test_a_folder_without_the_program_is_refused_with_the_package_to_install(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(MissingToolError, match=f"there is no {PROGRAM}") as caught:
         inspect(tmp_path)
     assert f"{PROGRAM}=={NEWEST}" in caught.value.remedy
@@ -56,7 +58,7 @@ def test_a_folder_without_the_program_is_refused_with_what_to_install(tmp_path: 
     [
         (f'[[3, 10], "{NEWEST}", "{PARSL}"]', "is Python 3.10, older than 3.11"),
         (f'[[3, 12], "{NEWEST}", "2025.1.13"]', "older than 2025.12.8"),
-        (f'[[3, 12], "{{{{ 1 }}}}", "{PARSL}"]', "which is no release"),
+        (f'[[3, 12], "{{{{ 1 }}}}", "{PARSL}"]', "which is not a release"),
     ],
 )
 def test_an_environment_that_cannot_work_is_refused(

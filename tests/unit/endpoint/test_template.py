@@ -19,14 +19,14 @@ TEXTS = st.lists(st.one_of(SPECIAL, st.text())).map("".join)
 
 
 def read(template: str, **given: Any) -> Any:
-    """What the loader of globus-compute-endpoint would read: Jinja, texts as JSON, then YAML."""
+    """What the loader of globus-compute-endpoint reads: Jinja, texts as JSON, then YAML."""
     quoted = {name: json.dumps(x) if isinstance(x, str) else x for name, x in given.items()}
     environment = SandboxedEnvironment(undefined=StrictUndefined)
     return yaml.safe_load(environment.from_string(template).render(**quoted))
 
 
 @given(TEXTS)
-def test_a_text_stays_what_it_is_for_jinja_and_for_yaml(value: str) -> None:
+def test_jinja_and_yaml_leave_a_text_unchanged(value: str) -> None:
     table = {
         "engine": {"name": Setting(value, why="of {{ users }} {% and"), "list": Setting([value])}
     }
@@ -34,13 +34,13 @@ def test_a_text_stays_what_it_is_for_jinja_and_for_yaml(value: str) -> None:
 
 
 @given(TEXTS)
-def test_a_default_stays_what_it_is_too(value: str) -> None:
+def test_jinja_and_yaml_leave_a_default_unchanged(value: str) -> None:
     table = {"name": Setting(Choice("name", value))}
     assert read(render(table, head=[])) == {"name": value}
 
 
 @given(st.lists(st.sampled_from([*"{%#}\"'\\: \n\té", "{{ 1 }}", "{% raw %}"])).map("".join))
-def test_a_users_text_goes_between_ours_unread(value: str) -> None:
+def test_a_users_text_goes_between_ours_uninterpreted(value: str) -> None:
     choice = Choice("worker_init", "", before="export A='{{'\n", after="\n  # {% end")
     template = render({"provider": {"worker_init": Setting(choice)}}, head=[])
     assert read(template, worker_init=value) == {
@@ -55,7 +55,7 @@ def test_other_values_keep_their_types(value: Any) -> None:
     assert type(found) is type(value)
 
 
-def test_what_nobody_set_is_left_out() -> None:
+def test_values_that_nobody_set_are_left_out() -> None:
     table = {"a": Setting(None, why="no reason"), "b": Setting(Choice("b", 2))}
     template = render(table, head=["made by a test"])
     assert template.startswith("# made by a test\n")

@@ -1,4 +1,4 @@
-"""What is refused of a bundle before anything of it is used."""
+"""The checks that refuse a bundle before anything of it is used."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ RECEIPT = {
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """The smallest bundle there is."""
+    """The smallest possible bundle."""
     folder = tmp_path / "bundle"
     (folder / "source/scripts").mkdir(parents=True)
     (folder / "source/scripts/bootstrap.py").write_text("print()\n")
@@ -53,15 +53,15 @@ def add_line(folder: Path, name: str) -> None:
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a changed lock": (
         lambda folder: (folder / "source/overlay.lock").write_text("parsl==2\n"),
-        r"not as SHA256SUMS says: source/overlay\.lock",
+        r"files differ from SHA256SUMS: source/overlay\.lock",
     ),
     "a changed receipt": (
         lambda folder: (folder / "receipt.json").write_text("{}"),
-        r"not as SHA256SUMS says: receipt\.json",
+        r"files differ from SHA256SUMS: receipt\.json",
     ),
     "a missing file": (
         lambda folder: (folder / "base.json").unlink(),
-        r"files that are not there: base\.json",
+        r"files that are missing: base\.json",
     ),
     "a file more": (
         lambda folder: (folder / "source/sitecustomize.py").write_text(""),
@@ -73,7 +73,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "sums that are no text": (
         lambda folder: (folder / "SHA256SUMS").write_bytes(b"\xff\xfe"),
-        r"cannot read .*SHA256SUMS: it is no text",
+        r"cannot read .*SHA256SUMS: it is not text",
     ),
     "a line that is none": (
         lambda folder: (folder / "SHA256SUMS").write_text("hello\n"),
@@ -105,15 +105,15 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a pipe": (
         lambda folder: os.mkfifo(folder / "pipe"),
-        r"pipe is no regular file",
+        r"pipe is a special file",
     ),
-    "a receipt that is no JSON": (
+    "a receipt that is not JSON": (
         lambda folder: rewrite(folder, "{"),
-        r"receipt\.json is no JSON",
+        r"receipt\.json is not JSON",
     ),
-    "a receipt that is no table": (
+    "a receipt that is not an object": (
         lambda folder: rewrite(folder, "[]"),
-        r"receipt\.json is damaged: it is no table",
+        r"receipt\.json is damaged: it is not a JSON object",
     ),
     "a receipt without its parts": (
         lambda folder: rewrite(folder, json.dumps({**RECEIPT, "files": None})),
@@ -131,7 +131,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_bundle_is_refused_with_what_is_wrong_in_it(name: str, bundle: Path) -> None:
+def test_a_bad_bundle_is_refused_with_the_reason(name: str, bundle: Path) -> None:
     damage, message = DAMAGE[name]
     damage(bundle)
     with pytest.raises(BundleError, match=message) as refusal:
@@ -139,25 +139,27 @@ def test_a_bundle_is_refused_with_what_is_wrong_in_it(name: str, bundle: Path) -
     assert refusal.value.remedy
 
 
-def test_a_whole_bundle_is_accepted_and_told_by_the_digest_of_its_sums(bundle: Path) -> None:
+def test_a_complete_bundle_is_accepted_and_identified_by_the_digest_of_its_sums(
+    bundle: Path,
+) -> None:
     opened = open_bundle(bundle)
     sums = (bundle / "SHA256SUMS").read_bytes()
     assert opened.identity == hashlib.sha256(sums).hexdigest() == write_sums(bundle)
     assert opened.wheelhouse is None
 
 
-def test_a_directory_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     write_sums(tmp_path)
     with pytest.raises(
-        BundleError, match=r"it is no bundle of polaris-parsl, it lacks: base\.json"
+        BundleError, match=r"it is not a bundle of polaris-parsl, it lacks: base\.json"
     ):
         open_bundle(tmp_path)
     with pytest.raises(BundleError, match="there is no bundle"):
         open_bundle(tmp_path / "file")
 
 
-def test_a_name_that_sha256sum_would_write_otherwise_is_not_written(tmp_path: Path) -> None:
+def test_a_name_that_sha256sum_would_escape_is_refused(tmp_path: Path) -> None:
     (tmp_path / "two\nlines").write_text("")
     with pytest.raises(BundleError, match=r"a file named 'two\\nlines'"):
         write_sums(tmp_path)

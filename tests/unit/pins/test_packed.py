@@ -1,4 +1,4 @@
-"""A bundle in one file: the same bytes, and nothing of it used before every name was looked at."""
+"""A bundle in one file: the same bytes each time, and all names checked before one is used."""
 
 import io
 import os
@@ -41,9 +41,9 @@ MEMBERS: dict[str, tuple[list[tarfile.TarInfo], str]] = {
     ),
     "an absolute name": ([member("/victim", b"x")], r"names '/victim', which is not"),
     "a name with a detour": ([member("b/./victim")], r"names 'b/\./victim', which is not"),
-    "a link": ([member("b/x", kind=tarfile.SYMTYPE)], r"b/x is a link or no regular file"),
-    "a hard link": ([member("b/x", kind=tarfile.LNKTYPE)], r"b/x is a link or no regular file"),
-    "a pipe": ([member("b/x", kind=tarfile.FIFOTYPE)], r"b/x is a link or no regular file"),
+    "a link": ([member("b/x", kind=tarfile.SYMTYPE)], r"b/x is a link or a special file"),
+    "a hard link": ([member("b/x", kind=tarfile.LNKTYPE)], r"b/x is a link or a special file"),
+    "a pipe": ([member("b/x", kind=tarfile.FIFOTYPE)], r"b/x is a link or a special file"),
     "two directories": ([member("a/x"), member("b/x")], r"holds 2 directories; a bundle is one"),
     "nothing": ([], r"holds 0 directories"),
     "a name twice": ([member("b/x", b"1"), member("b/x", b"2")], r"cannot unpack .*File exists"),
