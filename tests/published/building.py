@@ -20,7 +20,7 @@ ADDRESSES = {"lo": "127.0.0.1", "bond0": "10.1.0.1", "hsn0": "10.2.0.1", "pub0":
 
 
 def read() -> dict[str, Any]:
-    """What published.toml says."""
+    """The content of published.toml."""
     return tomllib.loads((HERE / "published.toml").read_text())
 
 

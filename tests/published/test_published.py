@@ -96,12 +96,12 @@ def exported(name: str, executor: Any) -> str | None:
 
 
 def field(name: str, config: Config, label: str) -> Any:
-    """What came out; "none" for the executor that is not there."""
+    """The value of a field in the configuration; "none" without the executor."""
     executors = {executor.label: executor for executor in config.executors}
     return FIELDS[name](config, executors[label]) if label in executors else "none"
 
 
-def told(row: str) -> dict[tuple[str, str], Any]:
+def published_values(row: str) -> dict[tuple[str, str], Any]:
     """All fields of a row, by label and name."""
     tables = {label: table for label, table in PUBLISHED[row].items() if isinstance(table, dict)}
     return {
@@ -113,7 +113,7 @@ def told(row: str) -> dict[tuple[str, str], Any]:
 def test_each_field_comes_out_as_published_or_differs_for_a_stated_reason(row: str) -> None:
     config = build(row)
     wrong = {}
-    for (label, name), value in told(row).items():
+    for (label, name), value in published_values(row).items():
         if isinstance(value, dict):
             expected = [value["here"]]
         else:
@@ -127,7 +127,7 @@ def test_each_field_comes_out_as_published_or_differs_for_a_stated_reason(row: s
 @pytest.mark.parametrize("row", PUBLISHED)
 def test_no_executor_comes_out_that_was_not_published(row: str) -> None:
     assert {executor.label for executor in build(row).executors} <= {
-        label for label, _ in told(row)
+        label for label, _ in published_values(row)
     }
 
 
@@ -139,7 +139,7 @@ def test_a_call_has_five_lines_at_most(row: str) -> None:
 @pytest.mark.parametrize("row", PUBLISHED)
 def test_a_stated_difference_is_one_and_has_a_reason(row: str) -> None:
     assert PUBLISHED[row]["where"]
-    for value in told(row).values():
+    for value in published_values(row).values():
         if isinstance(value, dict):
             assert value["published"] != value["here"]
             assert value["why"]
@@ -151,7 +151,7 @@ def test_what_differs_everywhere_differs_somewhere() -> None:
         assert any(
             value != difference["here"] and not isinstance(value, dict)
             for row in PUBLISHED
-            for (_, field_name), value in told(row).items()
+            for (_, field_name), value in published_values(row).items()
             if field_name == name
         )
 

@@ -16,7 +16,7 @@ _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 @pytest.fixture
 def run_isolated(tmp_path: Path) -> Callable[..., str]:
-    """Runs a command in the sandbox of this source tree with an isolation, with more before its PATH."""
+    """Runs a command in the sandbox of this source tree with an isolation, and more before its PATH."""
 
     def run(isolation: str, *command: str | Path, path: str = "") -> str:
         return _output(

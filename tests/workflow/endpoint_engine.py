@@ -1,4 +1,4 @@
-"""What a Globus Compute endpoint makes of our template. Runs where globus-compute-endpoint is.
+"""Loads our template as a Globus Compute endpoint does. Runs beside globus-compute-endpoint.
 
 python endpoint_engine.py build          the engines for [FOLDER, USER OPTIONS] pairs
 python endpoint_engine.py judge          whether the schemas let such pairs through
@@ -77,7 +77,7 @@ def describe(config):
 
 @cache
 def validator(folder):
-    """What jsonschema.validate, by which the loader holds options to the schema, makes each time."""
+    """The validator that jsonschema.validate makes for each call of the loader."""
     schema = load_user_config_schema(folder / "user_config_schema.json")
     kind = validator_for(schema)
     kind.check_schema(schema)
@@ -89,7 +89,7 @@ def is_let_through(folder, user_opts):
 
 
 def look(workers, meeting):
-    """What a task sees; it gets to its worker as any function of a user of Globus Compute does."""
+    """What a task sees; it reaches its worker like any function of a Globus Compute user."""
     import os
     import socket
     import subprocess
@@ -136,7 +136,7 @@ def ranks():
 
 
 def run(folder):
-    """Start the engine as the process of a user does, and run tasks that look around."""
+    """Start the engine as the process of a user does, and run tasks that report what they see."""
     engine = load(folder, {}).engine
     is_mpi = type(engine).__name__ == "GlobusMPIEngine"
     meeting = folder / "meeting"

@@ -1,4 +1,4 @@
-"""Our templates under globus-compute-endpoint itself: its loader, its engine, in the sandbox its tasks.
+"""Our templates under globus-compute-endpoint: its loader, its engine, and its tasks in the sandbox.
 
 What is missing is the service of Globus: no endpoint is registered.
 """
@@ -50,7 +50,7 @@ class Endpoint:
     prefix: Path
 
     def ask(self, command: str, pairs: list[tuple[Path, dict[str, Any]]]) -> list[Any]:
-        """What the package itself makes of templates."""
+        """The configurations that the package itself makes from templates."""
         done = subprocess.run(
             [self.prefix / "bin/python", SCRIPT, command],
             input=json.dumps([(str(folder), given) for folder, given in pairs]),
@@ -106,7 +106,7 @@ def make_endpoint(release: str, factory: pytest.TempPathFactory) -> Endpoint:
 
 
 def as_config_has_it(given: dict[str, Any]) -> dict[str, Any]:
-    """What `polaris_parsl.config` makes of the same options, in the words of endpoint_engine.py."""
+    """The configuration of `polaris_parsl.config` for these options, in endpoint_engine.py's form."""
     config = polaris_parsl.config(**given)
     (executor,) = config.executors
     provider: Any = executor.provider  # type: ignore[attr-defined]
@@ -125,7 +125,9 @@ def as_config_has_it(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_an_endpoint_gets_what_config_hands_to_parsl(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_an_endpoint_gets_the_values_that_config_passes_to_parsl(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
     calls = {name: {**COMMON, "run_dir": tmp_path / "runs", **SHAPES[name]} for name in SHAPES}
     folders = {
         name: write(endpoint, tmp_path / name.replace(" ", "-"), **given)
@@ -159,9 +161,7 @@ def test_an_endpoint_gets_what_config_hands_to_parsl(endpoint: Endpoint, tmp_pat
         assert script.count("POLARIS_PARSL_RANK") == (1 if name == "mpi" else 0)
 
 
-def test_what_its_user_chooses_takes_the_place_of_the_default(
-    endpoint: Endpoint, tmp_path: Path
-) -> None:
+def test_a_users_choice_replaces_the_default(endpoint: Endpoint, tmp_path: Path) -> None:
     names = ("account", "queue", "walltime", "nodes_per_block", "worker_init")
     given = {**COMMON, "run_dir": "/eagle/runs", "worker_init": "export OURS='{{ 1 }}'"}
     folder = write(endpoint, tmp_path / "open", *names, **given)
@@ -203,14 +203,14 @@ HOSTILE: list[dict[str, Any]] = [
 ]
 
 
-def test_the_schema_keeps_out_what_is_no_such_value(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_the_schema_refuses_invalid_values(endpoint: Endpoint, tmp_path: Path) -> None:
     names = ("account", "queue", "walltime", "nodes_per_block", "worker_init")
     folder = write(endpoint, tmp_path / "open", *names, **COMMON)
     answers = endpoint.ask("judge", [(folder, each) for each in [{}, *HOSTILE]])
     assert answers == [True] + [False] * len(HOSTILE)
 
 
-def test_nothing_can_be_chosen_where_nothing_is_left_to_choose(
+def test_users_cannot_choose_if_the_template_offers_no_choice(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
     folder = write(endpoint, tmp_path / "closed", **COMMON)
@@ -269,7 +269,7 @@ def test_the_schema_and_the_policy_agree_on_every_size_and_length(
     assert [each for each, a, b in zip(chosen, wanted, found, strict=True) if a != b] == []
 
 
-def test_its_configure_takes_the_files(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_configure_accepts_the_files(endpoint: Endpoint, tmp_path: Path) -> None:
     folder = write(endpoint, tmp_path / "files", **COMMON)
     files = sorted(folder.iterdir())
     schema, template = files

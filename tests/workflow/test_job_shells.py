@@ -80,7 +80,7 @@ def in_every_shell(
 
 
 def prepared(place: places.Place) -> places.Place:
-    """A place whose interpreter answers what worker_init asks it: its version of Parsl."""
+    """An install whose interpreter answers worker_init's question: its version of Parsl."""
     places.executable(place.conda_prefix() / "bin/python", f"echo {PARSL}")
     return place
 
@@ -126,14 +126,14 @@ def test_every_shell_of_a_job_gets_the_module_of_the_driver_with_its_base(
     # -V takes along what says that the module is loaded, but not the PATH that goes with it
     before = f". {lmod}; {place.use}; module load polaris-parsl/1.0" if options else ""
     text = worker_init(place, tmp_path, lmod)
-    told = in_every_shell(text, tmp_path, run_isolated, before=before, options=options)
+    outputs = in_every_shell(text, tmp_path, run_isolated, before=before, options=options)
     expected = [
         "module polaris-parsl/1.0",
         f"python {place.root('1.0')}/overlay/bin/python",
         f"base {place.soft}/cuda",
         "BASH_ENV unset",
     ]
-    assert {name: out.splitlines() for name, (out, _) in told.items()} == dict.fromkeys(
+    assert {name: out.splitlines() for name, (out, _) in outputs.items()} == dict.fromkeys(
         SHELLS, expected
     )
 
@@ -147,27 +147,27 @@ def test_the_lines_of_the_document_work_in_every_shell(
     assert tree in shown
     assert version in shown
     text = shown.replace(tree, quote(f"{place.prefix}/modulefiles"))
-    told = in_every_shell(text.replace(version, "polaris-parsl/1.0"), tmp_path, run_isolated)
+    outputs = in_every_shell(text.replace(version, "polaris-parsl/1.0"), tmp_path, run_isolated)
     expected = ["module polaris-parsl/1.0", f"python {place.root('1.0')}/overlay/bin/python"]
-    first = {name: out.splitlines()[:2] for name, (out, _) in told.items()}
+    first = {name: out.splitlines()[:2] for name, (out, _) in outputs.items()}
     assert first == dict.fromkeys(SHELLS, expected)
 
 
 @pytest.mark.parametrize("gone", ["versions", "modulefiles", "../soft/modulefiles"])
-def test_in_every_shell_a_job_without_the_module_stops_and_says_why(
+def test_in_every_shell_a_job_without_the_module_stops_with_the_reason(
     gone: str, place: Any, tmp_path: Path, lmod: Path, run_isolated: Callable[..., str]
 ) -> None:
     text = worker_init(place, tmp_path, lmod)
     (place.prefix / gone).rename(tmp_path / "gone")
-    told = in_every_shell(text, tmp_path, run_isolated)
+    outputs = in_every_shell(text, tmp_path, run_isolated)
     tree = place.prefix / "modulefiles"
-    for name, (out, err) in told.items():
+    for name, (out, err) in outputs.items():
         assert out == "", name
         assert f"cannot load the module polaris-parsl/1.0 of {tree}\n  fix: " in err, name
 
 
 @pytest.mark.parametrize("shell", ["bash", "sh"])
-def test_where_no_profile_gives_modules_the_drivers_module_system_is_started(
+def test_without_modules_from_a_profile_the_drivers_module_system_is_started(
     shell: str, place: Any, tmp_path: Path, lmod: Path
 ) -> None:
     done = without_modules(shell, f"{worker_init(place, tmp_path, lmod)}\n{REPORT}", tmp_path)
@@ -185,7 +185,7 @@ def test_environment_modules_are_started_as_well(
     assert done.stdout.splitlines()[:2] == expected, done.stderr
 
 
-def test_a_node_without_any_module_system_stops_the_job_and_says_so(
+def test_a_node_without_a_module_system_stops_the_job_with_the_reason(
     place: Any, tmp_path: Path
 ) -> None:
     text = worker_init(place, tmp_path, Path("/nowhere/init/bash"))

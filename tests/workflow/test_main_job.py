@@ -45,12 +45,12 @@ os.environ.update({})
 config = polaris_parsl.config(account="sandbox", walltime="0:10:00", run_dir="runs", {})
 with parsl.load(config):
     deadline = time.monotonic() + 60
-    told = ""
-    while "fix:" not in told and time.monotonic() < deadline:
+    errors = ""
+    while "fix:" not in errors and time.monotonic() < deadline:
         files = Path("runs/000/submit_scripts").glob("*.stderr")
-        told = "".join(file.read_text() for file in files)
+        errors = "".join(file.read_text() for file in files)
         time.sleep(0.2)
-    print(told)
+    print(errors)
 """
 
 
@@ -101,7 +101,7 @@ def test_every_node_has_the_environment_of_the_driver(
 
 
 @pytest.mark.parametrize(
-    ("environ", "option", "told"),
+    ("environ", "option", "message"),
     [
         ({}, "worker_init='export PATH=/nowhere'", "there is no mpiexec on PATH"),
         (
@@ -111,8 +111,8 @@ def test_every_node_has_the_environment_of_the_driver(
         ),
     ],
 )
-def test_a_job_that_cannot_start_its_workers_says_why_and_stops(
-    in_sandbox: Sandboxed, tmp_path: Path, environ: dict[str, str], option: str, told: str
+def test_a_job_that_cannot_start_its_workers_stops_with_the_reason(
+    in_sandbox: Sandboxed, tmp_path: Path, environ: dict[str, str], option: str, message: str
 ) -> None:
     (tmp_path / "project" / "broken.py").write_text(BROKEN.format(environ, option))
-    assert told in in_sandbox("python broken.py")
+    assert message in in_sandbox("python broken.py")

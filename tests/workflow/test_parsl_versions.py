@@ -65,19 +65,19 @@ def test_an_older_parsl_is_refused_by_name(found: str, monkeypatch: pytest.Monke
         _ = polaris_parsl.config
 
 
-def test_a_parsl_above_the_newest_tested_is_let_through_with_one_warning(
+def test_a_parsl_above_the_newest_tested_is_accepted_with_one_warning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     newest = polaris().parsl.newest_tested
     monkeypatch.setattr("importlib.metadata.version", lambda _: "2027.01.04")
-    told = f"Parsl 2027.01.04 is newer than {newest}, the newest that polaris_parsl is tested with"
-    with pytest.warns(PolarisParslWarning, match=told) as warned:
+    text = f"Parsl 2027.01.04 is newer than {newest}, the newest that polaris_parsl is tested with"
+    with pytest.warns(PolarisParslWarning, match=text) as warned:
         check_parsl()
     check_parsl()  # a second warning would be an error
     assert [each.filename for each in warned] == [__file__]
 
 
 @pytest.mark.parametrize("found", polaris().parsl.tested)
-def test_no_tested_parsl_is_warned_of(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tested_parsl_gives_no_warning(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda _: found)
     check_parsl()

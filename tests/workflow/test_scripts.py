@@ -15,7 +15,7 @@ def test_a_script_names_the_system_packages_that_a_user_must_install(
         (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")
     done = subprocess.run(
         ["/bin/bash", ROOT / "scripts" / script],
-        # no apt-get either, without which even root is only told
+        # no apt-get either, so that even root only gets the message
         env={"PATH": str(tmp_path / "bin"), "LMOD_PKG": "/nowhere/lmod"},
         capture_output=True,
         text=True,

@@ -51,7 +51,7 @@ def sandboxed(isolation: str, run_isolated: Callable[..., str]) -> Callable[...,
 
 @pytest.fixture
 def run(sandboxed: Callable[..., str], tmp_path: Path) -> Run:
-    """What the tasks of a shape saw, by executor; and `script` has told what was submitted."""
+    """What the tasks of a shape saw, by executor; and checks `script` against the submitted job."""
 
     def run_shape(shape: str) -> Found:
         found = found_in(sandboxed(sys.executable, str(WORKFLOW), shape))
@@ -70,7 +70,7 @@ def run(sandboxed: Callable[..., str], tmp_path: Path) -> Run:
 
 
 def known_before_the_run(script: str) -> str:
-    """All of a job script but the driver's port and the time in the job's name."""
+    """A job script without the driver's port and the time in the job's name."""
     return re.sub(r"(--port=|\.block-0\.)[\w.]*\w", r"\1", script)
 
 
@@ -109,7 +109,7 @@ def test_a_worker_has_several_gpus_and_their_cpus(run: Run) -> None:
     }
 
 
-def test_cpu_only_workers_share_out_the_cpus_and_see_no_gpu(run: Run) -> None:
+def test_cpu_only_workers_divide_the_cpus_and_see_no_gpu(run: Run) -> None:
     seen = workers(run("cpu")["found"]["htex"])
     assert len(seen) == 8
     assert {gpus for _, gpus, _ in seen} == {None}

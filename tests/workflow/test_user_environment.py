@@ -59,8 +59,8 @@ def test_workers_import_what_only_the_environment_has(
     )
     rows = [line.split("|") for line in in_sandbox("bash run.sh").splitlines() if "|" in line]
     assert len({node for node, *_ in rows}) == 2
-    told = tmp_path / "project" / "runs" / "000" / "polaris_parsl" / "environment.txt"
-    assert told.read_text() == "my-science==1.0\n"
+    packages = tmp_path / "project" / "runs" / "000" / "polaris_parsl" / "environment.txt"
+    assert packages.read_text() == "my-science==1.0\n"
     name = f"polaris-parsl/{install.root.name}" if module == "loaded" else "None"
     for _, executable, answer, parsl, loaded in rows:
         assert (executable, answer, loaded) == (str(plan.python), "42", name)

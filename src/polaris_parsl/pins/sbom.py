@@ -106,8 +106,8 @@ def _interpreter(base: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _gnu_parallel(told: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    for each in told["packages"]:
+def _gnu_parallel(parallel: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    for each in parallel["packages"]:
         yield {
             "type": "application",
             "bom-ref": f"conda:{each['name']}",
@@ -116,14 +116,14 @@ def _gnu_parallel(told: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
             "purl": f"pkg:conda/{each['name']}@{_quoted(each['version'])}",
             "hashes": [{"alg": "SHA-256", "content": each["sha256"]}],
         }
-    if not told["packages"] and told["version"]:
+    if not parallel["packages"] and parallel["version"]:
         yield {
             "type": "application",
             "bom-ref": "system:parallel",
             "name": "parallel",
-            "version": told["version"],
-            "description": f"GNU Parallel of the system, {told['path']}",
-            "purl": f"pkg:generic/parallel@{told['version']}",
+            "version": parallel["version"],
+            "description": f"GNU Parallel of the system, {parallel['path']}",
+            "purl": f"pkg:generic/parallel@{parallel['version']}",
         }
 
 

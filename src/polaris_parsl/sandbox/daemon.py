@@ -1,6 +1,6 @@
 """The daemon of a sandbox: makes the nodes, serves the clients and ends all processes.
 
-With namespaces it is process 1 of a pid namespace, so the kernel ends all others
+With namespaces it is process 1 of a pid namespace, so Linux ends all others
 with it. On loopback it adopts orphans and kills its descendants itself.
 """
 

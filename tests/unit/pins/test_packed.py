@@ -16,9 +16,9 @@ from polaris_parsl.pins.packed import new_bundle, opened
 
 
 def member(name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
-    told = tarfile.TarInfo(name)
-    told.type, told.size, told.linkname = kind, len(content), "/etc/passwd"
-    return told
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, len(content), "/etc/passwd"
+    return info
 
 
 @contextmanager
