@@ -40,7 +40,7 @@ class ExitCode(IntEnum):
             "exists; or a disk is full"
         ),
     )
-    TOOL = 7, "a program or the source tree is missing on this machine"
+    TOOL = 7, "a program or the source tree is missing, or a program does not answer"
     SANDBOX = 8, "the sandbox cannot start"
     QUEUES = 9, "`queues --refresh`: PBS's queues differ from the facts"
     COSMETIC = 10, "`verify`: something changed that the install does not use"

@@ -1,10 +1,13 @@
-"""Files: where those that ship beside the package lie, and the digest of any.
+"""Files: where those that ship beside the package lie, the digest of any, reading those of others.
 
 environment.yml, the locks and the modulefile templates stand at the top of the
 source tree, where people look for them. A wheel carries them in `_dist/`.
 """
 
+import errno
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from polaris_parsl.errors import MissingToolError
@@ -55,3 +58,26 @@ def digest(path: Path) -> str:
     """sha256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_regular(path: Path, *, most_bytes: int, through_link: bool = True) -> bytes:
+    """Read a file that somebody else may have made; a pipe or a device never blocks.
+
+    Args:
+        path: the file.
+        most_bytes: a larger one is refused.
+        through_link: whether it may be a link.
+
+    Raises:
+        OSError: it cannot be opened, is no regular file, or is larger.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    number = os.open(path, flags if through_link else flags | os.O_NOFOLLOW)
+    with os.fdopen(number, "rb") as stream:
+        kind = os.fstat(number)
+        if not stat.S_ISREG(kind.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        content = stream.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))
+    return content

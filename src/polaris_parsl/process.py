@@ -1,8 +1,18 @@
-"""Runs other programs to completion, and the type of what shows the steps of a command."""
+"""Runs other programs to completion, and the type of what shows the steps of a command.
 
+No program may take for ever or print without an end, not even one that a stranger chose.
+"""
+
+import contextlib
+import errno
+import locale
 import logging
+import os
+import selectors
 import shlex
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,7 +20,25 @@ from pathlib import Path
 # Called with the name of a step, around it: cli/progress.py shows it.
 Step = Callable[[str], AbstractContextManager[None]]
 
+# for a program that only answers, and for one that builds or fetches something
+ANSWER_SECONDS = 120.0
+WORK_SECONDS = 7200.0
+OUTPUT_BYTES = 128 << 20
+
+_CHUNK_BYTES = 1 << 16
+
 logger = logging.getLogger(__name__)
+
+
+class NoAnswerError(OSError):
+    """A program took too long, or printed too much, and was killed."""
+
+    def __init__(self, program: str, problem: str) -> None:
+        super().__init__(errno.ETIME, f"{program} {problem}")
+
+    def __str__(self) -> str:
+        """Without the number, which says nothing here."""
+        return str(self.strerror)
 
 
 def run(
@@ -19,7 +47,9 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: str | None = None,
-    timeout_seconds: float | None = None,
+    timeout_seconds: float = ANSWER_SECONDS,
+    output_bytes: int = OUTPUT_BYTES,
+    own_session: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, capture its output as text and return it whatever the exit code.
 
@@ -29,22 +59,92 @@ def run(
         cwd: directory to run in.
         stdin: text for its standard input; None gives it an empty one.
         timeout_seconds: after so many seconds the command is killed.
+        output_bytes: after so many bytes of output and errors it is killed, too.
+        own_session: give it a session without a terminal; all of its process group is killed.
 
     Raises:
         OSError: the program cannot be started.
-        subprocess.TimeoutExpired: it took longer than timeout_seconds.
+        NoAnswerError: it took longer, or printed more; that is an OSError, too.
     """
     argv = [str(word) for word in command]
     logger.info("running %s", shlex.join(argv))
-    completed = subprocess.run(
+    process = subprocess.Popen(
         argv,
         env=None if env is None else dict(env),
         cwd=cwd,
-        input=stdin or "",
-        capture_output=True,
-        text=True,
-        timeout=timeout_seconds,
-        check=False,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=own_session,
     )
-    logger.info("exit code %d from %s", completed.returncode, argv[0])
-    return completed
+    with process:
+        try:
+            told = _exchange(process, (stdin or "").encode(), timeout_seconds, output_bytes)
+        except BaseException:
+            _kill(process, whole_group=own_session)
+            raise
+    logger.info("exit code %d from %s", process.returncode, argv[0])
+    output, errors = (_text(each) for each in told)
+    return subprocess.CompletedProcess(argv, process.returncode, output, errors)
+
+
+def _exchange(
+    process: "subprocess.Popen[bytes]", stdin: bytes, seconds: float, most: int
+) -> tuple[bytes, bytes]:
+    """Give a process its input, and take its output until it has ended."""
+    deadline = time.monotonic() + seconds
+    program = str(process.args[0])  # type: ignore[index] # it was started with a list
+    late = NoAnswerError(program, f"did not answer within {seconds:g} s")
+    told: dict[str, list[bytes]] = {"output": [], "errors": []}
+    rest, left = memoryview(stdin), most
+    with selectors.DefaultSelector() as selector:
+        for stream, name in ((process.stdout, "output"), (process.stderr, "errors")):
+            assert stream is not None
+            selector.register(stream, selectors.EVENT_READ, name)
+        if process.stdin is not None:
+            os.set_blocking(process.stdin.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            for key, _ in selector.select(max(0.0, deadline - time.monotonic())):
+                if key.data is None:
+                    rest = _give(key.fd, rest)
+                    is_done = not rest
+                else:
+                    chunk = os.read(key.fd, _CHUNK_BYTES)
+                    told[key.data].append(chunk)
+                    left -= len(chunk)
+                    is_done = not chunk
+                if is_done:
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()  # type: ignore[union-attr]
+            if left < 0:
+                raise NoAnswerError(program, f"printed more than {most} bytes")
+            if time.monotonic() >= deadline:
+                raise late
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise late from None
+    return b"".join(told["output"]), b"".join(told["errors"])
+
+
+def _give(stream: int, rest: memoryview) -> memoryview:
+    """Write what fits; what is left of it: nothing where the other end is closed."""
+    try:
+        return rest[os.write(stream, rest[:_CHUNK_BYTES]) :]
+    except BlockingIOError:
+        return rest
+    except BrokenPipeError:
+        return rest[:0]
+
+
+def _kill(process: "subprocess.Popen[bytes]", *, whole_group: bool) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if whole_group:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+def _text(told: bytes) -> str:
+    return told.decode(locale.getencoding()).replace("\r\n", "\n").replace("\r", "\n")

@@ -11,7 +11,8 @@ import typer
 from polaris_parsl.cli.verbs import CONTEXT, Verbs
 from polaris_parsl.cli.version import version
 from polaris_parsl.driver import working_folder
-from polaris_parsl.errors import OptionError, PolarisParslError, PrefixError
+from polaris_parsl.errors import MissingToolError, OptionError, PolarisParslError, PrefixError
+from polaris_parsl.process import NoAnswerError
 from polaris_parsl.version import NAME
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -65,6 +66,8 @@ def main() -> None:
 
 def _cause(error: OSError) -> PolarisParslError | None:
     """What stops every command, whichever file it was at; None for anything else."""
+    if isinstance(error, NoAnswerError):
+        return MissingToolError(str(error), remedy="run it by hand; --debug shows the command")
     try:
         working_folder()
     except OptionError as gone:

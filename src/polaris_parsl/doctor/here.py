@@ -2,12 +2,12 @@
 
 import json
 import shutil
-import subprocess
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from polaris_parsl.configuration.plan import PlannedExecutor, plan
@@ -99,17 +99,17 @@ class Here:
             done = self.run_python(_PROBE.read_text(encoding="utf-8"))
             # a startup file may have printed something before
             return PythonIdentity(**json.loads(done.stdout.strip().rpartition("\n")[2]))
-        except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError) as error:
             return str(error)
         except (ValueError, TypeError):
             return done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
 
-    def run_python(self, code: str) -> "subprocess.CompletedProcess[str]":
+    def run_python(self, code: str) -> CompletedProcess[str]:
         """Let the user's Python run a program, outside of the working directory.
 
         Raises:
             OSError: it does not start.
-            subprocess.TimeoutExpired: it takes too long.
+            NoAnswerError: it takes too long, or prints too much.
         """
         assert self.python, "the caller has looked"
         given = [self.folder / word for word in self.env.get("PYTHONPATH", "").split(":") if word]

@@ -5,7 +5,6 @@ import platform
 import re
 import resource
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,7 +158,7 @@ def _other_mpi(mpiexec: Path, here: Here) -> str | None:
     """The MPI of a mpiexec, if it is one without --cpu-bind; else None."""
     try:
         done = run([mpiexec, "--version"], env=here.env, timeout_seconds=_ANSWER_SECONDS)
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):
         return None
     text = done.stdout + done.stderr
     return next((name for word, name in _OTHER_MPIS.items() if word in text), None)

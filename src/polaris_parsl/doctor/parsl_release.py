@@ -1,11 +1,11 @@
 """The release of Parsl: tested or not, and whether it still has what polaris_parsl uses of its inside."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 
 from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
+from polaris_parsl.process import NoAnswerError
 from polaris_parsl.version import NAME
 
 _ASK = """
@@ -33,7 +33,7 @@ def look_at_parsl(here: Here) -> Iterator[DoctorFinding]:
     try:
         done = here.run_python(_ASK)
         answer = json.loads(done.stdout.strip().rpartition("\n")[2])
-    except subprocess.TimeoutExpired as error:
+    except NoAnswerError as error:
         yield unknown(str(error))
         return
     except ValueError:

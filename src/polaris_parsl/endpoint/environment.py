@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +61,7 @@ def inspect(prefix: Path) -> Environment:
         raise MissingToolError(f"there is no {PROGRAM} with its python in {folder}", remedy=remedy)
     try:
         done = run([python, "-I", "-c", _VERSIONS], timeout_seconds=_TIMEOUT_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise MissingToolError(f"{python} does not run: {error}", remedy=remedy) from error
     if done.returncode != 0:
         problem = (done.stderr.strip().splitlines() or ["no error message"])[-1]

@@ -5,14 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from subprocess import TimeoutExpired
 from typing import Any
 
 from polaris_parsl.errors import MissingToolError, PolarisParslError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Jobs, Queue
 from polaris_parsl.pbs.walltime import read_walltime, write_padded_walltime
-from polaris_parsl.process import run
+from polaris_parsl.process import NoAnswerError, run
 
 QSTAT = ("qstat", "-Q", "-f", "-F", "json")
 NONE = "none"
@@ -85,9 +84,9 @@ def ask_pbs(env: Mapping[str, str] | None = None) -> Listing:
             remedy=f"run this on a login node of {polaris().system}, or behind "
             "`polaris-parsl sandbox --`",
         ) from error
-    except TimeoutExpired as error:
+    except NoAnswerError as error:
         raise PolarisParslError(
-            f"`{command}` did not answer within {seconds} s", remedy="try again when PBS answers"
+            f"`{command}`: {error}", remedy="try again when PBS answers"
         ) from error
     except UnicodeDecodeError as error:
         raise PolarisParslError(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from polaris_parsl.errors import PolarisParslError
-from polaris_parsl.process import run
+from polaris_parsl.process import WORK_SECONDS, run
 
 
 class OwnSourceError(PolarisParslError):
@@ -34,7 +34,12 @@ def bootstrap(
         OwnSourceError: the verb failed.
     """
     command: list[str | Path] = [python, source / "scripts" / "bootstrap.py", *arguments]
-    done = run(command, env={**env, "PYTHONDONTWRITEBYTECODE": "1"}, cwd=Path("/"))
+    done = run(
+        command,
+        env={**env, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=Path("/"),
+        timeout_seconds=WORK_SECONDS,
+    )
     if done.returncode != 0:
         message = done.stderr.strip().rpartition("error: ")[2]
         problem, _, remedy = message.partition("\n  fix: ")

@@ -12,6 +12,7 @@ from polaris_parsl.errors import MissingToolError, PolarisParslError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.pbs import queue_listing
 from polaris_parsl.pbs.queue_listing import as_pbs
+from polaris_parsl.process import NoAnswerError
 
 
 def test_every_queue_stands_in_the_table_with_its_limits_and_conflicting_sources(
@@ -80,7 +81,11 @@ def test_refresh_prints_what_differs_and_leaves_with_its_own_exit_code(
     ("answer", "error", "words"),
     [
         ({"failure": FileNotFoundError()}, MissingToolError, "fix: run this on a login node"),
-        ({"failure": subprocess.TimeoutExpired("qstat", 120)}, PolarisParslError, "within 120 s"),
+        (
+            {"failure": NoAnswerError("qstat", "did not answer within 120 s")},
+            PolarisParslError,
+            "within 120 s",
+        ),
         ({"failure": UnicodeDecodeError("utf-8", b"x", 0, 1, "y")}, PolarisParslError, "no text"),
         ({"code": 255}, PolarisParslError, "failed with exit code 255: qstat: no server"),
         ({"stdout": "hello"}, PolarisParslError, "no valid JSON"),

@@ -4,7 +4,7 @@ The same base gives the same fingerprint to every user, on every node.
 """
 
 import json
-import subprocess
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ _PROBE = Path(__file__).with_name("probe.py")
 _ANSWER_TIMEOUT_SECONDS = 120
 # the mark of a dependency in a receipt
 _MARK = "leaned_on"
+_ANSWER_BYTES = 64 << 20
+# as they are normalised; none can be read as an option
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _COMPARED = ("version", "sha256", "modules", "files", "files_sha256")
 
 
@@ -34,15 +37,25 @@ def ask(
     Raises:
         BaseEnvironmentError: it does not start, or is not a working Python.
     """
+    names = [*names]
+    if odd := [name for name in names if not _NAME.fullmatch(name)]:
+        raise BaseEnvironmentError(
+            f"{odd[0]!r} is not the name of a distribution",
+            remedy="do not use this receipt: it was not written by polaris-parsl",
+        )
     command: list[str | Path] = [python, "-I", _PROBE, *(["--quick"] if quick else []), *names]
     try:
         done = run(
-            command, env=for_python(env), cwd=Path("/"), timeout_seconds=_ANSWER_TIMEOUT_SECONDS
+            command,
+            env=for_python(env),
+            cwd=Path("/"),
+            timeout_seconds=_ANSWER_TIMEOUT_SECONDS,
+            output_bytes=_ANSWER_BYTES,
         )
         # a .pth file may have printed something before
         answer = json.loads(done.stdout.strip().rpartition("\n")[2])
         _ = answer["interpreter"], answer["distributions"]
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise _not_working(python, str(error)) from error
     except (ValueError, LookupError, TypeError) as error:
         reason = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"

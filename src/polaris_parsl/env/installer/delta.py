@@ -20,7 +20,7 @@ from polaris_parsl.env.installer.wheels import Wheel
 from polaris_parsl.env.variables import for_offline_pip
 from polaris_parsl.errors import LockError, OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.process import run
+from polaris_parsl.process import WORK_SECONDS, run
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def compute_delta(
     command += ["--no-index", "--find-links", folder, *requirements]
     # pip believes the metadata of the base
     command += [f"{name}=={wheels[name].version}" for name in sorted(broken)]
-    done = run(command, env=for_offline_pip(env), cwd=scratch)
+    done = run(command, env=for_offline_pip(env), cwd=scratch, timeout_seconds=WORK_SECONDS)
     if done.returncode != 0:
         raise LockError(
             f"the locked packages do not fit the base {base.prefix}:\n    {done.stderr.strip()}",

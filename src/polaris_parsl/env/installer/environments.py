@@ -7,7 +7,7 @@ from polaris_parsl.env.installer.wheels import Wheel
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.env.variables import for_python, for_uv
 from polaris_parsl.errors import LockError
-from polaris_parsl.process import run
+from polaris_parsl.process import WORK_SECONDS, run
 
 # files of uv that an install does not need; its lock is writable for everybody
 _UV_FILES = (".lock", ".gitignore", "CACHEDIR.TAG")
@@ -77,13 +77,13 @@ def _compile(folder: Path, *, env: Mapping[str, str]) -> None:
     command += ["-f", "-j", "2", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", folder, "-p", "", folder / "lib"]
     # its exit code counts files that are no valid Python, which some distributions ship as data
-    run(command, env=for_python(env), cwd=folder)
+    run(command, env=for_python(env), cwd=folder, timeout_seconds=WORK_SECONDS)
 
 
 def _must(
     command: Iterable[str | Path], problem: str, *, env: Mapping[str, str], cwd: Path
 ) -> None:
-    done = run(list(command), env=env, cwd=cwd)
+    done = run(list(command), env=env, cwd=cwd, timeout_seconds=WORK_SECONDS)
     if done.returncode != 0:
         raise LockError(
             f"{problem}:\n    {done.stderr.strip()}",

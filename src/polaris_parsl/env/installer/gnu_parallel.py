@@ -16,8 +16,10 @@ from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.env.receipt import NO_PARALLEL
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError
-from polaris_parsl.process import run
+from polaris_parsl.files import read_regular
+from polaris_parsl.process import WORK_SECONDS, run
 
+_ARCHIVE_BYTES_MAX = 1 << 30
 _REACH_TIMEOUT_SECONDS = 5
 _FETCH_TIMEOUT_SECONDS = 60
 _ANSWER_TIMEOUT_SECONDS = 30
@@ -157,7 +159,7 @@ def install_archives(
         "cache": str(scratch / "conda-cache"),
     }
     command: list[str | Path] = [sys.executable, "-P", Path(__file__).with_name("conda_install.py")]
-    done = run(command, env=for_python(env), stdin=json.dumps(order))
+    done = run(command, env=for_python(env), stdin=json.dumps(order), timeout_seconds=WORK_SECONDS)
     if done.returncode != 0:
         raise LockError(
             f"py-rattler did not install GNU Parallel: {done.stderr.strip()[-800:]}",
@@ -200,9 +202,9 @@ def _lacking(packages: Sequence[CondaPackage], archives: Path) -> str | None:
 def _read(place: str, *, is_local: bool, env: Mapping[str, str]) -> bytes:
     try:
         if is_local:
-            return Path(place).read_bytes()
+            return read_regular(Path(place), most_bytes=_ARCHIVE_BYTES_MAX)
         with open_url(place, env=env, timeout_seconds=_FETCH_TIMEOUT_SECONDS) as answer:
-            return answer.read()
+            return answer.read(_ARCHIVE_BYTES_MAX)
     # an answer that breaks off is an HTTPException
     except (OSError, HTTPException, ValueError) as error:
         raise LockError(

@@ -14,7 +14,7 @@ from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, PolarisParslError
 from polaris_parsl.installs import command_of, overlay_of, overlay_python
-from polaris_parsl.process import run
+from polaris_parsl.process import WORK_SECONDS, run
 from polaris_parsl.version import NAME
 
 _REPORT = "report this with the output of the same command after `polaris-parsl --debug`"
@@ -69,7 +69,7 @@ def unmet(environment: Path, base: Base, *, env: Mapping[str, str]) -> set[str]:
     """What `pip check` complains of in an environment, one sentence each."""
     command: list[str | Path] = [base.executable, "-m", "pip", "--python"]
     command += [environment / "bin/python", "check"]
-    done = run(command, env=for_offline_pip(env), cwd=environment)
+    done = run(command, env=for_offline_pip(env), cwd=environment, timeout_seconds=WORK_SECONDS)
     return {line for line in done.stdout.splitlines() if line and done.returncode != 0}
 
 

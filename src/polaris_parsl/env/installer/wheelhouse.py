@@ -29,11 +29,12 @@ from polaris_parsl.env.locks.files import (
 from polaris_parsl.env.prefix.publish import new_directory
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError
-from polaris_parsl.files import digest, shipped
+from polaris_parsl.files import digest, read_regular, shipped
 from polaris_parsl.process import Step
 
 WHEELS, ARCHIVES, LOCKS = "wheels", "conda", "locks"
 SUMS, MISSING = "SHA256SUMS", "missing.txt"
+_SUMS_BYTES_MAX = 1 << 20
 PYTHONS = tuple(f"3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1))
 
 _REMEDY = "copy it again, or make it again with `polaris-parsl wheelhouse`"
@@ -138,7 +139,8 @@ def check_wheelhouse(folder: Path, locks: Mapping[str, Path]) -> None:
 
 def _read_sums(folder: Path) -> dict[str, str]:
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        content = read_regular(folder / SUMS, most_bytes=_SUMS_BYTES_MAX, through_link=False)
+        lines = content.decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise LockError(f"{folder} is not a wheelhouse: {error}", remedy=_REMEDY) from error
     found = {}

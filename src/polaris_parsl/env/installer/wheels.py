@@ -20,7 +20,7 @@ from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.files import digest, source_tree
 from polaris_parsl.installs import STAGING
-from polaris_parsl.process import run
+from polaris_parsl.process import WORK_SECONDS, run
 
 # The newest wheels that glibc 2.28 (of 2018) and later can load, on whatever machine pip runs:
 # where its own glibc is newer, pip might choose others, and an install would differ.
@@ -72,7 +72,10 @@ def build_own(folder: Path, *, env: Mapping[str, str], kind: str = "wheel") -> P
     command: list[str | Path] = [sys.executable, "-m", "hatchling", "build"]
     command += ["-t", kind, "-d", folder]
     done = run(
-        command, cwd=source, env={**for_python(env), "SOURCE_DATE_EPOCH": str(EPOCH_SECONDS)}
+        command,
+        cwd=source,
+        env={**for_python(env), "SOURCE_DATE_EPOCH": str(EPOCH_SECONDS)},
+        timeout_seconds=WORK_SECONDS,
     )
     built = sorted(folder.glob("polaris_parsl-*"))
     if done.returncode != 0 or len(built) != 1:
@@ -172,14 +175,19 @@ def _run_pip(
     command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
 ) -> CompletedProcess[str]:
     """Run pip; where it fetches nothing, again through the site's proxy, if that answers."""
-    done = run(command, env={**env, **no_proxy_for_loopback(env)}, cwd=cwd)
+    done = run(
+        command,
+        env={**env, **no_proxy_for_loopback(env)},
+        cwd=cwd,
+        timeout_seconds=WORK_SECONDS,
+    )
     if done.returncode == 0 or "--no-index" in command or _WRONG_HASH in done.stderr:
         return done
     site = site_proxy(env)
     if not site:
         return done
     log_site_proxy(site)
-    return run(command, env={**env, **site}, cwd=cwd)
+    return run(command, env={**env, **site}, cwd=cwd, timeout_seconds=WORK_SECONDS)
 
 
 def _check(folder: Path, pins: Mapping[str, Pin], lock: Path) -> dict[str, Wheel]:

@@ -13,7 +13,7 @@ import yaml
 from polaris_parsl.env.locks.files import CONDA_LOCK
 from polaris_parsl.env.locks.solvers import conda_command, solve, write_program
 from polaris_parsl.errors import LockError
-from polaris_parsl.process import run
+from polaris_parsl.process import WORK_SECONDS, run
 
 _CHANNEL_ALIAS = "https://conda.anaconda.org"
 _CHANNEL_TIMEOUT_SECONDS = 10
@@ -80,7 +80,9 @@ def is_solved_from(environment: Path, lock: Path, *, env: Mapping[str, str]) -> 
         solver = conda_command(None, repodata=folder / "none", env=env)
         command = [*_conda_lock(environment, folder, solver), "--check-input-hash"]
         shutil.copyfile(lock, folder / CONDA_LOCK)
-        return run(command, cwd=folder, env=_fixed(env)).returncode == 0
+        return (
+            run(command, cwd=folder, env=_fixed(env), timeout_seconds=WORK_SECONDS).returncode == 0
+        )
 
 
 def _conda_lock(environment: Path, folder: Path, conda: Sequence[str]) -> list[str | Path]:

@@ -4,7 +4,6 @@ import logging
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.errors import LockError, MissingToolError
-from polaris_parsl.process import run
+from polaris_parsl.process import NoAnswerError, run
 
 _SOLVE_TIMEOUT_SECONDS = 900
 _ANSWER_TIMEOUT_SECONDS = 60
@@ -87,7 +86,7 @@ def solve(command: Sequence[str | Path], what: str, *, cwd: Path, env: Mapping[s
     """
     try:
         done = run(command, cwd=cwd, env=env, timeout_seconds=_SOLVE_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired as error:
+    except NoAnswerError as error:
         raise LockError(
             f"{what} found no solution within {_SOLVE_TIMEOUT_SECONDS} s", remedy="try again later"
         ) from error
@@ -103,6 +102,6 @@ def solve(command: Sequence[str | Path], what: str, *, cwd: Path, env: Mapping[s
 def _version(program: str, env: Mapping[str, str]) -> str:
     try:
         done = run([program, "--version"], env=env, timeout_seconds=_ANSWER_TIMEOUT_SECONDS)
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return ""
     return done.stdout.strip().splitlines()[0] if done.returncode == 0 and done.stdout else ""

@@ -1,7 +1,6 @@
 """The module system of a shell: Lmod or Environment Modules, what it reads, and what it loads."""
 
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +51,7 @@ class ModuleSystem:
         command: list[str | Path] = [self.program, "bash", "load", name]
         try:
             done = run(command, env={**fresh, **settings}, timeout_seconds=_LOAD_TIMEOUT_SECONDS)
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             return str(error)
         # exit codes differ between versions; the variables that are set do not
         loaded = _LOADED.search(done.stdout)

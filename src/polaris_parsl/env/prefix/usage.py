@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,7 +57,7 @@ def find_usage(release: Release, *, is_default: bool, env: Mapping[str, str]) ->
         return Usage(tuple(certain), (), tuple(unseen))
     try:
         jobs = _ask_pbs(env)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError) as error:
         doubtful.append(f"jobs: qstat failed: {error}")
         return Usage(tuple(certain), tuple(doubtful), tuple(unseen))
     for name, job in jobs.items():

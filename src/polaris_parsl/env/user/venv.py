@@ -19,7 +19,7 @@ from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PolarisParslError, PrefixError
 from polaris_parsl.installs import INSTALL_PATH, LINK, STAGING, command_of, install_of, overlay_of
 from polaris_parsl.options.paths import interpreter
-from polaris_parsl.process import run
+from polaris_parsl.process import WORK_SECONDS, run
 from polaris_parsl.version import NAME
 
 # Names of all that overlay and base have, for the option of uv that leaves them out.
@@ -155,7 +155,12 @@ def make_venv(plan: VenvPlan, *, env: Mapping[str, str]) -> None:
 def _build(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
     python = Path(plan.receipt.base["executable"])
     command: list[str | Path] = [python, "-I", "-m", "venv", "--without-pip"]
-    done = run([*command, "--system-site-packages", folder], env=for_python(env), cwd=Path("/"))
+    done = run(
+        [*command, "--system-site-packages", folder],
+        env=for_python(env),
+        cwd=Path("/"),
+        timeout_seconds=WORK_SECONDS,
+    )
     if done.returncode != 0:
         raise PolarisParslError(
             f"{python} made no environment:\n    {done.stderr.strip()[-800:]}",

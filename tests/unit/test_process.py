@@ -1,0 +1,83 @@
+"""A program that is asked answers in time and in measure, or is killed with a clear error."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from polaris_parsl.cli import main
+from polaris_parsl.env.base import fingerprint
+from polaris_parsl.env.base.choice import probe
+from polaris_parsl.errors import BaseEnvironmentError
+from polaris_parsl.process import NoAnswerError, run
+
+HANGING = "#!/bin/sh\necho $$ > {pid}\nexec sleep 600\n"
+CHATTERING = "#!/bin/sh\necho $$ > {pid}\nexec yes\n"
+ON_ERRORS = "#!/bin/sh\necho $$ > {pid}\nexec yes >&2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (HANGING, "did not answer within 0.5 s"),
+        (CHATTERING, "printed more than 1000000 bytes"),
+        (ON_ERRORS, "printed more than 1000000 bytes"),
+    ],
+)
+def test_a_base_that_hangs_or_prints_without_end_is_refused_and_ended(
+    text: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, pid = tmp_path / "python", tmp_path / "pid"
+    base.write_text(text.format(pid=pid))
+    base.chmod(0o755)
+    monkeypatch.setattr(fingerprint, "_ANSWER_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(fingerprint, "_ANSWER_BYTES", 1000000)
+    with pytest.raises(BaseEnvironmentError, match=f"is not a working Python: .*{problem}"):
+        probe(base, names=(), env=os.environ)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+def test_a_command_that_nobody_catches_ends_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app(**_: object) -> None:
+        run(["sleep", "600"], timeout_seconds=0.1)
+
+    monkeypatch.setattr(main, "app", app)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 7
+    assert "error: sleep did not answer within 0.1 s\n  fix: " in capsys.readouterr().err
+
+
+def test_what_goes_in_and_out_is_longer_than_a_pipe_holds() -> None:
+    text = "line\r\n" * 100_000
+    done = run([sys.executable, "-c", "import sys; print(sys.stdin.read())"], stdin=text)
+    assert done.stdout == text.replace("\r\n", "\n") + "\n"
+    done = run(["false"], stdin=text)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+def test_without_an_input_the_standard_input_is_empty() -> None:
+    assert run(["cat"]).stdout == ""
+
+
+def test_a_program_that_closes_its_output_and_stays_is_ended_in_time() -> None:
+    with pytest.raises(NoAnswerError, match="did not answer"):
+        run(["sh", "-c", "exec >&- 2>&-; exec sleep 600"], timeout_seconds=0.3)
+
+
+def test_a_group_of_processes_ends_with_its_first(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "held")
+    reading = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(NoAnswerError):
+        run(
+            ["sh", "-c", f"sleep 600 > {tmp_path}/held & wait"],
+            timeout_seconds=0.5,
+            own_session=True,
+        )
+    os.set_blocking(reading, True)
+    assert os.read(reading, 1) == b""  # the end comes when the last that holds it has ended
+    os.close(reading)
