@@ -1,13 +1,10 @@
 """Launches a sandbox: prepares its state directory, starts its daemon and waits for it."""
 
 import contextlib
-import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +24,7 @@ from polaris_parsl.sandbox.linux.nodes import STATE
 from polaris_parsl.sandbox.linux.processes import everywhere_with_marker
 from polaris_parsl.sandbox.linux.spawn import send_signal
 from polaris_parsl.sandbox.settings import Isolation, Settings
+from polaris_parsl.sandbox.state_directory import state_directory
 
 MIN_WALLTIME = "POLARIS_PARSL_SANDBOX_MIN_WALLTIME"
 _NOT_STARTED = 70
@@ -62,7 +60,7 @@ def run_sandbox(command: Sequence[str], *, nodes: int, state: Path | None) -> in
             remedy=f"choose 1 to {most} nodes",
         )
     isolation = choose_isolation(asked_isolation(os.environ))
-    with _state_directory(state) as folder:
+    with state_directory(state) as folder:
         if os.statvfs(folder).f_flag & os.ST_NOEXEC:
             raise SandboxError(
                 f"programs in {folder} cannot be executed: its file system is mounted noexec",
@@ -96,34 +94,6 @@ def _min_walltime() -> int | None:
     if text and not text.isdigit():
         raise SandboxError(f"{MIN_WALLTIME}={text}", remedy="give a number of seconds")
     return int(text) if text else None
-
-
-@contextlib.contextmanager
-def _state_directory(asked: Path | None) -> Iterator[Path]:
-    """The state directory, locked while the sandbox runs; removed afterwards if temporary."""
-    if asked is None:
-        # Not TMPDIR: its path may be long or have characters that LD_PRELOAD cannot take.
-        folder = Path(tempfile.mkdtemp(prefix="polaris-sandbox-", dir="/tmp"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        return
-    folder = asked.resolve()
-    if any(character in " \t\n:" for character in str(folder)):
-        raise SandboxError(
-            f"the path of the state directory, {folder}, has a blank or a colon",
-            remedy="choose another one with --state",
-        )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SandboxError(
-                f"another sandbox runs in {folder}", remedy="choose another --state"
-            ) from error
-        yield folder
 
 
 def _run_daemon(settings: Settings) -> int:
