@@ -10,6 +10,8 @@ import typer
 
 from polaris_parsl.cli.roots import Root, absolute, own_root
 from polaris_parsl.env.prefix.verify import VerifyReport, verify_install
+from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.errors import PrefixError, ReceiptError
 
 
 def verify(
@@ -26,6 +28,15 @@ def verify(
         bool,
         typer.Option("--files", help="Read every file; without it, a quick check takes a second."),
     ] = False,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base",
+            help="For a bundle: the Python to compare with. [default: the base of this command's "
+            "install, if the bundle names the same]",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare an install and its base with the receipt, or a bundle with this machine.
@@ -43,7 +54,7 @@ def verify(
     elif ((place := absolute(directory)) / "pyvenv.cfg").is_file():
         report = _verify_venv(place, every_file=files)
     else:
-        report = _verify_bundle(place)
+        report = _verify_bundle(place, base and absolute(base))
     if as_json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -64,7 +75,15 @@ def _verify_venv(place: Path, *, every_file: bool) -> VerifyReport:
     return verify_venv(place, every_file=every_file, env=os.environ)
 
 
-def _verify_bundle(place: Path) -> VerifyReport:
+def _own_base() -> Path | None:
+    """The base of the install that this command belongs to, or of the loaded one."""
+    try:
+        return Path(read_receipt(own_root(None)).base["executable"])
+    except (PrefixError, ReceiptError):
+        return None
+
+
+def _verify_bundle(place: Path, named: Path | None) -> VerifyReport:
     from polaris_parsl.pins.comparison import verify_bundle  # noqa: PLC0415
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
@@ -73,4 +92,4 @@ def _verify_bundle(place: Path) -> VerifyReport:
             f"complete: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
             file=sys.stderr,
         )
-        return verify_bundle(bundle, env=os.environ)
+        return verify_bundle(bundle, named=named, own=_own_base(), env=os.environ)

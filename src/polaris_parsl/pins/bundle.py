@@ -11,7 +11,7 @@ from typing import Any
 
 from polaris_parsl.env.receipt import FORMAT
 from polaris_parsl.errors import BundleError
-from polaris_parsl.files import digest
+from polaris_parsl.files import digest, read_regular
 from polaris_parsl.installs import RECEIPT
 
 SUMS = "SHA256SUMS"
@@ -21,6 +21,8 @@ RUN = "run"
 WHEELHOUSE = "wheelhouse"
 
 _AGAIN = "copy or unpack the bundle again; if that does not help, ask its author"
+# receipts and sums of whole installs are a hundredth of it
+_TEXT_BYTES_MAX = 64 << 20
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _NEEDED = (RECEIPT, BASE, f"{SOURCE}/scripts/bootstrap.py")
 
@@ -135,9 +137,12 @@ def _refuse_contradiction(bundle: Bundle) -> None:
 def _read_sums(folder: Path) -> dict[str, str]:
     path = folder / SUMS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        content = read_regular(path, most_bytes=_TEXT_BYTES_MAX, through_link=False)
+        lines = content.decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        if path.is_symlink():
+            reason = "it is a link"
         raise BundleError(f"cannot read {path}: {reason}", remedy=_AGAIN) from error
     sums: dict[str, str] = {}
     for line in lines:
@@ -189,8 +194,10 @@ def _digest(path: Path) -> str:
 
 def _read_json(path: Path, keys: tuple[tuple[str, type], ...]) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_bytes())
-    except ValueError as error:
+        data = json.loads(read_regular(path, most_bytes=_TEXT_BYTES_MAX, through_link=False))
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}", remedy=_AGAIN) from error
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not JSON: {error}", remedy=_AGAIN) from error
     if not isinstance(data, dict):
         raise BundleError(f"{path} is damaged: it is not a JSON object", remedy=_AGAIN)

@@ -12,25 +12,38 @@ from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.pins.bundle import Bundle
 
 
-def verify_bundle(bundle: Bundle, *, env: Mapping[str, str]) -> VerifyReport:
-    """The differences between the machine that a bundle was made on and this one.
+def verify_bundle(
+    bundle: Bundle, *, named: Path | None, own: Path | None, env: Mapping[str, str]
+) -> VerifyReport:
+    """What differs between the machine that a bundle was made on and this one.
 
     Args:
-        bundle: a bundle from open_bundle, which has checked it.
+        bundle: from open_bundle, so that it is whole.
+        named: the Python to compare with, which the user has named.
+        own: the base of the install that this command belongs to. What the bundle names is
+            never started: only where it is one of these two, or is replaced by the first.
         env: environment variables.
     """
     receipt = read_receipt(bundle.folder)
+    if named:
+        receipt = replace(receipt, base={**receipt.base, "executable": str(named)})
     executable = Path(receipt.base["executable"])
     again = f"polaris-parsl recreate {shlex.quote(str(bundle.place))} --prefix DIR"
+    findings: list[VerifyFinding] = []
+    unchecked = []
     if not is_there(executable):
         text = f"the base of the bundle is not on this machine: there is no {executable}"
         remedy = f"name another base, CPython {receipt.minor} with pip: {again} --base PYTHON"
         findings = [VerifyFinding(Verdict.RELEVANT, text, remedy)]
+    elif executable not in (named, own):
+        unchecked.append(
+            f"the base: {executable} is named by the bundle, and nothing that a bundle names is "
+            f"started; where you trust it: --base {shlex.quote(str(executable))}"
+        )
     else:
         remedy = f"`{again}` builds it again and reports which files differ"
         found = verify_base(receipt, quick=False, env=env)
         findings = [replace(finding, remedy=remedy) for finding in found]
-    unchecked = []
     if bundle.wheelhouse is None:
         unchecked.append("whether the packages are available: the bundle has no wheelhouse")
     return VerifyReport(

@@ -16,6 +16,7 @@ from polaris_parsl.env.prefix.publish import new_directory
 from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.errors import BundleError, PrefixError
 from polaris_parsl.pins.bundle import Bundle, open_bundle
+from polaris_parsl.pins.members import Member, read_members
 
 SUFFIX = ".tar.zst"
 
@@ -88,15 +89,13 @@ def opened(place: Path) -> Iterator[Bundle]:
 
 def _unpack(archive: Path, scratch: Path) -> Path:
     try:
-        with (
-            zstd.open(archive, "rb") as stream,
-            tarfile.open(fileobj=stream, mode="r:") as tar,
-        ):
-            members = tar.getmembers()
-            top = _one_top(archive, members)
-            for member in members:
-                _extract(tar, member, scratch / member.name)
-    # only the archive's OSErrors: a full disk is not the bundle's fault
+        with zstd.open(archive, "rb") as stream:
+            top, total = _one_top(archive, read_members(stream, archive))
+        _refuse_full(archive, scratch, total)
+        with zstd.open(archive, "rb") as stream:
+            for member in read_members(stream, archive):
+                _extract(member, scratch / member.name)
+    # of OSErrors those of the archive: a full disk is not the bundle's fault
     except (FileExistsError, NotADirectoryError, PermissionError, *_BROKEN) as error:
         raise BundleError(
             f"cannot unpack {archive}: {error}",
@@ -105,37 +104,34 @@ def _unpack(archive: Path, scratch: Path) -> Path:
     return scratch / top
 
 
-def _one_top(archive: Path, members: list[tarfile.TarInfo]) -> str:
-    """The directory that holds all of an archive; refuses other members than plain files in it."""
-    tops = set()
+def _one_top(archive: Path, members: Iterator[Member]) -> tuple[str, int]:
+    """The directory that holds all of an archive, and its size; every member is looked at."""
+    tops, total = set(), 0
     for member in members:
-        path = PurePosixPath(member.name)
-        if path.is_absolute() or ".." in path.parts or str(path) != member.name:
-            raise BundleError(
-                f"{archive} names {member.name!r}, which is not a file below it", remedy=_FOREIGN
-            )
-        if not (member.isreg() or member.isdir()):
-            raise BundleError(
-                f"{archive}: {member.name} is a link or a special file; a bundle holds files and "
-                "directories only",
-                remedy=_FOREIGN,
-            )
-        tops.add(path.parts[0] if path.parts else "")
+        tops.add(PurePosixPath(member.name).parts[0] if member.name != "." else "")
+        total += member.size_bytes or 0
     if len(tops) != 1 or tops == {""}:
         raise BundleError(
             f"{archive} holds {len(tops)} directories; a bundle is one", remedy=_FOREIGN
         )
-    return tops.pop()
+    return tops.pop(), total
 
 
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
-    if member.isdir():
+def _refuse_full(archive: Path, scratch: Path, total: int) -> None:
+    free = shutil.disk_usage(scratch).free
+    if total > free:
+        raise BundleError(
+            f"{archive} unpacks to {total} bytes; {scratch.parent} has {free} free",
+            remedy="make room there, or set TMPDIR to a directory elsewhere",
+        )
+
+
+def _extract(member: Member, place: Path) -> None:
+    if member.size_bytes is None:
         place.mkdir(parents=True, exist_ok=True)
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    content = tar.extractfile(member)
-    assert content is not None
-    # "x" refuses a name that occurs twice
-    with content, place.open("xb") as stream:
-        shutil.copyfileobj(content, stream)
-    place.chmod(0o755 if member.mode & 0o100 else 0o644)
+    # "x": no name may come twice
+    with place.open("xb") as stream:
+        stream.writelines(member.content)
+    place.chmod(0o755 if member.is_executable else 0o644)
