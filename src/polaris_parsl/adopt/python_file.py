@@ -1,7 +1,7 @@
 """Finds the Parsl configurations of a Python file by running it with Parsl replaced."""
 
 import json
-import subprocess
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.adopt.answer import Answer, printable, read_answer
 from polaris_parsl.errors import AdoptError
-from polaris_parsl.process import run
+from polaris_parsl.process import NoAnswerError, run
 
 # Size of the pretended job, for files that read PBS_NODEFILE: a number that files do not contain.
 NODES_OF_PRETENDED_JOB = 7
 _TIMEOUT_SECONDS = 60
+_OUTPUT_BYTES = 16 << 20
+_OWN_FILE = "move its configuration into a file of its own, and adopt that"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,17 @@ class Recording:
     apps_without_cache: tuple[int, ...]
 
 
-def read_python_file(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> Recording:
+def read_python_file(
+    file: Path, text: str, given: Mapping[str, Any], environ: Mapping[str, str]
+) -> Recording:
     """The configurations that a Python file makes.
 
-    The file runs in a process of its own, first as if outside a PBS job. It can start no program,
-    open no connection and write no file; this does not protect against a hostile file.
+    The file runs in a process of its own, first as if outside a PBS job. confinement/ holds that
+    process; docs/adopt.md says by what, and what is not held where the kernel lacks that.
 
     Args:
         file: the Python file.
+        text: what is in it.
         given: values for parameters of its functions that make a configuration.
         environ: environment variables for the run; those of PBS are removed.
 
@@ -72,35 +80,44 @@ def read_python_file(file: Path, given: Mapping[str, Any], environ: Mapping[str,
         AdoptError: the file makes no configuration, or fails before it does.
     """
     environ = {name: value for name, value in environ.items() if not name.startswith("PBS_")}
-    outside = _record(file, given, environ)
+    outside = _record(file, text, given, environ)
     if any("PBSProProvider" in json.dumps(config) for config in outside["configs"]):
         return _recording(outside)
     with _pretended_job() as variables:
-        inside = _record(file, given, {**environ, **variables})
+        inside = _record(file, text, given, {**environ, **variables})
     if not inside["configs"]:
         raise _refusal(file, inside)
     return _recording(inside)
 
 
-def _record(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+def _record(
+    file: Path, text: str, given: Mapping[str, Any], environ: Mapping[str, str]
+) -> Mapping[str, Any]:
     recorder = Path(__file__).with_name("recorder.py")
     command = [sys.executable, "-P", str(recorder), str(file.resolve()), json.dumps(given)]
-    folder = file.resolve().parent
     try:
-        done = run(command, env=environ, cwd=folder, timeout_seconds=_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise AdoptError(
-            f"{file} still runs after {_TIMEOUT_SECONDS} s of reading",
-            remedy="move its configuration into a file of its own, and adopt that",
-        ) from error
+        done = run(
+            command,
+            env=environ,
+            cwd=file.resolve().parent,
+            stdin=text,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            output_bytes=_OUTPUT_BYTES,
+            own_session=True,
+        )
+    except NoAnswerError as error:
+        problem = str(error).removeprefix(f"{sys.executable} ")
+        raise AdoptError(f"{file}, when it was read, {problem}", remedy=_OWN_FILE) from error
     try:
-        recorded: dict[str, Any] = json.loads(done.stdout)
+        answer: Answer = read_answer(done.stdout)
     except ValueError as error:
+        told = printable(done.stderr.strip().rpartition("\n")[2][-400:])
+        why = told or f"exit code {done.returncode}"
         raise AdoptError(
-            f"{file} ended the process that read it: {done.stderr.strip()[-400:]}",
-            remedy="move its configuration into a file of its own, and adopt that",
+            f"{file} ended the process that read it: {why}", remedy=_OWN_FILE
         ) from error
-    return recorded
+    logger.info("%s was held by limits, %s", file, ", ".join(answer.held))
+    return answer.recorded
 
 
 @contextmanager
@@ -114,18 +131,18 @@ def _pretended_job() -> Iterator[dict[str, str]]:
 def _refusal(file: Path, recorded: Mapping[str, Any]) -> AdoptError:
     if "variable" in recorded:
         return AdoptError(
-            f"{file} needs the environment variable {recorded['variable']}",
+            f"{file} needs the environment variable {printable(recorded['variable'])}",
             remedy="set it as you do for your runs and run adopt again",
         )
     if "error" in recorded:
         return AdoptError(
-            f"{file} fails before it makes a configuration of Parsl: {recorded['error']}",
-            remedy="move its configuration into a file of its own, and adopt that",
+            f"{file} fails before it makes a configuration of Parsl: {printable(recorded['error'])}",
+            remedy=_OWN_FILE,
         )
     if recorded["lacking"]:
         return AdoptError(
             f"{file} makes its configuration in a function that needs arguments: "
-            f"{', '.join(recorded['lacking'])}",
+            f"{printable(', '.join(recorded['lacking']))}",
             remedy="give them after the file as NAME=VALUE",
         )
     return AdoptError(

@@ -10,6 +10,9 @@ from polaris_parsl.adopt.job_script import read_job_script
 from polaris_parsl.adopt.python_file import read_python_file
 from polaris_parsl.adopt.translate import Adopted, translate
 from polaris_parsl.errors import AdoptError
+from polaris_parsl.files import read_regular
+
+_FILE_BYTES_MAX = 1 << 20
 
 
 def adopt(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> list[Adopted]:
@@ -24,11 +27,17 @@ def adopt(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> l
         AdoptError: the file is neither, makes no configuration, or fails before it does.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_regular(file, most_bytes=_FILE_BYTES_MAX).decode("utf-8")
+        is_python = _is_python(text)
     except (OSError, UnicodeDecodeError) as error:
         raise AdoptError(f"cannot read {file}: {error}", remedy="name a text file") from error
-    if _is_python(text):
-        return translate(read_python_file(file, given, environ))
+    except (RecursionError, MemoryError) as error:
+        raise AdoptError(
+            f"{file} is nested too deeply to be read",
+            remedy="move its configuration into a file of its own, and adopt that",
+        ) from error
+    if is_python:
+        return translate(read_python_file(file, text, given, environ))
     if "#PBS" in text:
         return [read_job_script(file, text)]
     raise AdoptError(

@@ -2,10 +2,11 @@
 
 `python_file` starts this file as a process of its own. It uses the standard library only, and
 not Parsl, because the file may be written for any release of Parsl. It prevents the side effects
-of the file: starting programs, opening connections and writing files.
+of the file: starting programs, opening connections and writing files. An audit hook says in
+words what the file wants; what holds a hostile file is in confinement/.
 
-Arguments: the file, and a JSON object of values for the parameters of its functions.
-Prints one JSON object.
+Arguments: the file, and a JSON object of values for the parameters of its functions. Its text
+comes on standard input. Prints a line of JSON before the file runs, and a JSON object after that.
 """
 
 import _posixsubprocess
@@ -59,6 +60,10 @@ _FORBIDDEN = {
     "os.truncate": "change a file",
 }
 _OWN_NAMES = ("None", "", "localhost", socket.gethostname())
+_LIMITS = {
+    "MemoryError": "it needs more memory than adopt gives it",
+    "RecursionError": "it calls itself, or is nested, too deeply",
+}
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -186,7 +191,7 @@ def _importing_file() -> str:
 def _write_nowhere(really_open: Callable[..., Any]) -> Callable[..., Any]:
     def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         writes = any(letter in mode for letter in "wax+")
-        return really_open(os.devnull if writes else file, mode, *args, **kwargs)
+        return really_open(os.dup(_NOWHERE) if writes else file, mode, *args, **kwargs)
 
     return opened
 
@@ -194,7 +199,7 @@ def _write_nowhere(really_open: Callable[..., Any]) -> Callable[..., Any]:
 def _descriptor_of_nowhere(really_open: Callable[..., int]) -> Callable[..., int]:
     def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         if flags & _WRITES:
-            return really_open(os.devnull, os.O_RDWR)
+            return os.dup(_NOWHERE)
         return really_open(path, flags, *args, **kwargs)
 
     return opened
@@ -206,7 +211,7 @@ def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event in _FORBIDDEN:
         raise PermissionError(f"it tries to {_FORBIDDEN[event]} while adopt reads it: {what}")
-    if event == "open" and arguments[2] & _WRITES and what != os.devnull:
+    if event == "open" and arguments[2] & _WRITES and not isinstance(arguments[0], int):
         raise PermissionError(f"it tries to write a file while adopt reads it: {what}")
 
 
@@ -276,7 +281,7 @@ def _encode(value: Any) -> Any:
     return {"unknown": type(value).__name__}
 
 
-def _read(given: Mapping[str, Any]) -> dict[str, Any]:
+def _read(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     parsl, lacking = _Parsl(), list[str]()
     folder, package = _package_of(Path(_FILE))
     sys.path.insert(0, str(folder))
@@ -293,14 +298,13 @@ def _read(given: Mapping[str, Any]) -> dict[str, Any]:
     sys.addaudithook(_forbid)
     trouble: dict[str, str] = {}
     try:
-        source = Path(_FILE).read_text(encoding="utf-8")
         code = compile(ast.parse(source, _FILE), _FILE, "exec")
         namespace = _run(code, "adopted", package)
         if not parsl.configs:
             lacking = _call_functions(namespace, given)
         if not parsl.configs and not lacking:
             _run(code, "__main__", package)
-    except Exception as error:  # noqa: BLE001 - every failure is reported to the user
+    except BaseException as error:  # noqa: BLE001 - every failure is reported to the user
         trouble = _trouble(error)
     return {
         "configs": [_encode(config) for config in parsl.configs],
@@ -310,19 +314,45 @@ def _read(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _trouble(error: Exception) -> dict[str, str]:
+def _answer(source: str, given: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(_read(source, given))
+    except BaseException as error:  # noqa: BLE001 - even where the file's own values cannot be told
+        name = type(error).__name__
+        text = _LIMITS.get(name, f"its values cannot be told: {name}")
+        return json.dumps({"configs": [], "apps_without_cache": [], "lacking": [], "error": text})
+
+
+def _trouble(error: BaseException) -> dict[str, str]:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == _FILE]
     if isinstance(error, KeyError) and frames[-1].filename in (os.__file__, "<frozen os>"):
         return {"variable": str(error.args[0])}
     where = f"line {lines[-1]}: " if lines else ""
+    for kind, text in _LIMITS.items():
+        if kind in (each.__name__ for each in type(error).__mro__):
+            return {"error": f"{where}{text}"}
     return {"error": f"{where}{type(error).__name__}: {error}"}
+
+
+def _import_confine() -> Callable[[], Sequence[str]]:
+    """The standard library and this package alone are imported before the file is held."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from polaris_parsl.adopt.confinement.confine import confine  # noqa: PLC0415 - path set above
+
+    del sys.path[0]
+    return confine
 
 
 if __name__ == "__main__":
     _FILE = sys.argv[1]
     _RESULT = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # the file's own output goes to stderr; stdout carries the JSON
-    json.dump(_read(json.loads(sys.argv[2])), _RESULT)
+    _NOWHERE = os.open(os.devnull, os.O_RDWR)
+    _SOURCE = sys.stdin.buffer.read().decode("utf-8")
+    _HELD = _import_confine()()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    print(json.dumps(_HELD), file=_RESULT, flush=True)
+    _RESULT.write(_answer(_SOURCE, json.loads(sys.argv[2])))
     _RESULT.flush()
     os._exit(0)  # without waiting for the file's threads and exit handlers

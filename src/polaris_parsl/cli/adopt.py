@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.adopt.answer import printable
 from polaris_parsl.cli.user_opts import read_words
 
 
@@ -30,8 +31,9 @@ def adopt(
     print("import polaris_parsl")
     for number, each in enumerate(configurations, 1):
         for finding in each.findings:
-            print(f"{file}:{finding.line}: {finding.rule} {finding.text}", file=sys.stderr)
-            print(f"  {finding.remedy}", file=sys.stderr)
+            text = printable(finding.text)
+            print(f"{file}:{finding.line}: {finding.rule} {text}", file=sys.stderr)
+            print(f"  {printable(finding.remedy)}", file=sys.stderr)
         name = "config" if len(configurations) == 1 else f"config{number}"
         print(f"\n# from {file.name}, line {each.line}")
         print(f"{name} = {reading.call_text(each.options)}")
