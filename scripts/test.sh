@@ -50,7 +50,7 @@ uv=$(dirname "$tools")/uv
 
 ENVIRONMENT_MODULES_INIT=${ENVIRONMENT_MODULES_INIT:-$(scripts/environment-modules.sh "$root/.venv/environment-modules")}
 export ENVIRONMENT_MODULES_INIT
-# On a laptop a test may be skipped for want of these; here that would be a failure.
+# On a laptop a test is skipped if these are missing; here that would be a failure.
 export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules
 # Twice as many workers as cores: many tests wait. What takes longest comes first (tests/conftest.py).
 exec .venv/bin/python -m pytest -n "$((2 * $(nproc)))" --dist loadfile --no-loadscope-reorder \

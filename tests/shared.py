@@ -40,7 +40,7 @@ class Shared:
 def _attempt(build: Callable[[Path], T], place: Path) -> tuple[T | None, str]:
     try:
         return build(place), ""
-    except Exception:  # noqa: BLE001 (whatever it is, the other workers must hear of it)
+    except Exception:  # noqa: BLE001 (whatever it is, the other workers must learn of it)
         return None, traceback.format_exc()
 
 

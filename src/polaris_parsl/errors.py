@@ -89,7 +89,7 @@ class OptionError(PolarisParslError):
 
 
 class PrefixError(PolarisParslError):
-    """The prefix cannot be written, or already holds what was to be made."""
+    """The prefix cannot be written, or the target exists."""
 
     exit_code = ExitCode.PREFIX
 

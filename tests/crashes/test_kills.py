@@ -1,4 +1,4 @@
-"""Changes that are killed anywhere: users have the old or the new, and the next command goes on."""
+"""Changes that are killed at any point: users have the old or the new, and the next command goes on."""
 
 import json
 import os
@@ -189,7 +189,7 @@ def table(killed: Killed) -> Iterator[str]:
     ends = [(each[0], each[-1]) for each in (killed.defaults, killed.named)]
     found: list[tuple[list[str], list[str]]] = []
     for step, *loaded in zip(_steps(killed), killed.defaults, killed.named, strict=True):
-        outcomes = [_told(each, *end) for each, end in zip(loaded, ends, strict=True)]
+        outcomes = [_outcome(each, *end) for each, end in zip(loaded, ends, strict=True)]
         if not found or found[-1][1] != outcomes:
             found.append(([], outcomes))
         if step not in found[-1][0]:
@@ -198,7 +198,7 @@ def table(killed: Killed) -> Iterator[str]:
         yield f"| {killed.name} | {', '.join(steps)} | {' | '.join(outcomes)} |"
 
 
-def _told(loaded: object, old: object, new: object) -> str:
+def _outcome(loaded: object, old: object, new: object) -> str:
     if old == new:
         return "the same"
     return {str(old): "old", str(new): "new"}.get(str(loaded), "some old, some new")

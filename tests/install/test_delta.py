@@ -24,7 +24,7 @@ from polaris_parsl.files import digest, shipped
 REQUIREMENTS = track_requirements(shipped("environment.yml"), CURRENT)
 LOCKED = {name: pin.version for name, pin in read_requirements(shipped("overlay.lock")).items()}
 
-# As far as they are in overlay.lock, the packages of ALCF's bases: argonne-lcf/conda_install_scripts,
+# If overlay.lock has them, the packages of ALCF's bases: argonne-lcf/conda_install_scripts,
 # alcf_polaris/logs/pip-list-conda-2026-09-17.txt at a87b5c80, with what pins some of them there.
 NEWEST = {
     "certifi": "2026.7.22",
@@ -89,7 +89,7 @@ def look(base: Path, env: dict[str, str], *names: str) -> Base:
 
 
 def real(base: Path, wheels: dict[str, Wheel], *names: str) -> Path:
-    """Put locked packages into a base as they are; gives its directory of packages."""
+    """Put locked packages into a base unchanged; gives its directory of packages."""
     site = builder.site_packages(base)
     for name in names:
         with zipfile.ZipFile(wheels[name].path) as archive:
@@ -123,7 +123,7 @@ def test_a_base_with_the_locked_parsl_gets_no_second_one(
     assert found.from_base["parsl"] == LOCKED["parsl"]
 
 
-def test_what_packages_of_the_base_require_there_is_leaned_on_too(
+def test_what_packages_of_the_base_require_there_is_a_dependency_too(
     delta: Callable[..., Delta], base: Path
 ) -> None:
     site = builder.site_packages(base)
@@ -202,7 +202,7 @@ def foreign(wheels: dict[str, Wheel]) -> Iterator[Wheel]:
     path.unlink()
 
 
-def test_a_protected_package_of_the_base_is_not_shadowed_unless_told(
+def test_a_protected_package_of_the_base_is_not_shadowed_unless_asked(
     delta: Callable[..., Delta], base: Path, foreign: Wheel
 ) -> None:
     assert "mpi4py" in {wheel.name for wheel in delta("mpi4py>=5", more=foreign).install}

@@ -74,7 +74,7 @@ def test_it_holds_the_interpreter_its_start_files_and_every_distribution(base: P
     assert known["distributions"]["other"] == {"version": "2.0+local", "sha256": record}
 
 
-def test_only_what_the_overlay_leans_on_has_its_files_read(base: Path) -> None:
+def test_only_what_the_overlay_depends_on_has_its_files_read(base: Path) -> None:
     known = taken(base, "needs-other", "other")
     assert base_dependencies(known) == ["needs-other", "other"]
     assert known["distributions"]["other"]["files"] == 1
@@ -82,7 +82,7 @@ def test_only_what_the_overlay_leans_on_has_its_files_read(base: Path) -> None:
     assert "files" not in known["distributions"]["apart"]
 
 
-def test_a_distribution_of_debian_without_record_is_told_by_its_metadata(base: Path) -> None:
+def test_a_distribution_of_debian_without_record_is_known_by_its_metadata(base: Path) -> None:
     site = builder.site_packages(base)
     (site / "single-1.2.egg-info").write_text("Name: single\nVersion: 1.2\n")
     folder = site / "folder-0.1-py3.11.egg-info"
@@ -97,7 +97,7 @@ def test_a_distribution_of_debian_without_record_is_told_by_its_metadata(base: P
     }
 
 
-def test_a_distribution_whose_folder_names_no_version_is_told_by_its_metadata(base: Path) -> None:
+def test_a_distribution_whose_folder_names_no_version_is_known_by_its_metadata(base: Path) -> None:
     """As Debian's python3-cryptography, which has the same version once more in the usual way."""
     site = builder.site_packages(base)
     builder.add_distribution(site, "double", "38.0.4")

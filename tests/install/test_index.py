@@ -41,7 +41,7 @@ def refused(install: Any, tmp_path: Path) -> Callable[[Path | str], str]:
     return run
 
 
-def test_an_index_without_a_needed_wheel_is_told_by_its_name(
+def test_an_index_without_a_needed_wheel_is_reported_by_its_name(
     wheels: Path, refused: Callable[[Path | str], str]
 ) -> None:
     next(wheels.glob("tblib-*")).unlink()

@@ -206,7 +206,7 @@ def site(index: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 AWAY = "http://index.invalid"
 
 
-def test_the_sites_proxy_is_taken_where_the_direct_way_fails_and_that_is_said(
+def test_the_sites_proxy_is_taken_where_a_direct_connection_fails_and_that_is_printed(
     site: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     env = settings(AWAY)
@@ -218,7 +218,7 @@ def test_the_sites_proxy_is_taken_where_the_direct_way_fails_and_that_is_said(
         assert b"first-1.0" in answer.read()
 
 
-def test_the_sites_proxy_is_not_taken_where_the_direct_way_works(
+def test_the_sites_proxy_is_not_taken_where_a_direct_connection_works(
     site: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert download(tmp_path, settings(site.address)) == sorted(NAMES)

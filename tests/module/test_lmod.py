@@ -168,7 +168,9 @@ def test_users_find_it_by_the_name_of_parsl_and_by_keyword(place: Any, shell: Sh
     assert "Parsl 2026.10.26, configured for Polaris" in words(found)
 
 
-def test_users_who_look_for_conda_are_not_told_to_load_this_first(place: Any, shell: Shell) -> None:
+def test_users_who_look_for_conda_get_no_advice_to_load_this_first(
+    place: Any, shell: Shell
+) -> None:
     done = shell(f"{place.use}; module use {place.site_tree}; module spider conda/2025-09-25")
     output = words(done.stdout + done.stderr)
     assert "conda/2025-09-25" in output
@@ -326,7 +328,7 @@ def test_the_files_are_valid_lua_without_unknown_names(place: Any, shell: Shell)
     assert checked.stdout.splitlines()[-1] == "0", checked.stdout + checked.stderr
 
 
-def test_who_takes_the_tree_for_environment_modules_is_told_of_the_right_one(
+def test_who_takes_the_tree_for_environment_modules_learns_of_the_right_one(
     tcl_place: Any, shell: Shell
 ) -> None:
     # Lmod splits the path of a Tcl file at its blanks

@@ -38,7 +38,7 @@ def test_environment_modules_is_asked_whether_a_module_loads(
     check(tcl_place, tcl_shell)
 
 
-def test_a_shell_without_a_module_system_is_told_of_lmods_tree() -> None:
+def test_a_shell_without_a_module_system_gets_lmods_tree() -> None:
     assert module_system({"LMOD_CMD": "/nowhere/lmod"}) is None
     load = "module use /eagle/p/modulefiles; module load polaris-parsl/1.0"
     assert how_to_load(Path("/eagle/p"), "1.0", {}) == load

@@ -18,7 +18,7 @@ def test_the_exit_code_and_the_streams_are_those_of_the_command(run):
     assert done.stderr.splitlines()[1:] == ["err"]
 
 
-def test_the_first_line_on_stderr_names_the_tier_and_the_nodes(run, isolation):
+def test_the_first_line_on_stderr_names_the_isolation_and_the_nodes(run, isolation):
     first = run("true", nodes=2).stderr.splitlines()[0]
     assert f"isolation {isolation}, 2 nodes" in first
 

@@ -96,7 +96,7 @@ def test_an_active_environment_that_does_not_come_first_is_doubted(
     assert Driver.current({"VIRTUAL_ENV": str(tmp_path)}).doubts == ()
 
 
-def test_the_packages_of_an_environment_are_told_as_pip_takes_them(
+def test_the_packages_of_an_environment_are_named_as_pip_takes_them(
     environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     builder.add_distribution(environment / SITE, "tabulate", "0.10.0")

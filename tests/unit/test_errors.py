@@ -37,8 +37,8 @@ def test_the_bootstrap_returns_the_same_exit_codes() -> None:
 
 
 def test_an_error_reads_problem_first_and_then_the_remedy() -> None:
-    error = errors.OptionError("walltime='1h' is no time", remedy="write 1:00:00")
-    assert str(error) == "walltime='1h' is no time\n  fix: write 1:00:00"
+    error = errors.OptionError("walltime='1h' is not a time", remedy="write 1:00:00")
+    assert str(error) == "walltime='1h' is not a time\n  fix: write 1:00:00"
 
 
 def test_a_warning_points_at_the_line_of_the_user(tmp_path: Path) -> None:

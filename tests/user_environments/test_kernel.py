@@ -162,7 +162,7 @@ def test_the_kernel_is_named_after_the_install_or_the_environment() -> None:
     assert kernel_folder(kernels, None, root, Path("/My  Own!")).name == "my-own-"
     assert kernel_folder(kernels, "mine", root, Path("/other")).name == "mine"
     for name in ("..", "a/b", "Mine", "a b", ""):
-        with pytest.raises(OptionError, match="is no name for a kernel"):
+        with pytest.raises(OptionError, match="is not a name for a kernel"):
             kernel_folder(kernels, name or ".", root, None)
 
 

@@ -88,7 +88,7 @@ def _module(driver: Driver) -> str:
     """Load the driver's module, and see from a variable that it sets whether that worked.
 
     The exit code of `module load` is no help: some versions of Lmod return 1
-    for a mere warning. Nor may it end a job under `set -e` before that is told.
+    for a mere warning. Nor may it end a job under `set -e` before the job reports that.
     """
     module, tree = quote(str(driver.module)), quote(str(driver.module_tree))
     # bash takes functions that it exports; other shells of jobs, as sh, need their own start-up file

@@ -257,7 +257,7 @@ def interface(name: str, value: Any) -> str | None:
     """The name of a network interface of the driver's node, or None."""
     if value is not None and (not isinstance(value, str) or not value):
         raise OptionError(
-            f"{name}={value!r} is no name of an interface",
+            f"{name}={value!r} is not an interface name",
             remedy=f"use one of {', '.join(polaris().interfaces)}, or leave it out",
         )
     return value

@@ -162,8 +162,8 @@ def refuse_misfits(options: ExecutorOptions) -> None:
         )
     if options.address and options.mode == "blocks" and ip_address(options.address).is_loopback:
         raise OptionError(
-            f"address={options.address!r} is this node's own: workers on other nodes would find "
-            "themselves there",
+            f"address={options.address!r} is a loopback address; workers on other nodes cannot "
+            "reach it",
             remedy="give the address that compute nodes reach, or leave it out",
         )
     if options.strategy == "none" and not options.init_blocks:

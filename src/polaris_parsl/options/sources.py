@@ -109,7 +109,7 @@ def merge(sources: list[Source]) -> dict[str, Given]:
 def parse(name: str, text: str) -> Any:
     """The value that a text from the environment or a command line stands for.
 
-    Options that are text are taken as they are, others as TOML has them: 4, true,
+    Options that are text stay unchanged, others are read as in TOML: 4, true,
     [0, 3]. What is no TOML stays text, for the option's own check to refuse.
     """
     if name in OPTIONS and OPTIONS[name].is_text:

@@ -1,4 +1,4 @@
-"""Reads the "#PBS ..." lines of a user, and refuses those that qsub would refuse or not heed.
+"""Reads the "#PBS ..." lines of a user, and refuses those that qsub would refuse or ignore.
 
 Parsl writes its own directives before the user's and gives qsub the account and the queue on
 its command line. PBS takes the first of competing values, so a user's walltime or queue in
@@ -60,7 +60,7 @@ def read_scheduler_options(name: str, text: str) -> list[tuple[str, str]]:
         text: the lines.
 
     Raises:
-        OptionError: a line is no directive, or PBS would refuse or not heed it.
+        OptionError: a line is no directive, or PBS would refuse or ignore it.
 
     Source: qsub(1B) of OpenPBS; Parsl's issue 2220; ALCF docs/running-jobs/index.md on -k.
     """
@@ -140,7 +140,7 @@ def _refuse_resource(name: str, entry: str) -> None:
         )
     if resource in _OUR_RESOURCES:
         raise OptionError(
-            f"{name} asks for {entry}, which PBS would not heed: Parsl asks before it",
+            f"{name} asks for {entry}, which PBS would ignore: Parsl's own directive comes first",
             remedy=_OUR_RESOURCES[resource],
         )
     if resource == "place" and not _PLACE.fullmatch(wanted):

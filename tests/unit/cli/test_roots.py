@@ -53,9 +53,9 @@ def test_the_prefix_is_that_of_the_own_install_and_else_the_option_is_named(
     monkeypatch.setenv("POLARIS_PARSL_ROOT", str(install))
     assert own_prefix(None) == root / "prefix"
     assert own_prefix(root / "prefix" / ".." / "venv" / "..") == root
-    for loaded, told in ((root, "is a copy"), (None, "belongs to no install")):
+    for loaded, reason in ((root, "is a copy"), (None, "belongs to no install")):
         monkeypatch.setenv("POLARIS_PARSL_ROOT", str(loaded or ""))
-        with pytest.raises(PrefixError, match=f"{told}.*\n.*--prefix PREFIX"):
+        with pytest.raises(PrefixError, match=f"{reason}.*\n.*--prefix PREFIX"):
             own_prefix(None)
     with pytest.raises(PrefixError, match="gone is not a directory"):
         own_prefix(root / "gone")

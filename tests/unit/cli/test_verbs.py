@@ -39,12 +39,12 @@ def test_help_of_a_verb_begins_with_its_sentence_in_the_list(verb: Verb) -> None
 
 
 def test_every_file_with_a_verb_is_in_the_list() -> None:
-    told = {
+    files = {
         path.stem
         for path in Path(*cli.__path__).glob("*.py")
         if f"`polaris-parsl {path.stem}`" in path.read_text().partition("\n")[0]
     }
-    assert told == {verb.name for verb in VERBS}
+    assert files == {verb.name for verb in VERBS}
 
 
 def test_help_imports_no_verb() -> None:

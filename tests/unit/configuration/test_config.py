@@ -111,7 +111,7 @@ def test_an_interface_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("given", [{}, {"interface": "bond1"}])
-def test_a_node_without_the_interfaces_is_told_so_with_the_list_of_its_own(
+def test_a_node_without_the_interfaces_is_reported_with_the_list_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
 ) -> None:
     interfaces(monkeypatch, lo="127.0.0.1", eth0="192.168.0.2")

@@ -111,11 +111,11 @@ def test_the_layer_and_place_of_a_value_are_shown(
     (tmp_path / "polaris-parsl.toml").write_text('account = "datascience"\n')
     monkeypatch.setenv("POLARIS_PARSL_RETRIES", "4")
     explanation = polaris_parsl.explain(queue="debug-scaling", gpus_per_worker=2)
-    layers = {
+    sources = {
         name: rows(explanation, name)[0].layer
         for name in ("account", "retries", "queue", "cpu_affinity", "walltime", "select_options")
     }
-    assert layers == {
+    assert sources == {
         "account": f"project file {tmp_path / 'polaris-parsl.toml'}",
         "retries": "environment POLARIS_PARSL_RETRIES",
         "queue": "argument",

@@ -73,7 +73,7 @@ def test_cpu_only_workers_share_out_the_node_by_whole_cores(
         ({"available_accelerators": [3, 1], "workers_per_gpu": 2}, ["3", "3", "1", "1"]),
     ],
 )
-def test_parsl_is_told_names_from_which_it_finds_the_gpus(
+def test_parsl_gets_names_from_which_it_finds_the_gpus(
     given: dict[str, Any], names: list[str]
 ) -> None:
     assert accelerator_names(workers(**given)) == names

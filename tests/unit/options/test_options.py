@@ -97,7 +97,7 @@ REFUSED: list[Any] = [
     ("heartbeat_period", 200, ["heartbeat_period=200", "120"]),
     ("encrypted", "no", ["'no'", "True nor False"]),
     ("address", "polaris-login-01", ["polaris-login-01", "IP address"]),
-    ("address", "127.0.0.1", ["127.0.0.1", "find themselves there"]),
+    ("address", "127.0.0.1", ["127.0.0.1", "loopback address", "cannot reach it"]),
     ("address", "0.0.0.0", ["0.0.0.0", "no single node"]),
     ("address", "fe80::1%$(id)", ["fe80::1%$(id)", "IP address"]),
     ("address", 5, ["address=5", "IP address"]),

@@ -95,7 +95,9 @@ def test_a_run_has_ended_when_all_its_executors_have(tmp_path: Path) -> None:
     assert read_run(write(tmp_path, *both, end("gpu"), end("cpu"))).facts["has_ended"]
 
 
-def test_of_a_run_that_was_killed_the_last_counts_are_told_with_their_time(tmp_path: Path) -> None:
+def test_of_a_run_that_was_killed_the_last_counts_are_reported_with_their_time(
+    tmp_path: Path,
+) -> None:
     begun = (RUN, executor(), block("0", "1000.pbs"))
     nothing = read_run(write(tmp_path, *begun)).facts
     assert (nothing["has_ended"], nothing["tasks"], nothing["counted"]) == (False, None, None)

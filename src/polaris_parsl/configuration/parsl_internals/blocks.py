@@ -1,4 +1,4 @@
-"""Blocks of Parsl's executors: asked for, told of, and what is left of them."""
+"""Blocks of Parsl's executors: how they are submitted, reported and deleted."""
 
 from typing import Any
 

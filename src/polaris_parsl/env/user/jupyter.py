@@ -82,7 +82,7 @@ def kernel_folder(kernels: Path, name: str | None, root: Path, venv: Path | None
     chosen = name or usual
     if not _KERNEL_NAME.fullmatch(chosen) or not chosen.strip("."):
         raise OptionError(
-            f"--name {chosen!r} is no name for a kernel",
+            f"--name {chosen!r} is not a name for a kernel",
             remedy="use small letters, digits and . _ - only",
         )
     return kernels / chosen

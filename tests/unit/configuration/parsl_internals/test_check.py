@@ -29,7 +29,7 @@ def _look_again() -> Iterator[None]:
 
 
 def refusal() -> str:
-    """What users are told by the first use of the package."""
+    """What users read at the first use of the package."""
     with pytest.raises(BaseEnvironmentError) as error:
         _ = polaris_parsl.config
     assert f"parsl=={NEWEST}" in error.value.remedy

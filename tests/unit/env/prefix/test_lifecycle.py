@@ -315,7 +315,7 @@ def test_repair_names_what_it_cannot_mend(prefix: Path) -> None:
     assert modules(prefix) == {OLD, MIDDLE, CANDIDATE, MEP}
 
 
-def test_a_copy_of_a_prefix_is_announced_where_it_lies(prefix: Path, tmp_path: Path) -> None:
+def test_a_copy_of_a_prefix_is_published_where_it_lies(prefix: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     builder.run("cp", "-a", prefix, copy, env={"PATH": "/bin"})
     repair(copy, dry_run=False)

@@ -50,7 +50,7 @@ def test_a_process_that_got_the_number_of_a_dead_one_does_not_protect_its_leftov
     assert list(find_abandoned(tmp_path)) == [path]
 
 
-def test_what_is_to_be_removed_is_a_leftover_whoever_began(tmp_path: Path) -> None:
+def test_a_path_marked_for_removal_is_abandoned_whoever_began(tmp_path: Path) -> None:
     path = tmp_path / staging_name("2026.11.0", kind=".removed-")
     path.mkdir()
     assert list(find_abandoned(tmp_path)) == [path]
@@ -70,7 +70,7 @@ def test_a_leftover_of_another_machine_is_recognised_by_its_age(
     assert list(find_abandoned(tmp_path)) == [path.parent]
 
 
-def test_other_hidden_files_are_no_leftovers(tmp_path: Path) -> None:
+def test_other_hidden_files_are_not_abandoned(tmp_path: Path) -> None:
     for name in (".modulerc.lua", ".version", "2026.11.0", ".stage"):
         (tmp_path / name).touch()
     assert list(find_abandoned(tmp_path)) == []
