@@ -152,7 +152,7 @@ def described(names, quick):
     """Version and digest of each distribution; more of those that are named."""
     found = distributions()
     close = set(names) if quick else required(names, found)
-    found = {}
+    entries = {}
     for name, all_of_it in found.items():
         first = all_of_it[0]
         # two in one directory: which of them is imported is a matter of chance
@@ -160,12 +160,12 @@ def described(names, quick):
         for each in all_of_it:
             if each.folder == first.folder and each.version not in beside:
                 beside.append(each.version)
-        found[name] = {"version": ", ".join(beside)}
+        entries[name] = {"version": ", ".join(beside)}
         if name in close or not quick:
-            found[name]["sha256"] = first.summary()
+            entries[name]["sha256"] = first.summary()
         if name in close and not quick:
-            found[name].update(first.details(), copies=len(beside))
-    return found
+            entries[name].update(first.details(), copies=len(beside))
+    return entries
 
 
 def start_files():
