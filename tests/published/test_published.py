@@ -119,6 +119,9 @@ def test_each_field_comes_out_as_published_or_differs_for_a_stated_reason(row: s
         else:
             expected = [value, EVERYWHERE.get(name, {}).get("here", value)]
         found = field(name, config, label)
+        if name == "walltime":  # 00:10:00 and 0:10:00 are one length
+            expected = [str(each).zfill(8) for each in expected]
+            found = str(found).zfill(8)
         if found not in expected:
             wrong[label, name] = f"{found!r} instead of {expected[0]!r}"
     assert not wrong
