@@ -79,12 +79,12 @@ def run(
     )
     with process:
         try:
-            told = _exchange(process, (stdin or "").encode(), timeout_seconds, output_bytes)
+            written = _exchange(process, (stdin or "").encode(), timeout_seconds, output_bytes)
         except BaseException:
             _kill(process, whole_group=own_session)
             raise
     logger.info("exit code %d from %s", process.returncode, argv[0])
-    output, errors = (_text(each) for each in told)
+    output, errors = (_text(each) for each in written)
     return subprocess.CompletedProcess(argv, process.returncode, output, errors)
 
 
@@ -95,7 +95,7 @@ def _exchange(
     deadline = time.monotonic() + seconds
     program = str(process.args[0])  # type: ignore[index] # it was started with a list
     late = NoAnswerError(program, f"did not answer within {seconds:g} s")
-    told: dict[str, list[bytes]] = {"output": [], "errors": []}
+    written: dict[str, list[bytes]] = {"output": [], "errors": []}
     rest, left = memoryview(stdin), most
     with selectors.DefaultSelector() as selector:
         for stream, name in ((process.stdout, "output"), (process.stderr, "errors")):
@@ -111,7 +111,7 @@ def _exchange(
                     is_done = not rest
                 else:
                     chunk = os.read(key.fd, _CHUNK_BYTES)
-                    told[key.data].append(chunk)
+                    written[key.data].append(chunk)
                     left -= len(chunk)
                     is_done = not chunk
                 if is_done:
@@ -125,7 +125,7 @@ def _exchange(
         process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         raise late from None
-    return b"".join(told["output"]), b"".join(told["errors"])
+    return b"".join(written["output"]), b"".join(written["errors"])
 
 
 def _give(stream: int, rest: memoryview) -> memoryview:
@@ -146,5 +146,5 @@ def _kill(process: "subprocess.Popen[bytes]", *, whole_group: bool) -> None:
             process.kill()
 
 
-def _text(told: bytes) -> str:
-    return told.decode(locale.getencoding()).replace("\r\n", "\n").replace("\r", "\n")
+def _text(written: bytes) -> str:
+    return written.decode(locale.getencoding()).replace("\r\n", "\n").replace("\r", "\n")

@@ -56,8 +56,8 @@ def adopt_as(user: int, file: Path, witness: Witness) -> tuple[int, str]:
         sys.stderr.flush()
         os._exit(code)
     os.close(writing)
-    with os.fdopen(reading, encoding="utf-8") as told:
-        words = told.read()
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        words = pipe.read()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), words
 
 
@@ -106,9 +106,9 @@ def test_the_witness_sees_what_is_reached(witness: Witness) -> None:
     assert not list(witness.traces())
     (witness.out / "made").touch()
     os.write(witness.tty, b"x")
-    told = " ".join(witness.traces())
-    assert "files: " in told
-    assert "the terminal shows" in told
+    traces = " ".join(witness.traces())
+    assert "files: " in traces
+    assert "the terminal shows" in traces
     witness.victim.kill()
     witness.victim.wait()
     assert list(witness.traces()) == ["the process ended with -9"]

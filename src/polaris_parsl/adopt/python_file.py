@@ -111,8 +111,8 @@ def _record(
     try:
         answer: Answer = read_answer(done.stdout)
     except ValueError as error:
-        told = printable(done.stderr.strip().rpartition("\n")[2][-400:])
-        why = told or f"exit code {done.returncode}"
+        last = printable(done.stderr.strip().rpartition("\n")[2][-400:])
+        why = last or f"exit code {done.returncode}"
         raise AdoptError(
             f"{file} ended the process that read it: {why}", remedy=_OWN_FILE
         ) from error

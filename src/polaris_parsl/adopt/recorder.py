@@ -317,9 +317,9 @@ def _read(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _answer(source: str, given: Mapping[str, Any]) -> str:
     try:
         return json.dumps(_read(source, given))
-    except BaseException as error:  # noqa: BLE001 - even where the file's own values cannot be told
+    except BaseException as error:  # noqa: BLE001 - even where the file's own values cannot be reported
         name = type(error).__name__
-        text = _LIMITS.get(name, f"its values cannot be told: {name}")
+        text = _LIMITS.get(name, f"its values cannot be reported: {name}")
         return json.dumps({"configs": [], "apps_without_cache": [], "lacking": [], "error": text})
 
 

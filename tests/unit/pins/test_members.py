@@ -18,11 +18,11 @@ END = bytes(2 * tarfile.BLOCKSIZE)
 
 
 def header(name: str, kind: bytes, size: int = 0, **fields: object) -> bytes:
-    told = tarfile.TarInfo(name)
-    told.type, told.size = kind, size
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
     for field, value in fields.items():
-        setattr(told, field, value)
-    return told.tobuf(tarfile.GNU_FORMAT)
+        setattr(info, field, value)
+    return info.tobuf(tarfile.GNU_FORMAT)
 
 
 def pax(text: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:

@@ -18,7 +18,7 @@ _ANSWER_TIMEOUT_SECONDS = 120
 # the mark of a dependency in a receipt
 _MARK = "leaned_on"
 _ANSWER_BYTES = 64 << 20
-# as they are normalised; none can be read as an option
+# normalised names; none can be read as an option
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _COMPARED = ("version", "sha256", "modules", "files", "files_sha256")
 
