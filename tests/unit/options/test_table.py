@@ -19,12 +19,13 @@ ROW = """
         check=WholeNumber(1, 60_000),
         default=10,
         handed_to="executor",
+        for_endpoint_users=True,
     )]
 
 
 class WorkerOptions("""
 LOOK = """
-import inspect, warnings
+import inspect, json, warnings
 from pathlib import Path
 warnings.simplefilter("error")
 import polaris_parsl
@@ -34,8 +35,10 @@ from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.cli.user_opts import complete, read_words
 from polaris_parsl.endpoint.environment import Environment
 from polaris_parsl.endpoint.files import endpoint_files
+from polaris_parsl.endpoint.schema import render_schema
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.reference import reference_page
 from polaris_parsl.options.table import UserOpts
 
@@ -70,6 +73,9 @@ assert read_words(["poll_period=50"]) == {"poll_period": 50}
 assert complete("poll") == [("poll_period=", "Milliseconds between two looks of a node for tasks.")]
 environment = Environment(Path("/env/bin/python"), *next(iter(polaris().globus_compute.tested.items())))
 assert "poll_period: 60" in endpoint_files({**base, "poll_period": 60}, environment).template
+schema = json.loads(render_schema(ExecutorOptions.parse(base), ["poll_period"]))
+wanted = {"type": "integer", "minimum": 1, "maximum": 60_000}
+assert schema["properties"]["poll_period"] == wanted
 provider = ParslCall("PBSProProvider", 1, (), {}, ())
 executor = ParslCall("HighThroughputExecutor", 1, (), {"poll_period": 70, "provider": provider}, ())
 assert read_executor(executor, AdoptFindings(), is_alone=True)["poll_period"] == 70
