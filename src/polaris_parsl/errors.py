@@ -71,7 +71,7 @@ class PolarisParslError(Exception):
 
 
 class BaseEnvironmentError(PolarisParslError):
-    """The base is no Python, not a supported one, or not readable; or its Parsl is not supported."""
+    """The base is not a working Python, not a supported one, or not readable; or its Parsl is not supported."""
 
     exit_code = ExitCode.BASE
 

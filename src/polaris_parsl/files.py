@@ -69,14 +69,14 @@ def read_regular(path: Path, *, most_bytes: int, through_link: bool = True) -> b
         through_link: whether it may be a link.
 
     Raises:
-        OSError: it cannot be opened, is no regular file, or is larger.
+        OSError: it cannot be opened, is not a regular file, or is larger.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     number = os.open(path, flags if through_link else flags | os.O_NOFOLLOW)
     with os.fdopen(number, "rb") as stream:
         kind = os.fstat(number)
         if not stat.S_ISREG(kind.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))

@@ -69,7 +69,7 @@ def _mend(file: Path) -> bool:
             return False
         except pickle.UnpicklingError:
             if stream.read(1):
-                return False  # more follows: this is no interrupted write
+                return False  # more follows: this is not an interrupted write
         stream.seek(0)
         intact = stream.read(whole)
     mended = file.with_suffix(".mended")

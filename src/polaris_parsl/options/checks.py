@@ -22,7 +22,7 @@ Check = Callable[[str, Any], Any]
 SECONDS_MAX = int(LONGEST.total_seconds())
 _HOUR = 'walltime="1:00:00" for one hour'
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-# Surrogates stand for bytes of the environment that are no UTF-8; Parsl could not write them.
+# Surrogates stand for bytes of the environment that are not UTF-8; Parsl could not write them.
 _SHELL_TEXT = re.compile(r"[^\x00\ud800-\udfff]*")
 _SHOWN = 60
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")

@@ -31,7 +31,7 @@ def choose_mode(asked: object, driver: Driver) -> tuple[Mode, str]:
     mode: Mode = choice(Mode)("mode", asked)
     if mode == "inside_job" and not inside:
         raise OptionError(
-            f"mode='inside_job', but this is no PBS job: {_OUTSIDE}",
+            f"mode='inside_job', but this is not a PBS job: {_OUTSIDE}",
             remedy="call it in the script of a job, or leave mode out to ask PBS for blocks",
         )
     if mode == "sandbox" and not driver.in_sandbox:

@@ -115,7 +115,7 @@ class ExecutorOptions:
 
 
 def refuse_unknown(given: Iterable[str], *, known: Iterable[str]) -> None:
-    """Refuse names that are no options, with the one that was probably meant.
+    """Refuse names that are not options, with the one that was probably meant.
 
     Args:
         given: the names.

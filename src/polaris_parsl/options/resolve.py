@@ -93,7 +93,7 @@ def _special(executors: Given) -> Mapping[str, Mapping[str, Any]]:
         or not all(isinstance(each, Mapping) for each in value.values())
     ):
         raise OptionError(
-            f"executors={value!r} is no table of executors",
+            f"executors={value!r} is not a table of executors",
             remedy='give for each label the options that differ, such as executors={"gpu": {}, '
             '"cpu": {"available_accelerators": 0}}',
         )

@@ -110,7 +110,7 @@ def parse(name: str, text: str) -> Any:
     """The value that a text from the environment or a command line stands for.
 
     Options that are text stay unchanged, others are read as in TOML: 4, true,
-    [0, 3]. What is no TOML stays text, for the option's own check to refuse.
+    [0, 3]. What is not TOML stays text, for the option's own check to refuse.
     """
     if name in OPTIONS and OPTIONS[name].is_text:
         return text

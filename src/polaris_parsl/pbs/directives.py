@@ -60,7 +60,7 @@ def read_scheduler_options(name: str, text: str) -> list[tuple[str, str]]:
         text: the lines.
 
     Raises:
-        OptionError: a line is no directive, or PBS would refuse or ignore it.
+        OptionError: a line is not a directive, or PBS would refuse or ignore it.
 
     Source: qsub(1B) of OpenPBS; Parsl's issue 2220; ALCF docs/running-jobs/index.md on -k.
     """
@@ -85,7 +85,7 @@ def resources(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 def _directive(name: str, line: str) -> list[tuple[str, str]]:
     if not line.startswith("#PBS ") or not line.isprintable():
         raise OptionError(
-            f"{name} has a line that is no PBS directive: {line!r}",
+            f"{name} has a line that is not a PBS directive: {line!r}",
             remedy='begin each line with "#PBS ", for instance "#PBS -l filesystems=home:eagle"',
         )
     try:
@@ -150,6 +150,6 @@ def _refuse_resource(name: str, entry: str) -> None:
         )
     if resource == "filesystems" and not re.fullmatch(r"\w+(:\w+)*", wanted):
         raise OptionError(
-            f"{name} asks for {entry}, which is no list of filesystems",
+            f"{name} asks for {entry}, which is not a list of filesystems",
             remedy="join their names with colons, for instance filesystems=home:eagle",
         )

@@ -72,7 +72,7 @@ def ask_pbs(env: Mapping[str, str] | None = None) -> Listing:
 
     Raises:
         MissingToolError: there is no qstat on PATH.
-        PolarisParslError: it fails, does not answer, or prints what is no listing.
+        PolarisParslError: it fails, does not answer, or prints what is not a listing.
     """
     command = " ".join(QSTAT)
     seconds = polaris().defaults["cmd_timeout"]
@@ -90,7 +90,7 @@ def ask_pbs(env: Mapping[str, str] | None = None) -> Listing:
         ) from error
     except UnicodeDecodeError as error:
         raise PolarisParslError(
-            f"`{command}` printed what is no text: {error}", remedy=f"look at it: {command}"
+            f"`{command}` printed what is not text: {error}", remedy=f"look at it: {command}"
         ) from error
     if done.returncode != 0:
         raise PolarisParslError(

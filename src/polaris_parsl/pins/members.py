@@ -62,7 +62,7 @@ def read_members(stream: _Stream, archive: Path) -> Iterator[Member]:
         BundleError: it holds something else than files and directories, names a place outside,
             or more or larger members than a bundle has.
         EOFError: it is cut short.
-        tarfile.TarError: it is no tar.
+        tarfile.TarError: it is not a tar file.
     """
     long_name, count, total = "", 0, 0
     while any(block := _read(stream, tarfile.BLOCKSIZE)):

@@ -45,7 +45,7 @@ def read_run(folder: Path) -> Run:
         folder: for instance runinfo/000.
 
     Raises:
-        BundleError: it is no run directory, or its record is damaged.
+        BundleError: it is not a run directory, or its record is damaged.
     """
     path = folder / FOLDER / RECORD
     try:
@@ -134,7 +134,7 @@ def _facts_without_record(folder: Path) -> dict[str, Any]:
     known = (folder / _LOG, folder / SCRIPTS, folder / FOLDER)
     if not any(each.exists() for each in known):
         raise BundleError(
-            f"{folder} is no run directory of Parsl",
+            f"{folder} is not a run directory of Parsl",
             remedy="name the directory of one run, as runinfo/000",
         )
     return {

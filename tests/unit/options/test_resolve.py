@@ -37,7 +37,7 @@ def test_the_place_decides_the_mode(inside: Driver) -> None:
 
 def test_an_argument_forces_the_mode(inside: Driver) -> None:
     assert ask(inside, mode="blocks")[0].mode == "blocks"
-    with pytest.raises(OptionError, match="this is no PBS job"):
+    with pytest.raises(OptionError, match="this is not a PBS job"):
         ask(mode="inside_job")
     with pytest.raises(OptionError, match="this is not the sandbox"):
         ask(mode="sandbox")

@@ -12,7 +12,7 @@ from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.table import OPTIONS, UserOpts, handed_to
 
 ROOT = Path(__file__).parents[3]
-# An argument of Parsl's executors that is no option yet; one row makes it one.
+# An argument of Parsl's executors that is not an option yet; one row makes it one.
 ROW = """
     poll_period: Annotated[int | None, Option(
         help="Milliseconds between two looks of a node for tasks.",

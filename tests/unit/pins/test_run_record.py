@@ -161,6 +161,6 @@ def test_a_run_without_a_record_says_what_is_not_known(name: str, tmp_path: Path
 
 
 def test_a_directory_that_is_no_run_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="is no run directory of Parsl") as refusal:
+    with pytest.raises(BundleError, match="is not a run directory of Parsl") as refusal:
         read_run(tmp_path)
     assert "runinfo/000" in refusal.value.remedy

@@ -183,7 +183,7 @@ def start_files():
 
 
 def conda():
-    """The conda packages of this prefix in short; None where it is no conda prefix."""
+    """The conda packages of this prefix in short; None where it is not a conda prefix."""
     folder = os.path.join(sys.prefix, "conda-meta")
     if not os.path.isdir(folder):
         return None

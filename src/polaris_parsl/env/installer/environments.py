@@ -76,7 +76,7 @@ def _compile(folder: Path, *, env: Mapping[str, str]) -> None:
     # -f: a .pth file of the base may import a module of ours as soon as Python starts
     command += ["-f", "-j", "2", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", folder, "-p", "", folder / "lib"]
-    # its exit code counts files that are no valid Python, which some distributions ship as data
+    # its exit code counts files that are not valid Python, which some distributions ship as data
     run(command, env=for_python(env), cwd=folder, timeout_seconds=WORK_SECONDS)
 
 

@@ -99,7 +99,7 @@ def _processes(roots: list[str]) -> tuple[list[str], int]:
 
 
 def _own_line() -> set[int]:
-    """This process and those that started it: a shell that runs our command is no user."""
+    """This process and those that started it: a shell that runs our command is not a user."""
     line, pid = {os.getpid()}, os.getppid()
     while pid > 1 and pid not in line:
         line.add(pid)

@@ -210,11 +210,12 @@ def read_venv(folder: Path) -> Path:
     """The install that an environment stands on.
 
     Raises:
-        PrefixError: the directory is no environment that `polaris-parsl venv` made.
+        PrefixError: the directory is not an environment that `polaris-parsl venv` made.
     """
     root = install_of(folder)
     if root is None:
         raise PrefixError(
-            f"{folder} is no environment of `{NAME} venv`", remedy="name one, or make it with that"
+            f"{folder} is not an environment of `{NAME} venv`",
+            remedy="name one, or make it with that",
         )
     return root

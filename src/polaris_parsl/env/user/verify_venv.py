@@ -27,7 +27,7 @@ def verify_venv(folder: Path, *, every_file: bool, env: Mapping[str, str]) -> Ve
         env: environment variables of the user.
 
     Raises:
-        PrefixError: the directory is no environment that `polaris-parsl venv` made.
+        PrefixError: the directory is not an environment that `polaris-parsl venv` made.
     """
     root = read_venv(folder)
     again = f"make the environment again on a version that stays: {NAME} venv DIR"
