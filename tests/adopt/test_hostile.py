@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import sys
+import tempfile
 import termios
 import traceback
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ def witness(
 ) -> Iterator[Witness]:
     """All that a file could reach, of the user that the test asks for."""
     folder = tmp_path_factory.mktemp("witness")
-    for place in (folder, folder.parent, folder.parent.parent):
+    temporary = Path(tempfile.gettempdir())
+    for place in (folder, *(each for each in folder.parents if temporary in each.parents)):
         place.chmod(0o755)
     found = Witness(folder, request.param)
     yield found

@@ -1,5 +1,6 @@
 """Which module system a shell has, and what it says of a module in a fresh shell."""
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ def check(place: Any, shell: Shell) -> None:
     complaint = system.loads("polaris-parsl/1.0", tree, loaded)
     assert complaint is not None
     assert "gcc-native/14" in complaint
-    load = f"module use '{tree}'; module load polaris-parsl/1.0"
+    load = f"module use {shlex.quote(str(tree))}; module load polaris-parsl/1.0"
     assert how_to_load(place.prefix, "1.0", env) == load
 
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +204,12 @@ def _read(place: str, *, is_local: bool, env: Mapping[str, str]) -> bytes:
         if is_local:
             return read_regular(Path(place), most_bytes=_ARCHIVE_BYTES_MAX)
         with open_url(place, env=env, timeout_seconds=_FETCH_TIMEOUT_SECONDS) as answer:
-            return answer.read(_ARCHIVE_BYTES_MAX)
+            content = answer.read(_ARCHIVE_BYTES_MAX)
+            # with a limit, read does not notice that an answer breaks off
+            lacking = int(answer.headers.get("Content-Length") or len(content)) - len(content)
+            if lacking > 0:
+                raise IncompleteRead(content, lacking)
+            return content
     # an answer that breaks off is an HTTPException
     except (OSError, HTTPException, ValueError) as error:
         raise LockError(
