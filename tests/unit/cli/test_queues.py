@@ -86,7 +86,7 @@ def test_refresh_prints_what_differs_and_leaves_with_its_own_exit_code(
             PolarisParslError,
             "within 120 s",
         ),
-        ({"failure": UnicodeDecodeError("utf-8", b"x", 0, 1, "y")}, PolarisParslError, "no text"),
+        ({"failure": UnicodeDecodeError("utf-8", b"x", 0, 1, "y")}, PolarisParslError, "not text"),
         ({"code": 255}, PolarisParslError, "failed with exit code 255: qstat: no server"),
         ({"stdout": "hello"}, PolarisParslError, "no valid JSON"),
     ],

@@ -70,7 +70,7 @@ REFUSED: list[Any] = [
     ("cores_per_worker", float("nan"), ["nan", "0.01 to 64"]),
     ("max_idletime", 10**400, ["max_idletime=0x", "out of range"]),
     ("cores_per_worker", 17, ["cores_per_worker=17", "64", "at most cores_per_worker=16"]),
-    ("scheduler_options", "-l filesystems=home", ["no PBS directive", "#PBS "]),
+    ("scheduler_options", "-l filesystems=home", ["not a PBS directive", "#PBS "]),
     (
         "scheduler_options",
         "#PBS -l place=scatter",
@@ -109,7 +109,7 @@ REFUSED: list[Any] = [
     ("checkpoint_files", [], ["checkpoint_files", "run_dir"]),
     ("cpu_affinity", "block", ["cpu_affinity", "follows from the workers"]),
     ("mode", "local", ["'local'", "'inside_job'"]),
-    ("mode", "inside_job", ["no PBS job", "PBS_NODEFILE"]),
+    ("mode", "inside_job", ["not a PBS job", "PBS_NODEFILE"]),
     ("mode", "sandbox", ["not the sandbox", "polaris-parsl sandbox"]),
     ("workers_per_gpu", 17, ["workers_per_gpu=17", "1 to 16"]),
     ("gpus_per_worker", 3, ["gpus_per_worker=3", "4 GPUs"]),

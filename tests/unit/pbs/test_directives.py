@@ -24,8 +24,8 @@ def test_directives_are_read_as_qsub_reads_them() -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("rm -rf x", "no PBS directive"),
-        ("#PBS -l filesystems=home\vrm", "no PBS directive"),
+        ("rm -rf x", "not a PBS directive"),
+        ("#PBS -l filesystems=home\vrm", "not a PBS directive"),
         ("#PBS -l 'filesystems", "No closing quotation"),
         ("#PBS -Z", "option -Z not recognized"),
         ("#PBS --verbose", "option --verbose not recognized"),
@@ -34,7 +34,7 @@ def test_directives_are_read_as_qsub_reads_them() -> None:
         ("#PBS -r maybe", "-r 'maybe'"),
         ("#PBS -l filesystems", "resource=value"),
         ("#PBS -l filesystems=", "resource=value"),
-        ("#PBS -l filesystems=home:$(id)", "no list of filesystems"),
+        ("#PBS -l filesystems=home:$(id)", "not a list of filesystems"),
         ("#PBS -l place=scattered", "placement"),
     ],
 )
