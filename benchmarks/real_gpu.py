@@ -104,7 +104,7 @@ def listing(_: Path) -> bool:
 
 
 def pinned(_: Path) -> bool:
-    """A process sees the GPU that CUDA_VISIBLE_DEVICES names, and none where it names none."""
+    """A process sees the GPU that CUDA_VISIBLE_DEVICES names, and none if it names none."""
     code = "import cupy; print(cupy.cuda.runtime.getDeviceCount())"
     seen = {}
     for devices in ("0", ""):

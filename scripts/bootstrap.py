@@ -148,7 +148,7 @@ def value_of(option, arguments):
 
 
 def ask(interpreter):
-    """What an interpreter says of itself; None where it does not start."""
+    """What an interpreter says of itself; None if it does not start."""
     try:
         # from the root directory, so that no file of the current one is imported
         answer = subprocess.check_output(

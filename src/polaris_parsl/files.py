@@ -32,7 +32,7 @@ def shipped(name: str) -> Path:
 
 
 def checkout() -> Path | None:
-    """The source tree that this package runs from; None where it was installed from a wheel."""
+    """The source tree that this package runs from; None if it was installed from a wheel."""
     return _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else None
 
 

@@ -66,7 +66,7 @@ def wrong(prefix: Path, shown: set[Path]) -> str:
 
 
 def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
-    """Make both; what was wrong, "" for nothing, None where the change has no such operation."""
+    """Make both; what was wrong, "" for nothing, None if the change has no such operation."""
     problems: list[str] = []
     shown: set[Path] = set()
     seen: set[tuple[str, int]] = set()

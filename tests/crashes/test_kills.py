@@ -205,7 +205,7 @@ def _outcome(loaded: object, old: object, new: object) -> str:
 
 
 def _steps(killed: Killed) -> Iterator[str]:
-    """What each operation belongs to, in words; at the end, that nothing is left to do."""
+    """Descriptions of what each operation belongs to; at the end, that nothing is left to do."""
     step = "directories"
     for operation in killed.operations:
         path = operation.split(" ")[-1].rstrip("@")

@@ -69,6 +69,16 @@ def test_the_tree_holds_no_path_of_a_machine_and_no_registry_host() -> None:
     assert found == []
 
 
+def test_each_class_of_the_package_has_a_name_of_its_own() -> None:
+    places: dict[str, list[str]] = {}
+    for path in tracked("src/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert len(places) > 50
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
 def texts(path: Path) -> Iterator[str]:
     """What stands in a file; in a pin, in each file that it holds."""
     if not path.name.endswith(".tar.zst"):

@@ -116,12 +116,12 @@ def test_without_its_install_it_says_which_that_was(
     root.unlink()
     for module in ("parsl", "polaris_parsl"):
         done = builder.run(plan.python, "-c", f"import {module}", env=user)
-        assert f"the environment {plan.folder} stands on" in done.stderr
+        assert f"the environment {plan.folder} is built on" in done.stderr
         assert f"in {root}, which cannot be read here" in done.stderr
         assert "\n  fix: make the environment again" in done.stderr
     report = verify_venv(plan.folder, every_file=False, env=user)
     assert report.verdict is Verdict.BROKEN
-    assert f"stands on the install {root}, which is gone" in report.findings[0].text
+    assert f"is built on the install {root}, which is gone" in report.findings[0].text
 
 
 def test_verify_says_that_its_python_is_gone_or_another(

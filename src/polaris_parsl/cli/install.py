@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
 from polaris_parsl.env.installer.install import Installed, build
-from polaris_parsl.env.installer.plan import InstallRequest, Plan, make_plan
+from polaris_parsl.env.installer.plan import InstallPlan, InstallRequest, make_plan
 from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.network import chosen_proxies
 from polaris_parsl.env.prefix.audit import audit
@@ -136,7 +136,7 @@ def _warn_of_findings(prefix: Path, group: int) -> None:
         )
 
 
-def _base_line(plan: Plan) -> str:
+def _base_line(plan: InstallPlan) -> str:
     kind = "conda prefix" if plan.base.is_conda else "prefix"
     return (
         f"base: CPython {plan.base.version}, {kind} {plan.base.prefix} (from {plan.base_found}); "
@@ -144,7 +144,7 @@ def _base_line(plan: Plan) -> str:
     )
 
 
-def _parallel_line(plan: Plan) -> str:
+def _parallel_line(plan: InstallPlan) -> str:
     parallel = plan.parallel
     if parallel.packages:
         return f"GNU Parallel {parallel.version}: {len(parallel.packages)} packages, conda-lock.yml"
@@ -153,7 +153,7 @@ def _parallel_line(plan: Plan) -> str:
     return "GNU Parallel: none"
 
 
-def _print_plan(plan: Plan, *, group: int | None) -> None:
+def _print_plan(plan: InstallPlan, *, group: int | None) -> None:
     release = plan.request.release
     print(f"would install polaris-parsl {release} into {plan.target}")
     print(_base_line(plan))
@@ -181,13 +181,13 @@ def _print_plan(plan: Plan, *, group: int | None) -> None:
     print("next: the same command without --dry-run")
 
 
-def _print_shadowed(plan: Plan) -> None:
+def _print_shadowed(plan: InstallPlan) -> None:
     for each in plan.shadowed_packages:
         print(f"note: ignored: {each.text}", file=sys.stderr)
         print(f"  for your jobs: {each.remedy}", file=sys.stderr)
 
 
-def _print_installed(plan: Plan, installed: Installed, *, group: int | None) -> None:
+def _print_installed(plan: InstallPlan, installed: Installed, *, group: int | None) -> None:
     _print_shadowed(plan)
     for warning in installed.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -23,7 +23,7 @@ class PlannedExecutor(ExecutorRequest):
 
     Attributes:
         settings: the arguments of Parsl's objects.
-        address_error: why this node has no address for workers; None where it has one.
+        address_error: why this node has no address for workers; None if it has one.
     """
 
     settings: ExecutorSettings

@@ -88,7 +88,7 @@ class RunRecord:
 
     Args:
         files: texts for the run directory beside the record, by file name.
-        job: id of the PBS job that the driver uses the nodes of; None where blocks are PBS jobs.
+        job: id of the PBS job that the driver uses the nodes of; None if blocks are PBS jobs.
         clock: seconds that only go on.
     """
 
@@ -101,7 +101,7 @@ class RunRecord:
     ) -> None:
         self.files = files
         self.tasks = TaskCounts()
-        # the configuration as Parsl would write it; None where the run uses another one
+        # the configuration as Parsl would write it; None if the run uses another one
         self.describe: Callable[[], str | None] = lambda: None
         self._job = job
         self._clock = clock

@@ -42,7 +42,7 @@ class Setting:
 
     Attributes:
         value: what Parsl gets.
-        options: the options that it follows from; none where it is always the same.
+        options: the options that it follows from; none if it is always the same.
         why: the reason, "" where the option is handed on as it is.
         source: where the knowledge comes from.
     """

@@ -102,7 +102,7 @@ def _where_queue(queue: Queue, then: Schema, chosen: list[str], *, required: boo
 
 
 def _shapes(queue: Queue, options: ExecutorOptions, chosen: list[str]) -> list[Schema]:
-    """What a job may be for each queue that it can end up in; none where nothing fits."""
+    """What a job may be for each queue that it can end up in; none if nothing fits."""
     shapes = []
     for target in destinations(queue):
         most = most_blocks(queue, target)
@@ -113,7 +113,7 @@ def _shapes(queue: Queue, options: ExecutorOptions, chosen: list[str]) -> list[S
 
 
 def _shape(target: Queue, options: ExecutorOptions, chosen: list[str]) -> Schema | None:
-    """What users must choose to fit a queue; None where a value that is set here does not."""
+    """What users must choose to fit a queue; None if a value that is set here does not."""
     nodes_fit = target.nodes_min <= options.nodes_per_block <= target.nodes_max
     shortest, longest = target.walltime_min_minutes, target.walltime_max_minutes
     length_fits = target.walltime_min <= options.walltime <= target.walltime_max

@@ -74,7 +74,7 @@ class Receipt:
         command: arguments of `polaris-parsl` that built it.
         base: the fingerprint of the base.
         locked: normalised names of what overlay.lock holds.
-        size_bytes: of its files together; None where the receipt is older.
+        size_bytes: of its files together; None if the receipt is older.
         files: sha256 of each file.
         links: target of each link.
     """

@@ -19,10 +19,10 @@ class Option:
 
     Attributes:
         help: what it is, in one sentence.
-        check: takes name and value, returns the final value or refuses; None where `resolve` does.
+        check: takes name and value, returns the final value or refuses; None if `resolve` does.
         unit: of a number.
         default: the value that it has where nobody sets it, if facts/polaris.toml has none.
-        otherwise: what happens where nobody sets it, in words, if that is no value.
+        otherwise: description of what happens if nobody sets it, for defaults that are not a value.
         is_for_run: whether it holds for the whole run, not for one executor.
         handed_to: Parsl's object that gets it unchanged, under the same name.
         for_endpoint_users: whether users of a Globus Compute endpoint may set it.

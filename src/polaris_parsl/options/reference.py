@@ -1,4 +1,4 @@
-"""The options in words, from their table: the docstring and signature of `config`, docs/options.md."""
+"""The options described, from their table: the docstring and signature of `config`, docs/options.md."""
 
 import inspect
 import textwrap

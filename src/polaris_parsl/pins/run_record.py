@@ -25,7 +25,7 @@ class Run:
         facts: what is written into run.json; those of a run without a record say so.
         configuration: the Config as Parsl writes it; "" where it is not known.
         scripts: the job scripts that were submitted.
-        explanation: files in which polaris_parsl.config explained its values; none where
+        explanation: files in which polaris_parsl.config explained its values; none if
             the configuration was not made by it.
     """
 
@@ -120,7 +120,7 @@ def _facts(events: list[dict[str, Any]]) -> dict[str, Any]:
         "has_ended": bool(started) and started == ended,
         "modes": {each["executor"]: each["mode"] for each in by_name.get("executor", [])},
         "jobs": [_only(each, "executor", "block", "job") for each in by_name.get("block", [])],
-        # None where they were not counted, or the driver was killed before any ended
+        # None if they were not counted, or the driver was killed before any ended
         "tasks": counts.get("tasks"),
         "unfinished": counts.get("unfinished"),
         "from_checkpoints": counts.get("from_checkpoints"),
@@ -181,7 +181,7 @@ def _only(event: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _own_packages(path: Path) -> list[str]:
-    """What the environment of the run had beside the install; none where it was the install's."""
+    """What the environment of the run had beside the install; none if it was the install's."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

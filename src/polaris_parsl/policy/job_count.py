@@ -66,7 +66,7 @@ def check_blocks(blocks: int, queue: Queue, target: Queue) -> None:
 
 
 def most_blocks(queue: Queue, target: Queue) -> int | None:
-    """The most blocks that a queue holds by any source, count; None where one sets no limit.
+    """The most blocks that a queue holds by any source, count; None if one sets no limit.
 
     Args:
         queue: that they are submitted to.

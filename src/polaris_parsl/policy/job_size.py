@@ -22,7 +22,7 @@ def destinations(queue: Queue) -> list[Queue]:
 
 
 def destination(options: ExecutorOptions, queue: Queue) -> Queue | None:
-    """The queue in which a block would run; None where there is none."""
+    """The queue in which a block would run; None if there is none."""
     nodes, walltime = options.nodes_per_block, options.walltime
     return next((each for each in destinations(queue) if each.takes(nodes, walltime)), None)
 

@@ -15,7 +15,7 @@ def confine() -> tuple[str, ...]:
     With namespaces it goes on as a child of itself, and the parent ends when that has ended.
 
     Returns:
-        What holds it, in words, beside the limits, which hold everywhere.
+        Descriptions of what holds it, beside the limits, which hold everywhere.
     """
     kernel.die_with_parent(signal.SIGKILL)
     held = enter_namespaces()

@@ -31,7 +31,7 @@ def forbid_writing() -> tuple[str, ...]:
     """Let this process open nothing for writing but /dev/null, and make, change or run no file.
 
     Returns:
-        What is held from here on, in words; nothing where the kernel has no Landlock.
+        Descriptions of what is held from here on; nothing if the kernel has no Landlock.
     """
     try:
         version = kernel.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)

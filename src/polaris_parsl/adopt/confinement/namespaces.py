@@ -26,7 +26,7 @@ def enter_namespaces() -> tuple[str, ...]:
     """Go on as process 1 of new namespaces; this process stays outside and waits for that.
 
     Returns:
-        What is held from here on, in words; nothing where the kernel refuses.
+        Descriptions of what is held from here on; nothing if the kernel refuses.
     """
     if not _unshare():
         return ()

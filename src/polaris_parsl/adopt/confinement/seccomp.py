@@ -36,7 +36,7 @@ def forbid_system_calls() -> tuple[str, ...]:
     """Refuse system calls from here on, in all threads that this process will start.
 
     Returns:
-        What is held, in words; nothing where the kernel has no seccomp, or on another machine
+        What is held, in words; nothing if the kernel has no seccomp, or on another machine
         than x86-64.
     """
     if platform.machine() != "x86_64":

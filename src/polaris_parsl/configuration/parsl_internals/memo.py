@@ -1,4 +1,4 @@
-"""Parsl's memoizer: the tasks that pass through it, in words that do not change with Parsl."""
+"""Parsl's memoizer: the tasks that pass through it, described independently of the Parsl release."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -95,7 +95,7 @@ class Task:
 
 
 class WatchedMemoizer(BasicMemoizer):
-    """Parsl's memoizer, which tells of the run and of each task by methods of plain words.
+    """Parsl's memoizer, which tells of the run and of each task by calling methods of ours.
 
     They are called by several threads of Parsl's.
     """

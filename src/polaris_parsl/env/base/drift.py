@@ -121,7 +121,7 @@ def _dependencies(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
 
 
 def _change(entry: Mapping[str, Any], now: Mapping[str, Any] | None) -> str:
-    """How a distribution has changed, in words; "" if it has not."""
+    """A sentence on how a distribution has changed; "" if it has not."""
     if now is None:
         return f"{entry['version']}, its metadata is gone"
     if entry["version"] != now["version"]:

@@ -20,7 +20,7 @@ import sysconfig
 
 
 def content(path):
-    """Bytes of a file; None where it cannot be read."""
+    """Bytes of a file; None if it cannot be read."""
     try:
         with open(path, "rb") as stream:
             return stream.read()
@@ -29,13 +29,13 @@ def content(path):
 
 
 def digest(path):
-    """sha256 of a file, in hexadecimal; None where it cannot be read."""
+    """sha256 of a file, in hexadecimal; None if it cannot be read."""
     data = content(path)
     return None if data is None else hashlib.sha256(data).hexdigest()
 
 
 def entries(folder):
-    """Names in a directory, sorted; none where it cannot be read."""
+    """Names in a directory, sorted; none if it cannot be read."""
     try:
         return sorted(os.listdir(folder))
     except OSError:
@@ -78,7 +78,7 @@ class BaseDistribution:
     def summary(self):
         """Digest of its RECORD, or of its metadata where it has no RECORD, as in Debian.
 
-        None where it has no metadata: then it is not installed, as far as pip knows.
+        None if it has no metadata: then it is not installed, as far as pip knows.
         """
         if not os.path.isfile(self.metadata):
             return None
@@ -183,7 +183,7 @@ def start_files():
 
 
 def conda():
-    """The conda packages of this prefix in short; None where it is not a conda prefix."""
+    """The conda packages of this prefix in short; None if it is not a conda prefix."""
     folder = os.path.join(sys.prefix, "conda-meta")
     if not os.path.isdir(folder):
         return None

@@ -182,7 +182,7 @@ def _name_sources(folder: Path, packages: Sequence[CondaPackage]) -> None:
 
 
 def channel_silence(packages: Sequence[CondaPackage], env: Mapping[str, str]) -> str | None:
-    """In words, that the channel of the packages does not answer; None where it does."""
+    """A sentence saying that the channel does not answer; None if it does."""
     try:
         open_url(
             packages[0].url, env=env, timeout_seconds=_REACH_TIMEOUT_SECONDS, method="HEAD"

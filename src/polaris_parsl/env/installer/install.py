@@ -10,7 +10,7 @@ from polaris_parsl.env.installer import gnu_parallel
 from polaris_parsl.env.installer.archive import ARCHIVE, pack
 from polaris_parsl.env.installer.environments import create, fill
 from polaris_parsl.env.installer.launcher import render_launcher
-from polaris_parsl.env.installer.plan import Plan
+from polaris_parsl.env.installer.plan import InstallPlan
 from polaris_parsl.env.installer.preflight import (
     check_modulefiles,
     check_overlay,
@@ -44,7 +44,7 @@ class Installed:
 
 
 def build(
-    plan: Plan, folder: Path, *, scratch: Path, env: Mapping[str, str], step: Step
+    plan: InstallPlan, folder: Path, *, scratch: Path, env: Mapping[str, str], step: Step
 ) -> Installed:
     """Build, verify and publish what a plan says. On any failure nothing is published.
 
@@ -96,7 +96,7 @@ def build(
     )
 
 
-def _write_commands(plan: Plan, folder: Path) -> None:
+def _write_commands(plan: InstallPlan, folder: Path) -> None:
     commands = folder / BIN
     commands.mkdir()
     launcher = commands / NAME
@@ -115,7 +115,9 @@ def _write_commands(plan: Plan, folder: Path) -> None:
         (commands / "parallel").symlink_to(plan.parallel.path)
 
 
-def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[str, str]) -> None:
+def _install_parallel(
+    plan: InstallPlan, folder: Path, *, scratch: Path, env: Mapping[str, str]
+) -> None:
     house = plan.request.wheelhouse
     archives = gnu_parallel.fetch_archives(
         plan.parallel.packages,
@@ -133,7 +135,7 @@ def _install_parallel(plan: Plan, folder: Path, *, scratch: Path, env: Mapping[s
     )
 
 
-def _check_in_place(plan: Plan, *, scratch: Path, env: Mapping[str, str]) -> str | None:
+def _check_in_place(plan: InstallPlan, *, scratch: Path, env: Mapping[str, str]) -> str | None:
     """Check what only works in its final place; return a line about what could not be checked."""
     if plan.parallel.packages and not gnu_parallel.gnu_version(plan.target / BIN / "parallel", env):
         raise MissingToolError(
@@ -144,7 +146,7 @@ def _check_in_place(plan: Plan, *, scratch: Path, env: Mapping[str, str]) -> str
     return check_modulefiles(modulefiles, scratch=scratch, env=env)
 
 
-def _receipt(plan: Plan, warnings: list[str], *, env: Mapping[str, str]) -> dict[str, Any]:
+def _receipt(plan: InstallPlan, warnings: list[str], *, env: Mapping[str, str]) -> dict[str, Any]:
     return {
         "version": plan.version,
         "track": plan.request.track,

@@ -42,7 +42,7 @@ def render_launcher(*, version: str, minor: str, base: str, broken: int, problem
     Args:
         version: of polaris-parsl.
         minor: version of the base's Python, as 3.12.
-        base: the base in words.
+        base: description of the base.
         broken: exit code where the base is not the one that the install was built on.
         problems: the same for `polaris-parsl doctor`.
     """

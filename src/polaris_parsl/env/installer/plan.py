@@ -59,7 +59,7 @@ class InstallRequest:
 
 
 @dataclass(frozen=True)
-class Plan:
+class InstallPlan:
     """Everything that building an install needs; wheels lie in the user's cache or in scratch."""
 
     request: InstallRequest
@@ -96,7 +96,7 @@ class Plan:
 
 def make_plan(
     request: InstallRequest, *, scratch: Path, env: Mapping[str, str], step: Step
-) -> Plan:
+) -> InstallPlan:
     """Compute what an install will do. Writes to scratch and to the user's cache of wheels only.
 
     Args:
@@ -151,7 +151,7 @@ def make_plan(
         parallel = choose_parallel(
             read_conda(locks[CONDA_LOCK]), env, archives=house and house / ARCHIVES
         )
-    return Plan(
+    return InstallPlan(
         request=request,
         version=VERSION,
         locks={name: digest(path) for name, path in locks.items()},

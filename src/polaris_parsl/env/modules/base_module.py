@@ -20,7 +20,7 @@ def describe(name: str | None, env: Mapping[str, str]) -> dict[str, Any] | None:
     """A module with the path and digest of its modulefile, for a fingerprint.
 
     Args:
-        name: name/version; None where the base is in no module.
+        name: name/version; None if the base is in no module.
         env: environment variables; those of the module system count.
     """
     if name is None:

@@ -61,7 +61,7 @@ class ModuleSystem:
 
 
 def module_system(env: Mapping[str, str]) -> ModuleSystem | None:
-    """The module system of a shell with these environment variables; None where it has none."""
+    """The module system of a shell with these environment variables; None if it has none."""
     for name, variable, tree in (
         ("Lmod", "LMOD_CMD", LUA_TREE),
         ("Environment Modules", "MODULES_CMD", TCL_TREE),

@@ -32,12 +32,12 @@ class ModuleValues:
         lock: short digest of the locks.
         prefix: the prefix; the install is its versions/VERSION.
         parsl: version of Parsl.
-        base: the base in words.
-        conda_module: ALCF's module that holds the base; None where the base is in no module.
-        conda_modulefile: where its modulefile lay at install time; None where that is not known.
+        base: description of the base.
+        conda_module: ALCF's module that holds the base; None if the base is in no module.
+        conda_modulefile: where its modulefile lay at install time; None if that is not known.
         site_tree: module tree in which conda_module lies.
         parallel_module: the site's module to load for GNU Parallel, where there is one; None
-            where the install has GNU Parallel.
+            if the install has GNU Parallel.
         deprecation: the notice that is shown on load; None if the version is not deprecated.
     """
 

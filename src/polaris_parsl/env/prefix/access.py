@@ -66,11 +66,11 @@ class Access:
 
         Args:
             wanted: permissions, for instance WRITE.
-            group: number of the group; None where there is none.
+            group: number of the group; None if there is none.
             owners: numbers of the users who may do everything.
 
         Yields:
-            A name in words, and "others", "group", "acl" or "owner".
+            A description, and "others", "group", "acl" or "owner".
         """
         if self.others & wanted == wanted:
             yield "everybody", "others"
@@ -120,7 +120,7 @@ def read_access(path: Path) -> Access:
 
 
 def hidden_acl(path: Path) -> str | None:
-    """Why the ACLs below a path are not known; None where they are."""
+    """Why the ACLs below a path are not known; None if they are."""
     try:
         if any("nfs4" in name for name in os.listxattr(path)):
             return "NFSv4 ACLs are not read"

@@ -40,7 +40,7 @@ class State:
         default: the version that is loaded if the user names none; None if none was chosen.
         deprecated: by version.
         withdrawn: versions that users must not see any more, although a directory may be left.
-        change: what was done, in words.
+        change: description of what was done.
         by: who did it, user@host.
         at: when, UTC, ISO 8601.
         restores: number of the generation that a rollback went back to; else None.
@@ -104,7 +104,7 @@ def commit(
 
     Args:
         prefix: of the install.
-        change: what is done, in words.
+        change: description of what is done.
         decide: the next state from the newest one; called again where somebody else was
             faster. What it raises is raised.
         always: add it even if it decides nothing new, because the set of versions has changed.

@@ -79,7 +79,7 @@ def _spellings(release: Release) -> list[str]:
 
 
 def _processes(roots: list[str]) -> tuple[list[str], int]:
-    """Processes that have something below a path, in words; how many did not let us look."""
+    """Descriptions of the processes that use something below a path; how many could not be checked."""
     found, hidden, own = [], 0, _own_line()
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal() or int(folder.name) in own:

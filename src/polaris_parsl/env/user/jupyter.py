@@ -45,7 +45,7 @@ class Kernel:
         folder: its directory, of the kernel's name.
         python: the interpreter that it runs.
         ipykernel: version of ipykernel that this has.
-        how: in words, how it starts.
+        how: description of how it starts.
         start: text of the script.
         specification: contents of kernel.json.
     """
@@ -151,7 +151,7 @@ def _ask_ipykernel(
 
 
 def _loading(receipt: Receipt, root: Path, python: Path, env: Mapping[str, str]) -> tuple[str, str]:
-    """How the environment comes about, in words and as shell text."""
+    """How the environment comes about, as a description and as shell text."""
     module, tree = f"{NAME}/{receipt.release}", module_tree(receipt.prefix, env)
     broken, untried = verify_module(root, receipt, env=env)
     if broken:

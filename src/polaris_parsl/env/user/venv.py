@@ -30,7 +30,7 @@ _ELSEWHERE = "choose another directory"
 _GONE = "polaris_parsl_gone"
 
 _LINK_TEXT = """\
-# made by polaris-parsl {version}, do not edit: the install that this environment stands on
+# made by polaris-parsl {version}, do not edit: the install that this environment is built on
 {overlay}
 {gone}
 import site; site.ENABLE_USER_SITE = False
@@ -41,7 +41,7 @@ _GONE_TEXT = """\
 import sys
 
 raise ImportError(
-    "the environment %s stands on {name} {version} in %s, which cannot be read here: it was removed, "
+    "the environment %s is built on {name} {version} in %s, which cannot be read here: it was removed, "
     "or this node does not mount it\\n  fix: make the environment again on a version that is there: "
     "module load {name}; {name} venv DIR" % (sys.prefix, {root!r})
 )
@@ -207,7 +207,7 @@ def _check(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
 
 
 def read_venv(folder: Path) -> Path:
-    """The install that an environment stands on.
+    """The install that an environment is built on.
 
     Raises:
         PrefixError: the directory is not an environment that `polaris-parsl venv` made.

@@ -1,4 +1,4 @@
-"""Looks at an environment on top of an install, and at what it stands on."""
+"""Looks at an environment on top of an install, and at what it is built on."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from polaris_parsl.version import NAME
 
 
 def verify_venv(folder: Path, *, every_file: bool, env: Mapping[str, str]) -> VerifyReport:
-    """Look whether an environment still works, and the install that it stands on.
+    """Look whether an environment still works, and the install that it is built on.
 
     Args:
         folder: the environment.
@@ -32,7 +32,7 @@ def verify_venv(folder: Path, *, every_file: bool, env: Mapping[str, str]) -> Ve
     root = read_venv(folder)
     again = f"make the environment again on a version that stays: {NAME} venv DIR"
     if not root.is_dir():
-        problem = f"{folder} stands on the install {root}, which is gone"
+        problem = f"{folder} is built on the install {root}, which is gone"
         gone = VerifyFinding(Verdict.BROKEN, problem, again)
         return VerifyReport(root, None, (gone,), (), ())
     report = verify_install(root, every_file=every_file, env=env)
