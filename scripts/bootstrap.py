@@ -18,6 +18,7 @@ python3 gets a sentence and no traceback.
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -244,6 +245,8 @@ def step(what, command, is_offline=False, variables=(), lock="its lock"):
     output = started.communicate()[0].decode("utf-8", "replace")
     if started.returncode == 0:
         return
+    # as in text.py: no user and password of an address
+    output = re.sub(r"//\S*@", "//", output)
     shown = "\n".join(f"    {line}" for line in output.strip().splitlines()[-15:])
     if "DO NOT MATCH THE HASHES" in output or "require-hashes" in output:
         problem = f"a wheel is not the one that {lock} names:\n{shown}"

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Self
 
+from polaris_parsl.text import printable
+
 
 class ExitCode(IntEnum):
     """What `polaris-parsl` returns, each number with one meaning, in Markdown.
@@ -58,16 +60,15 @@ class PolarisParslError(Exception):
     """A refusal that names the problem, with the value and the limit, and the remedy.
 
     Args:
-        problem: what is wrong, with the offending value.
+        problem: what is wrong, with the offending value, which may be anybody's.
         remedy: what to do about it.
     """
 
     exit_code: int = ExitCode.FAILED
 
     def __init__(self, problem: str, *, remedy: str) -> None:
-        super().__init__(f"{problem}\n  fix: {remedy}")
-        self.problem = problem
-        self.remedy = remedy
+        self.problem, self.remedy = printable(problem), printable(remedy)
+        super().__init__(f"{self.problem}\n  fix: {self.remedy}")
 
 
 class BaseEnvironmentError(PolarisParslError):
@@ -154,7 +155,7 @@ def warn(text: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back and _is_ours(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, PolarisParslWarning, stacklevel=level)
+    warnings.warn(printable(text), PolarisParslWarning, stacklevel=level)
 
 
 def _is_ours(module: str) -> bool:

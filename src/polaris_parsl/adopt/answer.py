@@ -39,14 +39,6 @@ def read_answer(text: str) -> Answer:
     return Answer(tuple(held), recorded)
 
 
-def printable(text: str) -> str:
-    """A text of somebody else, without what moves the cursor or hides words in a terminal."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
-    )
-
-
 def _check(recorded: Mapping[str, Any]) -> None:
     for name, kind in _LISTS.items():
         if not all(isinstance(each, kind) for each in recorded[name]):

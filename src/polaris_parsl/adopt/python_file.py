@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.adopt.answer import Answer, printable, read_answer
+from polaris_parsl.adopt.answer import Answer, read_answer
 from polaris_parsl.errors import AdoptError
 from polaris_parsl.process import NoAnswerError, run
 
@@ -111,7 +111,7 @@ def _record(
     try:
         answer: Answer = read_answer(done.stdout)
     except ValueError as error:
-        last = printable(done.stderr.strip().rpartition("\n")[2][-400:])
+        last = done.stderr.strip().rpartition("\n")[2][-400:]
         why = last or f"exit code {done.returncode}"
         raise AdoptError(
             f"{file} ended the process that read it: {why}", remedy=_OWN_FILE
@@ -131,18 +131,18 @@ def _pretended_job() -> Iterator[dict[str, str]]:
 def _refusal(file: Path, recorded: Mapping[str, Any]) -> AdoptError:
     if "variable" in recorded:
         return AdoptError(
-            f"{file} needs the environment variable {printable(recorded['variable'])}",
+            f"{file} needs the environment variable {recorded['variable']}",
             remedy="set it as you do for your runs and run adopt again",
         )
     if "error" in recorded:
         return AdoptError(
-            f"{file} fails before it makes a configuration of Parsl: {printable(recorded['error'])}",
+            f"{file} fails before it makes a configuration of Parsl: {recorded['error']}",
             remedy=_OWN_FILE,
         )
     if recorded["lacking"]:
         return AdoptError(
             f"{file} makes its configuration in a function that needs arguments: "
-            f"{printable(', '.join(recorded['lacking']))}",
+            f"{', '.join(recorded['lacking'])}",
             remedy="give them after the file as NAME=VALUE",
         )
     return AdoptError(

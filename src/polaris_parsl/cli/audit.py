@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.audit import audit as look_at
 from polaris_parsl.env.prefix.permissions import find_group, group_name, group_of
 from polaris_parsl.errors import ExitCode
@@ -34,18 +35,18 @@ def audit(
     place = own_prefix(prefix)
     report = look_at(place, group=find_group(group) if group else group_of(place))
     if as_json:
-        print(json.dumps(report.as_json(), indent=2))
+        say(json.dumps(report.as_json(), indent=2))
     else:
         whose = "a person" if report.group is None else f"the group {group_name(report.group)}"
-        print(f"{len(report.findings)} findings: {place}, which belongs to {whose}")
+        say(f"{len(report.findings)} findings: {place}, which belongs to {whose}")
         alike = defaultdict(list)
         for finding in report.findings:
             alike[finding.kind, finding.text].append(finding)
         for (kind, text), findings in alike.items():
             for finding in findings[:_SHOWN]:
-                print(f"  {kind}: {finding.path}: {text}\n    fix: {finding.remedy}")
+                say(f"  {kind}: {finding.path}: {text}\n    fix: {finding.remedy}")
             if len(findings) > _SHOWN:
-                print(f"  {kind}: {len(findings) - _SHOWN} more like these; --json lists them")
+                say(f"  {kind}: {len(findings) - _SHOWN} more like these; --json lists them")
         for text in report.unchecked:
-            print(f"  not checked: {text}")
+            say(f"  not checked: {text}")
     raise typer.Exit(ExitCode.ACCESS if report.findings else ExitCode.DONE)

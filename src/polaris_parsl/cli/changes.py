@@ -1,12 +1,12 @@
 """Prints what the verbs of the life cycle changed."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.lifecycle import Change
 
 DryRun = Annotated[
@@ -26,14 +26,14 @@ def print_change(place: Path, change: Change, *, given: Path | None, dry_run: bo
     """
     option = f" --prefix {shlex.quote(str(place))}" if given else ""
     if not change.done:
-        print(f"nothing to change in {place}")
+        say(f"nothing to change in {place}")
     else:
-        print(f"would change in {place}:" if dry_run else f"changed in {place}:")
+        say(f"would change in {place}:" if dry_run else f"changed in {place}:")
     for line in change.done:
-        print(f"  {line}")
+        say(f"  {line}")
     for note in change.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}", to_errors=True)
     if dry_run:
-        print("next: the same command without --dry-run")
+        say("next: the same command without --dry-run")
     elif change.next:
-        print(f"next: {'; '.join(f'{each}{option}' for each in change.next)}")
+        say(f"next: {'; '.join(f'{each}{option}' for each in change.next)}")

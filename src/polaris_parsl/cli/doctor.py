@@ -11,6 +11,7 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, own_root
+from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 from polaris_parsl.driver import working_folder
 from polaris_parsl.env.variables import of_user
@@ -58,7 +59,7 @@ def doctor(
     is_ill = any(each.finding.status is Status.PROBLEM for each in results)
     code = ExitCode.PROBLEM if is_ill else ExitCode.DONE
     if as_json:
-        print(json.dumps(_as_json(results, here, code), indent=2))
+        say(json.dumps(_as_json(results, here, code), indent=2))
     raise typer.Exit(code)
 
 
@@ -74,9 +75,9 @@ def _show(result: "Result", nodes: "Sequence[str]" = ()) -> None:
     """Print a result, once for all nodes that share it."""
     where = f"{', '.join(nodes)}: " if nodes else ""
     finding = result.finding
-    print(f"{finding.status:<8} {result.check:<11} {where}{finding.text}", flush=True)
+    say(f"{finding.status:<8} {result.check:<11} {where}{finding.text}")
     if finding.remedy:
-        print(f"  fix: {finding.remedy}", flush=True)
+        say(f"  fix: {finding.remedy}")
 
 
 def _show_nodes(results: "Sequence[Result]") -> None:

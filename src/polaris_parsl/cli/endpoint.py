@@ -3,12 +3,12 @@
 import os
 import shlex
 import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.errors import MissingToolError, PrefixError
@@ -50,19 +50,19 @@ def endpoint(
     found = inspect(environment or _on_path())
     files = endpoint_files(read_words(options), found, choices=user_option or [])
     if output is None:
-        print(files.template, end="")
-        print(f"next: add --output DIR, which also writes {SCHEMA}", file=sys.stderr)
+        say(files.template, end="")
+        say(f"next: add --output DIR, which also writes {SCHEMA}", to_errors=True)
         return
     template, schema = output / TEMPLATE, output / SCHEMA
     _write({template: files.template, schema: files.schema})
-    print(
+    say(
         "next:\n"
         # the endpoint looks itself up on PATH
         f"  export PATH={shlex.quote(str(found.python.parent))}:$PATH\n"
         f"  {PROGRAM} configure --template-config {shlex.quote(str(template))} "
         f"--schema-config {shlex.quote(str(schema))} NAME\n"
         f"  {PROGRAM} start NAME",
-        file=sys.stderr,
+        to_errors=True,
     )
 
 
@@ -90,7 +90,7 @@ def _write(files: dict[Path, str]) -> None:
                 )
         for path, text in files.items():
             write_atomically(path, text)
-            print(path)
+            say(str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise PrefixError(
             f"cannot write the files of the endpoint: {error}",

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 
 
@@ -20,6 +21,6 @@ def explain(
 
     explanation = polaris_parsl.explain(**read_words(options))
     if as_json:
-        print(json.dumps(explanation.as_json(), indent=2))
+        say(json.dumps(explanation.as_json(), indent=2))
     else:
-        print(explanation)
+        say(str(explanation))

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.install import Installed, build
 from polaris_parsl.env.installer.plan import InstallPlan, InstallRequest, make_plan
 from polaris_parsl.env.locks.files import CURRENT
@@ -100,7 +101,7 @@ def install(
     )
     number = choose_group(request.prefix, group)
     for variable, proxy in chosen_proxies(env).items() if wheelhouse is None else ():
-        print(f"proxy for downloads: {proxy} ({variable})", file=sys.stderr)
+        say(f"proxy for downloads: {proxy} ({variable})", to_errors=True)
     leave_nothing_when_stopped()
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)
@@ -109,10 +110,10 @@ def install(
             return
         _, left = clean_up(request.prefix)
         for note in left:
-            print(f"note: {note}", file=sys.stderr)
+            say(f"note: {note}", to_errors=True)
         with staging(request.prefix, request.release, group=number) as folder:
             plan = make_plan(request, scratch=scratch, env=env, step=step)
-            print(_base_line(plan), file=sys.stderr)
+            say(_base_line(plan), to_errors=True)
             installed = build(plan, folder, scratch=scratch, env=env, step=step)
     _print_installed(plan, installed, group=number)
     if number is not None:
@@ -121,7 +122,7 @@ def install(
 
 def _print_group(group: int | None) -> None:
     if group is not None:
-        print(f"any member of the group {group_name(group)} can change the prefix")
+        say(f"any member of the group {group_name(group)} can change the prefix")
 
 
 def _warn_of_findings(prefix: Path, group: int) -> None:
@@ -129,10 +130,10 @@ def _warn_of_findings(prefix: Path, group: int) -> None:
     findings = audit(prefix, group=group).findings
     if findings:
         first = findings[0]
-        print(
+        say(
             f"warning: {first.kind}: {first.path}: {first.text}\n  fix: {first.remedy}; "
             f"`{NAME} audit` lists {len(findings)}",
-            file=sys.stderr,
+            to_errors=True,
         )
 
 
@@ -155,53 +156,53 @@ def _parallel_line(plan: InstallPlan) -> str:
 
 def _print_plan(plan: InstallPlan, *, group: int | None) -> None:
     release = plan.request.release
-    print(f"would install polaris-parsl {release} into {plan.target}")
-    print(_base_line(plan))
+    say(f"would install polaris-parsl {release} into {plan.target}")
+    say(_base_line(plan))
     _print_shadowed(plan)
-    print(f"overlay, installed ({len(plan.delta.install)}):")
+    say(f"overlay, installed ({len(plan.delta.install)}):")
     for wheel in plan.delta.install:
-        print(f"  {wheel.name} {wheel.version}: {plan.delta.why[wheel.name]}")
-    print(f"  {plan.own.name} {plan.own.version}: this source tree")
-    print(f"overlay, from the base ({len(plan.delta.from_base)}):")
+        say(f"  {wheel.name} {wheel.version}: {plan.delta.why[wheel.name]}")
+    say(f"  {plan.own.name} {plan.own.version}: this source tree")
+    say(f"overlay, from the base ({len(plan.delta.from_base)}):")
     for name, version in plan.delta.from_base.items():
-        print(f"  {name} {version}")
-    print(f"tools, installed: {len(plan.tools)} packages of tools.lock")
-    print(_parallel_line(plan))
+        say(f"  {name} {version}")
+    say(f"tools, installed: {len(plan.tools)} packages of tools.lock")
+    say(_parallel_line(plan))
     if plan.parallel.note:
-        print(f"  {plan.parallel.note}")
+        say(f"  {plan.parallel.note}")
     prefix = plan.request.prefix
-    print("steps:")
-    print(f"  build overlay and tools in {plan.target.parent}/{STAGING}{release}@HOST...")
-    print("  check it: imports, versions, requirements, modulefile")
-    print(f"  rename it to {plan.target}")
-    print(f"  write its modulefiles in {prefix}/{LUA_TREE} and {prefix}/{TCL_TREE}")
+    say("steps:")
+    say(f"  build overlay and tools in {plan.target.parent}/{STAGING}{release}@HOST...")
+    say("  check it: imports, versions, requirements, modulefile")
+    say(f"  rename it to {plan.target}")
+    say(f"  write its modulefiles in {prefix}/{LUA_TREE} and {prefix}/{TCL_TREE}")
     if plan.request.track == CURRENT:
-        print("  make it the default if it is newer and not a pre-release")
+        say("  make it the default if it is newer and not a pre-release")
     _print_group(group)
-    print("next: the same command without --dry-run")
+    say("next: the same command without --dry-run")
 
 
 def _print_shadowed(plan: InstallPlan) -> None:
     for each in plan.shadowed_packages:
-        print(f"note: ignored: {each.text}", file=sys.stderr)
-        print(f"  for your jobs: {each.remedy}", file=sys.stderr)
+        say(f"note: ignored: {each.text}", to_errors=True)
+        say(f"  for your jobs: {each.remedy}", to_errors=True)
 
 
 def _print_installed(plan: InstallPlan, installed: Installed, *, group: int | None) -> None:
     _print_shadowed(plan)
     for warning in installed.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}", to_errors=True)
     added = ", ".join(f"{wheel.name} {wheel.version}" for wheel in plan.delta.install)
-    print(f"installed polaris-parsl {plan.request.release} in {installed.root}")
-    print(_base_line(plan))
-    print(
+    say(f"installed polaris-parsl {plan.request.release} in {installed.root}")
+    say(_base_line(plan))
+    say(
         f"overlay adds: {added or 'nothing'}; takes from the base: {len(plan.delta.from_base)} packages"
     )
-    print(_parallel_line(plan))
+    say(_parallel_line(plan))
     _print_group(group)
     is_default = installed.default == plan.request.release
     if not is_default:
-        print(f"the default has not changed: {installed.default or 'none'}")
-    print("next:")
-    print(f"  module use {shlex.quote(str(installed.module_tree))}")
-    print(f"  module load {NAME if is_default else installed.module}")
+        say(f"the default has not changed: {installed.default or 'none'}")
+    say("next:")
+    say(f"  module use {shlex.quote(str(installed.module_tree))}")
+    say(f"  module load {NAME if is_default else installed.module}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.cli.say import say
 from polaris_parsl.errors import PrefixError
 from polaris_parsl.version import NAME
 
@@ -61,20 +62,20 @@ def kernel(
         jupyter.refuse_foreign(folder)
         if not dry_run:
             jupyter.remove_kernel(folder)
-        print(f"{'would remove' if dry_run else 'removed'} the kernel {folder.name}: {folder}")
+        say(f"{'would remove' if dry_run else 'removed'} the kernel {folder.name}: {folder}")
         return
     plan = jupyter.plan_kernel(folder, chosen, venv=environment, env=os.environ)
     if not dry_run:
         jupyter.install_kernel(plan)
-    print(f"{'would install' if dry_run else 'installed'} the kernel {folder.name} in {folder}")
-    print(f"  shown as: {plan.specification['display_name']}")
-    print(f"  runs: {plan.python}, with ipykernel {plan.ipykernel}")
-    print(f"  starts: {plan.how}")
+    say(f"{'would install' if dry_run else 'installed'} the kernel {folder.name} in {folder}")
+    say(f"  shown as: {plan.specification['display_name']}")
+    say(f"  runs: {plan.python}, with ipykernel {plan.ipykernel}")
+    say(f"  starts: {plan.how}")
     if dry_run:
-        print(f"{folder / jupyter.START}:")
-        print("".join(f"  {line}\n" for line in plan.start.splitlines()), end="")
-        print("next: the same command without --dry-run")
+        say(f"{folder / jupyter.START}:")
+        say("".join(f"  {line}\n" for line in plan.start.splitlines()), end="")
+        say("next: the same command without --dry-run")
         return
     where = f" --prefix {shlex.quote(str(prefix))}" if prefix else ""
-    print("next: choose it in Jupyter, after reloading the page; to undo it:")
-    print(f"  {NAME} kernel --remove --name {folder.name}{where}")
+    say("next: choose it in Jupyter, after reloading the page; to undo it:")
+    say(f"  {NAME} kernel --remove --name {folder.name}{where}")

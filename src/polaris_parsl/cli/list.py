@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
@@ -16,6 +17,7 @@ from polaris_parsl.env.prefix.state import State, read_state
 from polaris_parsl.env.receipt import Receipt
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.installs import receipt_of
+from polaris_parsl.text import printable
 from polaris_parsl.version import NAME
 
 _HEAD = ("version", "default", "age", "size", "built by", "base", "state")
@@ -37,20 +39,20 @@ def list_versions(
     rows = [_facts(each, state, releases) for each in releases]
     if as_json:
         listed = {"prefix": str(place), "generation": state.generation, "versions": rows}
-        print(json.dumps(listed, indent=2))
+        say(json.dumps(listed, indent=2))
         return
     if not rows:
-        print(f"{place} has no versions")
-        print(f"next: scripts/install.sh --prefix {shlex.quote(str(place))}")
+        say(f"{place} has no versions")
+        say(f"next: scripts/install.sh --prefix {shlex.quote(str(place))}")
         return
     lines = [_HEAD, *map(_line, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
     if state.generation:
-        print(f"last change: {state.change}, by {state.by}, {state.at}")
-    print(f"next: module load {NAME}/VERSION; {NAME} default VERSION")
+        say(f"last change: {state.change}, by {state.by}, {state.at}")
+    say(f"next: module load {NAME}/VERSION; {NAME} default VERSION")
 
 
 def _facts(release: Release, state: State, releases: list[Release]) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def _facts(release: Release, state: State, releases: list[Release]) -> dict[str,
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:
-    return (
+    cells = (
         row["version"],
         "default" if row["is_default"] else "",
         _age(row["age_seconds"]),
@@ -90,6 +92,8 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         row["base"],
         "; ".join(row["state"]),
     )
+    # a line break would start a row of its own
+    return tuple(printable(cell).replace("\n", "\\n") for cell in cells)
 
 
 def _age(seconds: int) -> str:

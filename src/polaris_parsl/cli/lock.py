@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.progress import step
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.locks.check import check_locks
 from polaris_parsl.env.locks.diff import compare_locks
 from polaris_parsl.env.locks.files import lock_names
@@ -55,16 +56,16 @@ def lock(
     if sum(map(bool, (check, diff, conda or repodata))) > 1 or (new and not diff):
         raise typer.BadParameter("--check, --diff OLD [NEW] and solving exclude each other")
     if diff:
-        print("\n".join(compare_locks(diff, new or _counterpart(diff))))
+        say("\n".join(compare_locks(diff, new or _counterpart(diff))))
         return
     root = source_tree("lock")
     if check:
-        print(f"match environment.yml and pyproject.toml: {', '.join(_check(root))}")
+        say(f"match environment.yml and pyproject.toml: {', '.join(_check(root))}")
         return
     relock(root, env=os.environ, repodata=repodata, conda=conda, step=step)
     for name in lock_names(root / "environment.yml"):
-        print(root / name)
-    print("next: git diff, then scripts/install.sh", flush=True)
+        say(str(root / name))
+    say("next: git diff, then scripts/install.sh")
 
 
 def _counterpart(old: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from polaris_parsl.cli.say import Formatter, say
 from polaris_parsl.cli.verbs import CONTEXT, Verbs
 from polaris_parsl.cli.version import version
 from polaris_parsl.driver import working_folder
@@ -45,11 +46,9 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if debug else logging.WARNING,
-        format="%(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if debug else logging.WARNING, handlers=[handler])
 
 
 def main() -> None:
@@ -84,6 +83,6 @@ def _cause(error: OSError) -> PolarisParslError | None:
 
 def _fail(error: PolarisParslError) -> NoReturn:
     if logging.getLogger().isEnabledFor(logging.INFO):
-        traceback.print_exc()
-    print(f"error: {error}", file=sys.stderr)
+        say(traceback.format_exc(), to_errors=True)
+    say(f"error: {error}", to_errors=True)
     sys.exit(error.exit_code)

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.cli.say import say
 
 
 def pin(
@@ -44,16 +44,16 @@ def pin(
         step=step,
     )
     for note in made.notes:
-        print(f"warning: changed since the install was made: {note}", file=sys.stderr)
-    print(f"pinned in {target}")
-    print(f"  {made.distributions} distributions can be imported; each is listed once")
+        say(f"warning: changed since the install was made: {note}", to_errors=True)
+    say(f"pinned in {target}")
+    say(f"  {made.distributions} distributions can be imported; each is listed once")
     if made.run:
         if made.run["is_recorded"]:
-            print(f"  run {made.run['run_id']}: {summary(made.run)}")
+            say(f"  run {made.run['run_id']}: {summary(made.run)}")
         else:
-            print(f"warning: {run}: {made.run['note']}", file=sys.stderr)
+            say(f"warning: {run}: {made.run['note']}", to_errors=True)
         if own := made.run["own_packages"]:
-            print(f"  packages of your own environment, listed but not built again: {len(own)}")
-        print("  its configuration and job scripts name accounts and paths: read run/ first")
-    print(f"  sha256 of SHA256SUMS: {made.identity}")
-    print(f"next: polaris-parsl verify {shlex.quote(str(target))}")
+            say(f"  packages of your own environment, listed but not built again: {len(own)}")
+        say("  its configuration and job scripts name accounts and paths: read run/ first")
+    say(f"  sha256 of SHA256SUMS: {made.identity}")
+    say(f"next: polaris-parsl verify {shlex.quote(str(target))}")

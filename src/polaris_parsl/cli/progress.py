@@ -10,10 +10,13 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
+from polaris_parsl.text import printable
+
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
     """Show a step while it runs: as a spinner on a terminal, elsewhere as one line before it."""
+    name = printable(name)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = monotonic()
     if console.is_terminal:

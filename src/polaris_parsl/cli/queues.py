@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.say import say
 from polaris_parsl.errors import ExitCode
 from polaris_parsl.facts.conflicting_sources import show
 from polaris_parsl.facts.polaris import polaris
@@ -31,15 +32,15 @@ def queues(
         _compare(ask_pbs())
         return
     known = polaris().queues.values()
-    print(_ROW.format("queue", "nodes", "walltime", "running", "in queue", "remarks"))
+    say(_ROW.format("queue", "nodes", "walltime", "running", "in queue", "remarks"))
     for queue in known:
-        print(_row(queue))
+        say(_row(queue))
     for citation in sorted({queue.citation for queue in known}):
-        print(f"source: {citation.strip('[]')}")
+        say(f"source: {citation.strip('[]')}")
     for queue in known:
         for conflict in queue.conflicting_sources:
             used = show(getattr(queue, conflict.fact)) or "none"
-            print(f"conflicting sources: {queue.name}, {conflict.fact} = {used}, but {conflict}")
+            say(f"conflicting sources: {queue.name}, {conflict.fact} = {used}, but {conflict}")
 
 
 def _row(queue: Queue) -> str:
@@ -77,10 +78,10 @@ def _compare(listing: Listing) -> None:
     found = differences(listing)
     asked = f"{listing.server} (PBS {listing.version})"
     if not found:
-        print(f"all {len(polaris().queues)} queues of the facts agree with {asked}")
+        say(f"all {len(polaris().queues)} queues of the facts agree with {asked}")
         return
     for each in found:
-        print(each)
+        say(str(each))
     noun = "difference" if len(found) == 1 else "differences"
-    print(f"{len(found)} {noun} between {asked} and the facts; to correct these see docs/queues.md")
+    say(f"{len(found)} {noun} between {asked} and the facts; to correct these see docs/queues.md")
     raise typer.Exit(ExitCode.QUEUES)

@@ -1,7 +1,6 @@
 """`polaris-parsl recreate`: build the install of a bundle again, and compare it."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import absolute
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.modules.module_system import how_to_load
 from polaris_parsl.errors import ExitCode
 
@@ -45,19 +45,19 @@ def recreate(
             env=os.environ,
             step=step,
         )
-    print(f"installed in {made.root}")
-    print(f"  {made.same} files and links are the same, {len(made.differing)} differ")
-    print(f"  not compared, because they contain the prefix: {', '.join(made.bound)}")
+    say(f"installed in {made.root}")
+    say(f"  {made.same} files and links are the same, {len(made.differing)} differ")
+    say(f"  not compared, because they contain the prefix: {', '.join(made.bound)}")
     for name in made.differing[:_SHOWN]:
-        print(f"  differs: {name}")
+        say(f"  differs: {name}")
     if len(made.differing) > _SHOWN:
-        print(f"  and {len(made.differing) - _SHOWN} more")
+        say(f"  and {len(made.differing) - _SHOWN} more")
     if made.differing:
         own = "the same to the byte" if made.is_own_same else "not the same"
-        print(f"  Parsl and polaris_parsl, byte code aside: {own}")
+        say(f"  Parsl and polaris_parsl, byte code aside: {own}")
     for text in made.packages:
-        print(f"  package: {text}")
+        say(f"  package: {text}")
     for text in made.base:
-        print(f"  base: {text}", file=sys.stderr)
-    print(f"next: {how_to_load(made.root.parents[1], made.root.name, os.environ)}")
+        say(f"  base: {text}", to_errors=True)
+    say(f"next: {how_to_load(made.root.parents[1], made.root.name, os.environ)}")
     raise typer.Exit(ExitCode.RELEVANT if made.differing else ExitCode.DONE)

@@ -1,5 +1,6 @@
 """`polaris-parsl script`: the job scripts that Parsl would submit."""
 
+from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 
 
@@ -8,5 +9,5 @@ def script(options: UserOpts = None) -> None:
     from polaris_parsl.configuration.job_script import job_scripts  # noqa: PLC0415 - parsl takes its time
 
     for job in job_scripts(**read_words(options)):
-        print(job.text)
-        print(f"# {job.executor} is submitted by: {job.command or 'bash, inside this job'}")
+        say(job.text)
+        say(f"# {job.executor} is submitted by: {job.command or 'bash, inside this job'}")

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
 from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.modules.module_system import how_to_load, module_tree
 from polaris_parsl.env.modules.modulefile import modulefile
 from polaris_parsl.env.prefix.publish_modulefiles import deprecation_notice
@@ -35,23 +35,23 @@ def venv(
     plan = plan_venv(folder, own_root(root), env=os.environ)
     state = read_state(plan.receipt.prefix)
     if notice := deprecation_notice(plan.receipt.release, state, state.default):
-        print(f"warning: {notice}", file=sys.stderr)
+        say(f"warning: {notice}", to_errors=True)
     if not dry_run:
         make_venv(plan, env=os.environ)
     base = plan.receipt.base
-    print(f"{'would make' if dry_run else 'made'} {plan.folder}")
-    print("its Python imports, in this order, and nothing from ~/.local:")
-    print("  1. what you install into it")
-    print(f"  2. {NAME} {plan.receipt.release}: {plan.overlay}")
-    print(f"  3. CPython {base['interpreter']['version']}: {base['prefix']}")
+    say(f"{'would make' if dry_run else 'made'} {plan.folder}")
+    say("its Python imports, in this order, and nothing from ~/.local:")
+    say("  1. what you install into it")
+    say(f"  2. {NAME} {plan.receipt.release}: {plan.overlay}")
+    say(f"  3. CPython {base['interpreter']['version']}: {base['prefix']}")
     if dry_run:
-        print("next: the same command without --dry-run")
+        say("next: the same command without --dry-run")
         return
-    print("next:")
+    say("next:")
     prefix, release = plan.receipt.prefix, plan.receipt.release
     if modulefile(module_tree(prefix, os.environ), release).is_file():
-        print(f"  {how_to_load(prefix, release, os.environ)}")
-    print(f"  source {shlex.quote(str(plan.folder))}/bin/activate   # after the module")
-    print("  pip install PACKAGE")
+        say(f"  {how_to_load(prefix, release, os.environ)}")
+    say(f"  source {shlex.quote(str(plan.folder))}/bin/activate   # after the module")
+    say("  pip install PACKAGE")
     provided = shlex.quote(str(plan.folder / PROVIDED))
-    print(f"  or uv pip install --excludes {provided} PACKAGE   # uv sees neither 2 nor 3")
+    say(f"  or uv pip install --excludes {provided} PACKAGE   # uv sees neither 2 nor 3")

@@ -2,13 +2,13 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.verify import VerifyReport, verify_install
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.errors import PrefixError, ReceiptError
@@ -56,16 +56,16 @@ def verify(
     else:
         report = _verify_bundle(place, base and absolute(base))
     if as_json:
-        print(json.dumps(report.as_json(), indent=2))
+        say(json.dumps(report.as_json(), indent=2))
     else:
         version = f"polaris-parsl {report.version} in " if report.version else ""
-        print(f"{report.verdict.word}: {version}{report.root}")
+        say(f"{report.verdict.word}: {version}{report.root}")
         for finding in report.findings:
-            print(f"  {finding.verdict.word}: {finding.text}")
+            say(f"  {finding.verdict.word}: {finding.text}")
         for text in report.unchecked:
-            print(f"  not checked: {text}")
+            say(f"  not checked: {text}")
         if report.remedy:
-            print(f"  fix: {report.remedy}")
+            say(f"  fix: {report.remedy}")
     raise typer.Exit(report.verdict)
 
 
@@ -88,8 +88,8 @@ def _verify_bundle(place: Path, named: Path | None) -> VerifyReport:
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
 
     with opened(place) as bundle:
-        print(
+        say(
             f"complete: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
-            file=sys.stderr,
+            to_errors=True,
         )
         return verify_bundle(bundle, named=named, own=_own_base(), env=os.environ)

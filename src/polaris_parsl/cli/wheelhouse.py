@@ -2,13 +2,13 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
+from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES, MISSING, PYTHONS, make_wheelhouse
 from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.files import source_tree
@@ -34,18 +34,18 @@ def wheelhouse(
     pythons = python or PYTHONS
     made = make_wheelhouse(target, track=track, pythons=pythons, env=os.environ, step=step)
     if made.missing:
-        print(
+        say(
             f"warning: without GNU Parallel: {made.silence}; missing are the conda archives "
             f"{', '.join(package.archive for package in made.missing)}\n  fix: collect again where "
             f"the channel answers, or put them into {target / ARCHIVES} ({MISSING} lists the URLs)",
-            file=sys.stderr,
+            to_errors=True,
         )
-    print(f"collected in {target}:")
-    print(f"  {made.wheels} wheels for Python {', '.join(pythons)}")
-    print(f"  {made.archives} conda archives")
-    print(f"  {made.source}")
-    print("next, on the other machine:")
-    print(f"  tar -xf {shlex.quote(str(target / made.source))}")
+    say(f"collected in {target}:")
+    say(f"  {made.wheels} wheels for Python {', '.join(pythons)}")
+    say(f"  {made.archives} conda archives")
+    say(f"  {made.source}")
+    say("next, on the other machine:")
+    say(f"  tar -xf {shlex.quote(str(target / made.source))}")
     options = "" if track == CURRENT else f" --track {track}"
     script = f"{made.source.removesuffix('.tar.gz')}/scripts/install.sh"
-    print(f"  {script} --wheelhouse {shlex.quote(str(target))}{options}")
+    say(f"  {script} --wheelhouse {shlex.quote(str(target))}{options}")

@@ -34,6 +34,13 @@ def look_at_proxy(here: Here) -> Iterator[DoctorFinding]:
                 f"export {name}={known.url}",
             )
             return
+    for name in given:
+        if not _is_proxy(here.env[name]):
+            yield problem(
+                f"{name} has a user or password with characters that end it early",
+                "write such characters as in an address: %2F for /, %3F for ?, %23 for #",
+            )
+            return
     if not found:
         yield note(
             f"none is set; where downloads need one, ALCF's is {known.url} [{source('proxy')}]"

@@ -6,15 +6,15 @@ unused. Requests to this machine never go through a proxy.
 """
 
 import logging
-import re
 import socket
 from collections.abc import Mapping
-from http.client import HTTPResponse
+from http.client import HTTPResponse, InvalidURL
 from typing import cast
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.text import shown_url
 
 _SCHEMES = ("https_proxy", "http_proxy", "all_proxy")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 def chosen_proxies(env: Mapping[str, str]) -> dict[str, str]:
     """The proxies that the user has set, by variable, without passwords."""
     names = [each for name in _SCHEMES for each in (name, name.upper())]
-    return {name: _bare(env[name]) for name in names if env.get(name)}
+    return {name: shown_url(env[name]) for name in names if env.get(name)}
 
 
 def no_proxy_for_loopback(env: Mapping[str, str]) -> dict[str, str]:
@@ -98,9 +98,8 @@ def open_url(
 def _open(request: Request, proxies: dict[str, str] | None, timeout_seconds: float) -> HTTPResponse:
     """Open a request; None means the proxies of the process's own environment."""
     opener = build_opener(ProxyHandler(proxies))
-    return cast("HTTPResponse", opener.open(request, timeout=timeout_seconds))
-
-
-def _bare(address: str) -> str:
-    # urlsplit raises for some addresses
-    return re.sub(r"^([\w+.-]+://)?[^/?#]*@", r"\1", address)
+    try:
+        return cast("HTTPResponse", opener.open(request, timeout=timeout_seconds))
+    except InvalidURL:
+        # its words may quote a part of a password
+        raise OSError("a proxy or the address is no URL") from None

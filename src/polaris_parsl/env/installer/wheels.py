@@ -21,6 +21,7 @@ from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.files import digest, source_tree
 from polaris_parsl.installs import STAGING
 from polaris_parsl.process import WORK_SECONDS, run
+from polaris_parsl.text import without_passwords
 
 # The newest wheels that glibc 2.28 (of 2018) and later can load, on whatever machine pip runs:
 # where its own glibc is newer, pip might choose others, and an install would differ.
@@ -157,7 +158,8 @@ def download(
     done = _run_pip(command, env=env, cwd=folder)
     if done.returncode == 0:
         return
-    output = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+    words = without_passwords(done.stdout + done.stderr)
+    output = "\n    ".join(words.strip().splitlines()[-15:])
     if _WRONG_HASH in done.stderr:
         raise LockError(
             f"a wheel is not the one that {lock.name} names:\n    {output}",

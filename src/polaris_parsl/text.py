@@ -1,0 +1,26 @@
+"""What others wrote, and addresses with passwords, in the form that a user sees."""
+
+import re
+
+_PASSWORDS = re.compile(r"//\S*@")
+
+
+def printable(text: str) -> str:
+    """A text of somebody else, without what moves the cursor or hides words in a terminal."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+def shown_url(address: str) -> str:
+    """An address without user and password, whatever characters a password has."""
+    scheme, found, rest = address.strip().partition("://")
+    if not found:
+        scheme, rest = "", scheme
+    return printable(f"{scheme}{found}{rest.rpartition('@')[2]}")
+
+
+def without_passwords(text: str) -> str:
+    """The words of a program, in which addresses have no user and password."""
+    return _PASSWORDS.sub("//", text)
