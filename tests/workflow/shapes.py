@@ -3,7 +3,9 @@
 python shapes.py SHAPE
 """
 
+import ast
 import json
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -77,16 +79,32 @@ def ranks(_number, stdout=None, stderr=None, parsl_resource_specification=None):
     return f'$PARSL_MPI_PREFIX --cpu-bind none $POLARIS_PARSL_RANK {sys.executable} -c "{probe}"'
 
 
+def documented():
+    """Each form of parsl_resource_specification that docs/configuration.md shows."""
+    text = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
+    return [
+        ast.literal_eval(each)
+        for each in re.findall(r"^parsl_resource_spec\w+=(.*)", text, re.MULTILINE)
+    ]
+
+
 def tasks_of_mpi():
     app = bash_app(ranks)
-    wanted = {"num_nodes": 2, "ranks_per_node": 4, "num_ranks": 8}
+    too_large = app(0, parsl_resource_specification={"num_nodes": 5, "num_ranks": 5})
+    wanted = [{"num_nodes": 2, "num_ranks": 8}] * 3 + documented()
     futures = [
         app(number, stdout=f"mpi{number}.txt", stderr=f"mpi{number}.err",
-            parsl_resource_specification=wanted)
-        for number in range(3)
+            parsl_resource_specification=each)
+        for number, each in enumerate(wanted)
     ]  # fmt: skip
-    assert [future.result() for future in futures] == [0, 0, 0]
-    return [Path(f"runs/mpi{number}.txt").read_text().splitlines() for number in range(3)]
+    refusal = str(too_large.exception())
+    assert [future.result() for future in futures] == [0] * len(wanted)
+    return {
+        "refusal": refusal,
+        "tasks": [
+            Path(f"runs/mpi{number}.txt").read_text().splitlines() for number in range(len(wanted))
+        ],
+    }
 
 
 def tasks_of(executor):

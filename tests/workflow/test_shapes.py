@@ -126,14 +126,21 @@ def test_executors_of_one_run_have_jobs_of_their_own(run: Run) -> None:
 
 
 def test_mpi_tasks_run_over_nodes_of_their_own_with_a_gpu_for_each_rank(run: Run) -> None:
-    for task in run("mpi")["found"]["mpi"]:
+    found = run("mpi")["found"]["mpi"]
+    # on a block of four nodes: three tasks of two nodes, and each form of the documents, of all four
+    sizes = [2] * 3 + [4] * (len(found["tasks"]) - 3)
+    assert len(sizes) == 7
+    for size, task in zip(sizes, found["tasks"], strict=True):
         ranks = [line.split() for line in task]
-        assert len(ranks) == 8
+        assert len(ranks) == 4 * size
         nodes = {node for node, *_ in ranks}
-        assert len(nodes) == 2
+        assert len(nodes) == size
         assert {(node, gpu) for node, gpu, *_ in ranks} == {(n, gpu) for n in nodes for gpu in CPUS}
         for _, gpu, *cpus in ranks:
             assert {int(cpu) for cpu in cpus} == CPUS[gpu]
+    # neither it nor those behind it waited
+    assert "num_nodes=5" in found["refusal"]
+    assert "nodes_per_block=4" in found["refusal"]
 
 
 def test_the_same_call_inside_a_job_uses_its_nodes_split_between_the_executors(

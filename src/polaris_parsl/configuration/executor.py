@@ -4,13 +4,16 @@ import atexit
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from parsl.executors import MPIExecutor
 from parsl.launchers import GnuParallelLauncher, MpiExecLauncher, SimpleLauncher
 from parsl.providers import LocalProvider, PBSProProvider
 
 from polaris_parsl.configuration.addresses import refuse_foreign_address
+from polaris_parsl.configuration.mpi_tasks import complete_specification
 from polaris_parsl.configuration.parsl_internals.blocks import (
     WatchedBlocks,
     count_finished_jobs,
@@ -122,6 +125,23 @@ class PolarisExecutor(_OrderlyBlocks):
 
 class PolarisMPIExecutor(_OrderlyBlocks, MPIExecutor):
     """MPIExecutor with orderly blocks: tasks that run over several nodes."""
+
+    def submit(
+        self,
+        func: Callable[..., Any],
+        resource_specification: dict[str, Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Give a task to the workers.
+
+        Raises:
+            OptionError: its parsl_resource_specification fits no block, or says too little.
+        """
+        assert self.provider, "build_executor gives one"
+        nodes = self.provider.nodes_per_block
+        complete = complete_specification(resource_specification, nodes_per_block=nodes)
+        return super().submit(func, complete, *args, **kwargs)
 
 
 def build_executor(
