@@ -28,6 +28,7 @@ SOURCES = (
     "scripts",
     "pyproject.toml",
     "environment.yml",
+    "environment-mep.yml",
     "conda-lock.yml",
     "overlay.lock",
     "overlay-mep.lock",

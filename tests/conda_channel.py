@@ -1,7 +1,7 @@
-"""A conda channel of real packages: GNU Parallel and perl as Debian has them, packed for conda.
+"""A conda channel of real packages: GNU Parallel and perl as Debian has them, and a Python (conda_python.py).
 
 GNU Parallel comes with a placeholder for its prefix, as conda-build leaves one, and asks for
-perl. One package has each of the two formats of conda, one is for every platform.
+perl. Both formats of conda are there, and packages for every platform.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -33,11 +34,18 @@ PLACEHOLDER = "/opt/placeholder_" + "placehold_" * 20
 
 @dataclass(frozen=True)
 class Package:
-    """What a conda package holds: files by name, links by name, and its entry of the index."""
+    """What a conda package holds: files by name, links by name, and its entry of the index.
+
+    Attributes:
+        binary: placeholder for the prefix in the files that are no text; "" where there is none.
+        commands: what a package of Python modules adds to bin/.
+    """
 
     index: Mapping[str, Any]
     files: Mapping[str, bytes]
     links: Mapping[str, str]
+    binary: str = ""
+    commands: Sequence[str] = ()
 
     @property
     def stem(self) -> str:
@@ -48,17 +56,22 @@ class Package:
         """The files below info/."""
         entries = [self._entry(name, content) for name, content in self.files.items()]
         for name, target in self.links.items():
-            content = self.files[f"bin/{target}"]
+            content = self.files[str(Path(name).parent / target)]
             entries.append(
                 {**self._entry(name, content), "path_type": "softlink", "prefix_placeholder": None}
             )
         paths = {"paths_version": 1, "paths": sorted(entries, key=lambda entry: entry["_path"])}
         listed = sorted([*self.files, *self.links])
-        return {
+        found = {
             "info/files": "".join(f"{name}\n" for name in listed).encode(),
             "info/index.json": json.dumps(self.index).encode(),
             "info/paths.json": json.dumps(paths).encode(),
         }
+        if self.commands:
+            noarch = {"type": "python", "entry_points": list(self.commands)}
+            link = {"noarch": noarch, "package_metadata_version": 1}
+            found["info/link.json"] = json.dumps(link).encode()
+        return found
 
     def _entry(self, name: str, content: bytes) -> dict[str, Any]:
         entry = {
@@ -69,6 +82,8 @@ class Package:
         }
         if PLACEHOLDER.encode() in content:
             entry |= {"file_mode": "text", "prefix_placeholder": PLACEHOLDER}
+        if self.binary and self.binary.encode() in content:
+            entry |= {"file_mode": "binary", "prefix_placeholder": self.binary}
         return entry
 
 
@@ -85,7 +100,9 @@ def gnu_parallel() -> Package:
     version = re.search(rb"(?m)\$Global::version = (\d+);", scripts["bin/parallel"])
     assert version is not None
     return Package(
-        _index("parallel", version[1].decode(), "noarch", depends=["perl >=5"], noarch="generic"),
+        index_entry(
+            "parallel", version[1].decode(), "noarch", depends=["perl >=5"], noarch="generic"
+        ),
         scripts,
         {"bin/sem": "parallel"},
     )
@@ -97,37 +114,39 @@ def perl() -> Package:
         ["/usr/bin/perl", "-e", 'printf "%vd", $^V'], capture_output=True, text=True, check=True
     )
     program = {"bin/perl": Path("/usr/bin/perl").read_bytes()}
-    return Package(_index("perl", done.stdout, "linux-64"), program, {})
+    return Package(index_entry("perl", done.stdout, "linux-64"), program, {})
 
 
-def _index(
+def index_entry(
     name: str, version: str, subdir: str, *, depends: Sequence[str] = (), **more: str
 ) -> dict[str, Any]:
+    """An entry of a channel's index, without hashes."""
     fixed = {"build": "0", "build_number": 0, "license": "GPL-3.0-or-later"}
     fields = {"name": name, "version": version, "subdir": subdir, "depends": list(depends)}
     return {**fixed, **fields, **more}
 
 
-def make_channel(folder: Path) -> None:
+def make_channel(folder: Path, packages: Sequence[Package]) -> None:
     """Make the channel, with the index of each of its subdirs."""
-    for package, write, kind in (
-        (gnu_parallel(), _write_tar, "packages"),
-        (perl(), _write_zip, "packages.conda"),
-    ):
-        subdir = folder / package.index["subdir"]
-        subdir.mkdir(parents=True)
-        archive = write(package, subdir)
+    subdirs = {name: dict[str, Any]() for name in ("linux-64", "noarch")}
+    for package in packages:
+        subdir = package.index["subdir"]
+        (folder / subdir).mkdir(parents=True, exist_ok=True)
+        # one of the older format
+        is_old = package.index["name"] == "parallel"
+        archive = (_write_tar if is_old else _write_zip)(package, folder / subdir)
         content = archive.read_bytes()
-        record = {
+        subdirs[subdir][archive.name] = {
             **package.index,
             "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
             "sha256": hashlib.sha256(content).hexdigest(),
             "size": len(content),
         }
-        index: dict[str, Any] = {"info": {"subdir": subdir.name}}
-        index |= {"packages": {}, "packages.conda": {}, "repodata_version": 1}
-        index[kind][archive.name] = record
-        (subdir / "repodata.json").write_text(json.dumps(index))
+    for name, records in subdirs.items():
+        old = {each: records[each] for each in records if each.endswith(".tar.bz2")}
+        new = {each: records[each] for each in records if each.endswith(".conda")}
+        index = {"info": {"subdir": name}, "packages": old, "packages.conda": new}
+        (folder / name / "repodata.json").write_text(json.dumps({**index, "repodata_version": 1}))
 
 
 def _write_tar(package: Package, folder: Path) -> Path:
@@ -157,7 +176,7 @@ def _tar(
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
-            member.mode = 0o755 if name.startswith("bin/") else 0o644
+            member.mode = 0o755 if name.startswith("bin/") or ".so" in name else 0o644
             tar.addfile(member, io.BytesIO(content))
         for name, target in links.items():
             member = tarfile.TarInfo(name)
@@ -202,12 +221,16 @@ def listening(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Ite
 
 
 def lock(source: Path, channel: str, *, env: Mapping[str, str]) -> None:
-    """Solve the conda part of a source tree over the channel, with conda-lock and our solver."""
+    """Solve environment.yml of a source tree over the channel, with conda-lock and our solver."""
     path = source / "environment.yml"
-    text = path.read_text().replace("- conda-forge", f"- {channel}")
+    python = ".".join(map(str, sys.version_info[:3]))
     version = gnu_parallel().index["version"]
-    path.write_text(re.sub(r"- parallel=\d+", f"- parallel={version}", text))
+    for each in source.glob("environment*.yml"):
+        text = each.read_text().replace("- conda-forge", f"- {channel}")
+        text = re.sub(r"- parallel=\d+", f"- parallel={version}", text)
+        each.write_text(re.sub(r"- python=[\d.]+", f"- python={python}", text))
     with tempfile.TemporaryDirectory() as scratch:
         solver = conda_command(None, repodata=None, env=env)
-        lock_conda(path, Path(scratch), conda=solver, env=env)
+        within = source / "overlay.lock"
+        lock_conda(path, Path(scratch), within=within, conda=solver, env=env)
         shutil.copy(Path(scratch, CONDA_LOCK), source / CONDA_LOCK)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 import builder
 import conda_channel
+import conda_python
 from builder import Install
 from shared import Shared
 
@@ -135,10 +136,11 @@ def channel(request: pytest.FixtureRequest) -> tuple[Path, str]:
 
 @pytest.fixture(scope="session")
 def conda_folder(channel: tuple[Path, str], shared: Shared) -> Path:
-    """A conda channel on disk: GNU Parallel and the perl that it needs."""
+    """A conda channel on disk: GNU Parallel and the perl that it needs, Python and what that needs."""
 
-    def build(_: Path) -> Path:
-        conda_channel.make_channel(channel[0])
+    def build(scratch: Path) -> Path:
+        programs = [conda_channel.gnu_parallel(), conda_channel.perl()]
+        conda_channel.make_channel(channel[0], [*programs, *conda_python.packages(scratch)])
         return channel[0]
 
     return shared.make("channel", build)

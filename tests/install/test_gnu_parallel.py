@@ -16,7 +16,7 @@ from polaris_parsl.env.installer.gnu_parallel import (
     install_archives,
 )
 from polaris_parsl.env.locks.conda import reach_channels
-from polaris_parsl.env.locks.files import CondaPackage, read_conda
+from polaris_parsl.env.locks.files import CondaPackage, parallel_packages
 from polaris_parsl.errors import LockError
 
 VERSION = str(conda_channel.gnu_parallel().index["version"])
@@ -26,7 +26,7 @@ ECHO = ("-k", "--jobs", "2", "echo", "{#}", "{}", ":::", "a", "b c")
 @pytest.fixture
 def packages(conda_source: Path) -> list[CondaPackage]:
     """What is locked, at a channel that answers."""
-    return read_conda(conda_source / "conda-lock.yml")
+    return parallel_packages(conda_source / "conda-lock.yml")
 
 
 def at(packages: Sequence[CondaPackage], address: str) -> list[CondaPackage]:
@@ -68,10 +68,11 @@ def test_a_channel_on_disk_is_locked_checked_by_us_and_installed(
 ) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "environment.yml").write_text((builder.REPOSITORY / "environment.yml").read_text())
+    for name in ("environment.yml", "overlay.lock"):
+        (source / name).write_text((builder.REPOSITORY / name).read_text())
     conda_channel.lock(source, conda_folder.as_uri(), env=env)
     reach_channels(source / "environment.yml")
-    locked = read_conda(source / "conda-lock.yml")
+    locked = parallel_packages(source / "conda-lock.yml")
     assert locked == at(packages, conda_folder.as_uri())
     assert choose_parallel(locked, env).source == "conda-lock.yml"
     forged = [replace(each, sha256="0" * 64) if each.name == "perl" else each for each in locked]

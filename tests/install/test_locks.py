@@ -31,7 +31,7 @@ RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "conda-forge"
 
 def with_requirement(tree: Path, requirement: str) -> None:
     path = tree / "environment.yml"
-    path.write_text(path.read_text().replace("overlay:\n", f"overlay:\n  - {requirement}\n"))
+    path.write_text(path.read_text().replace("- pip:\n", f"- pip:\n      - {requirement}\n"))
 
 
 def silently(_: str) -> AbstractContextManager[None]:
@@ -41,7 +41,7 @@ def silently(_: str) -> AbstractContextManager[None]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A source tree as far as locking needs it, with old locks."""
-    for name in ("environment.yml", "pyproject.toml"):
+    for name in ("environment.yml", "environment-mep.yml", "pyproject.toml"):
         shutil.copy(shipped("environment.yml").with_name(name), tmp_path)
     for name in NAMES:
         (tmp_path / name).write_text("old\n")
@@ -116,7 +116,8 @@ def test_another_conda_solves_the_same_lock(tree: Path, env: dict[str, str]) -> 
     write_program(mamba, conda_command(None, repodata=RECORDED, env=env))
     solver = conda_command(str(mamba), repodata=None, env=env)
     assert solver == [str(mamba)]
-    lock_conda(tree / "environment.yml", tree / "new", conda=solver, env=env)
+    within = shipped("overlay.lock")
+    lock_conda(tree / "environment.yml", tree / "new", within=within, conda=solver, env=env)
     assert read_conda(tree / "new/conda-lock.yml") == read_conda(shipped("conda-lock.yml"))
 
 

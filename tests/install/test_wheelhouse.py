@@ -14,7 +14,7 @@ import conda_channel
 from polaris_parsl.env.installer.gnu_parallel import choose_parallel, fetch_archives
 from polaris_parsl.env.installer.wheelhouse import check_wheelhouse, make_wheelhouse
 from polaris_parsl.env.installer.wheels import build_own, read_wheel
-from polaris_parsl.env.locks.files import read_conda, read_requirements
+from polaris_parsl.env.locks.files import parallel_packages, read_requirements
 from polaris_parsl.errors import LockError, PrefixError
 from polaris_parsl.files import digest
 
@@ -71,7 +71,7 @@ def test_a_wheelhouse_holds_what_the_locks_name(wheelhouse: Path, conda_source: 
     for each in pins:
         wanted = {(pin.name, pin.version) for pin in each.values() if pin.applies(environment)}
         assert wanted <= versions
-    packages = read_conda(conda_source / "conda-lock.yml")
+    packages = parallel_packages(conda_source / "conda-lock.yml")
     assert {each.archive: each.sha256 for each in packages} == {
         path.name: digest(path) for path in (wheelhouse / "conda").iterdir()
     }
@@ -162,7 +162,7 @@ def test_a_wheelhouse_of_other_locks_is_refused(wheelhouse: Path, conda_source: 
 def test_a_conda_archive_with_another_hash_is_not_installed(
     wheelhouse: Path, copy: Path, conda_source: Path, tmp_path: Path
 ) -> None:
-    packages = read_conda(conda_source / "conda-lock.yml")
+    packages = parallel_packages(conda_source / "conda-lock.yml")
     chosen = choose_parallel(packages, {}, archives=wheelhouse / "conda")
     assert chosen.source == "conda-lock.yml"
     replace(copy / "conda" / packages[0].archive, b"something else")
@@ -173,7 +173,7 @@ def test_a_conda_archive_with_another_hash_is_not_installed(
 def test_without_its_conda_archives_the_gnu_parallel_on_path_stands_in(
     copy: Path, conda_source: Path, tmp_path: Path
 ) -> None:
-    packages = read_conda(conda_source / "conda-lock.yml")
+    packages = parallel_packages(conda_source / "conda-lock.yml")
     (copy / "conda" / packages[0].archive).unlink()
     fake = tmp_path / "bin" / "parallel"
     fake.parent.mkdir()
@@ -199,7 +199,7 @@ def test_a_channel_that_does_not_answer_leaves_a_list_of_what_is_missing(
     made = make_wheelhouse(
         target, track="mep", pythons=["3.13"], env=os.environ, step=lambda _: nullcontext()
     )
-    packages = read_conda(builder.REPOSITORY / "conda-lock.yml")
+    packages = parallel_packages(builder.REPOSITORY / "conda-lock.yml")
     assert made.missing == tuple(packages)
     text = (target / "missing.txt").read_text()
     for package in packages:

@@ -61,7 +61,7 @@ def install(
     ] = None,
     track: Annotated[
         str,
-        typer.Option("--track", help="Set of Python packages: a track of environment.yml."),
+        typer.Option("--track", help="Set of Python packages: `mep` for environment-mep.yml."),
     ] = CURRENT,
     wheelhouse: Annotated[
         Path | None,

@@ -18,7 +18,7 @@ def wheelhouse(
     directory: Annotated[Path, typer.Argument(help="Directory to make.")],
     track: Annotated[
         str,
-        typer.Option("--track", help="Set of Python packages: a track of environment.yml."),
+        typer.Option("--track", help="Set of Python packages: `mep` for environment-mep.yml."),
     ] = CURRENT,
     python: Annotated[
         list[str] | None,

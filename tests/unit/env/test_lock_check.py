@@ -16,7 +16,7 @@ NAMES = lock_names(ROOT / "environment.yml")
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in (*NAMES, "environment.yml", "pyproject.toml"):
+    for name in (*NAMES, "environment.yml", "environment-mep.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
@@ -43,10 +43,10 @@ def test_the_committed_locks_match_their_input() -> None:
     assert check_locks(ROOT, env=os.environ) == NAMES
 
 
-def test_a_change_of_the_conda_part_is_found_by_conda_lock_itself(tree: Path) -> None:
+def test_a_change_of_the_input_is_found_by_conda_lock_itself(tree: Path) -> None:
     replace(tree / "environment.yml", "- conda-forge\n", "- conda-forge\n  - bioconda\n")
     assert problems_of(tree).splitlines()[1:] == [
-        "    conda-lock.yml: solved from another conda part of environment.yml"
+        "    conda-lock.yml: solved from another environment.yml"
     ]
 
 
@@ -85,10 +85,34 @@ def test_a_change_of_the_conda_part_is_found_by_conda_lock_itself(tree: Path) ->
             "tools.lock: solved without the constraint parsl==2026.11.2",
         ),
         (
-            "environment.yml",
-            "    - globus-compute-endpoint==4.9.0\n",
+            "environment-mep.yml",
+            "      - globus-compute-endpoint==4.9.0\n",
             "",
             "overlay-mep.lock: solved with the requirement globus-compute-endpoint==4.9.0",
+        ),
+        (
+            "overlay.lock",
+            "filelock==4.2.12",
+            "filelock==4.2.13",
+            "conda-lock.yml: it locks filelock 4.2.12, but overlay.lock locks 4.2.13",
+        ),
+        (
+            "conda-lock.yml",
+            "- name: tblib",
+            "- name: tblob",
+            "conda-lock.yml: it does not lock tblib, overlay.lock does",
+        ),
+        (
+            "conda-lock.yml",
+            "sha256: 1e1ce33e",
+            "sha256: 1e1ce33f",
+            "conda-lock.yml: its wheel of dill 0.4.1 is not one of overlay.lock",
+        ),
+        (
+            "environment-mep.yml",
+            "parallel=20241122",
+            "parallel=20250122",
+            "environment-mep.yml: its conda part is not that of environment.yml, and has no lock",
         ),
         (
             "pyproject.toml",
@@ -130,12 +154,12 @@ def test_two_versions_of_one_package_among_the_tools_are_named(tree: Path) -> No
 @pytest.mark.usefixtures("_conda_matches")
 def test_a_lock_without_a_track_is_named(tree: Path) -> None:
     (tree / "overlay-old.lock").write_text("")
-    assert "overlay-old.lock: environment.yml has no such track" in problems_of(tree)
+    assert "overlay-old.lock: there is no environment file of such a track" in problems_of(tree)
 
 
 @pytest.mark.usefixtures("_conda_matches")
 def test_a_comment_in_the_input_changes_nothing(tree: Path) -> None:
-    replace(tree / "environment.yml", "overlay:\n", "# another word\noverlay:\n")
+    replace(tree / "environment.yml", "dependencies:\n", "# another word\ndependencies:\n")
     assert check_locks(tree, env=os.environ) == NAMES
 
 

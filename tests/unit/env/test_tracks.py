@@ -2,6 +2,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from polaris_parsl.env.installer.plan import InstallRequest
 from polaris_parsl.env.locks.files import (
@@ -54,19 +55,29 @@ def test_an_unknown_track_is_refused_with_those_that_there_are(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("tracks", "problem"),
+    ("name", "text", "problem"),
     [
-        ("{Up: [parsl==1]}", "a track named 'Up'"),
-        ("{../x: [parsl==1]}", "a track named '../x'"),
-        ("{current: [parsl==1]}", "a track named 'current'"),
-        ("{1: [parsl==1]}", "a track named 1"),
-        ("{mep: []}", "no list `tracks: mep`"),
-        ("{mep: [parsl>=1]}", "not pinned to one version"),
-        ("[mep]", "is not a mapping"),
+        ("environment-Up.yml", "dependencies: [{pip: [parsl==1]}]", "a track named 'Up'"),
+        ("environment-a.b.yml", "dependencies: [{pip: [parsl==1]}]", r"a track named 'a\.b'"),
+        ("environment-current.yml", "dependencies: [{pip: [parsl==1]}]", "a track named 'current'"),
+        ("environment-mep.yml", "dependencies: [{pip: []}]", "has no section `pip:`"),
+        ("environment-mep.yml", "dependencies: [python]", "has no section `pip:`"),
+        ("environment-mep.yml", "dependencies: python", "has no list `dependencies`"),
+        ("environment-mep.yml", "dependencies: [{pip: [parsl>=1]}]", "not pinned to one version"),
+        ("environment-mep.yml", "[mep]", "is not a mapping"),
     ],
 )
-def test_a_malformed_track_is_refused(tracks: str, problem: str, tmp_path: Path) -> None:
+def test_a_malformed_track_is_refused(name: str, text: str, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "environment.yml"
-    path.write_text(f"overlay: [parsl==1]\ntracks: {tracks}\n")
+    path.write_text("dependencies: [python, {pip: [parsl==1]}]\n")
+    (tmp_path / name).write_text(f"{text}\n")
     with pytest.raises(LockError, match=problem):
         track_requirements(path, "mep")
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "environment-mep.yml"])
+def test_the_environment_files_have_only_keys_that_conda_and_conda_lock_know(name: str) -> None:
+    data = yaml.safe_load(ENVIRONMENT.with_name(name).read_text())
+    assert set(data) == {"name", "channels", "platforms", "dependencies"}
+    names = {str(each).partition("=")[0] for each in data["dependencies"] if isinstance(each, str)}
+    assert names == {"python", "pip", "parallel"}

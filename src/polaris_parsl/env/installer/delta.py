@@ -52,7 +52,7 @@ def compute_delta(
     """Ask pip what the base lacks.
 
     Args:
-        requirements: the `overlay` list of environment.yml.
+        requirements: the `pip:` section of the track's environment file.
         wheels: the locked wheels, all in one directory.
         base: the base; it must have been asked about all locked names.
         allowed: protected packages that may come before those of the base.

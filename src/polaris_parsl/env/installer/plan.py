@@ -18,7 +18,7 @@ from polaris_parsl.env.locks.files import (
     INSTALLER_LOCK,
     TOOLS_LOCK,
     overlay_lock,
-    read_conda,
+    parallel_packages,
     read_requirements,
     release_name,
     track_requirements,
@@ -37,7 +37,7 @@ class InstallRequest:
     """What the user asked for; None lets us choose. Without a wheelhouse, the network is asked.
 
     Raises:
-        LockError: environment.yml has no such track.
+        LockError: there is no such track.
     """
 
     prefix: Path
@@ -149,7 +149,7 @@ def make_plan(
         tools["parsl"] = wheels["parsl"]
     with step("look for GNU Parallel"):
         parallel = choose_parallel(
-            read_conda(locks[CONDA_LOCK]), env, archives=house and house / ARCHIVES
+            parallel_packages(locks[CONDA_LOCK]), env, archives=house and house / ARCHIVES
         )
     return InstallPlan(
         request=request,

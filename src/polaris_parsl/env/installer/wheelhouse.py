@@ -21,8 +21,9 @@ from polaris_parsl.env.locks.files import (
     TOOLS_LOCK,
     CondaPackage,
     Pin,
+    markers_of,
     overlay_lock,
-    read_conda,
+    parallel_packages,
     read_requirements,
     track_requirements,
 )
@@ -87,7 +88,7 @@ def make_wheelhouse(
             for python in pythons:
                 with step(f"fetch the wheels of {name} for Python {python}"):
                     _fetch_wheels(shipped(name), python, folder / WHEELS, env=env)
-        packages = read_conda(shipped(CONDA_LOCK))
+        packages = parallel_packages(shipped(CONDA_LOCK))
         with step("fetch the conda archives"):
             silence = channel_silence(packages, env)
             if silence is None:
@@ -166,18 +167,7 @@ def _fetch_wheels(lock: Path, python: str, folder: Path, *, env: Mapping[str, st
 
 def _applies(pin: Pin, python: str) -> bool:
     """Whether some patch release of a Python on linux x86-64 gets it."""
-    fixed = {
-        "implementation_name": "cpython",
-        "os_name": "posix",
-        "platform_machine": "x86_64",
-        "platform_python_implementation": "CPython",
-        "platform_system": "Linux",
-        "python_version": python,
-        "sys_platform": "linux",
-    }
-    return any(
-        pin.applies({**fixed, "python_full_version": f"{python}.{patch}"}) for patch in (0, 99)
-    )
+    return any(pin.applies(markers_of(f"{python}.{patch}")) for patch in (0, 99))
 
 
 def _missing_text(packages: Sequence[CondaPackage]) -> str:

@@ -4,18 +4,25 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.env.locks.conda import is_solved_from
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
+    CURRENT,
+    ENVIRONMENT,
     TOOL_LOCKS,
     Pin,
+    environment_name,
     lock_names,
+    markers_of,
+    overlay_lock,
     read_conda,
+    read_conda_part,
+    read_conda_pip,
     read_requirements,
+    read_tracks,
 )
 from polaris_parsl.env.locks.python import Origin, python_origins, read_origin
 from polaris_parsl.env.locks.solvers import need_solvers
@@ -41,13 +48,13 @@ def check_locks(root: Path, *, env: Mapping[str, str]) -> list[str]:
     """
     need_solvers()
     names = lock_names(root / "environment.yml")
-    found = list(_conda_differences(root, env=env))
+    found = [*_conda_differences(root, env=env), *_pip_differences(root), *_other_parts(root)]
     for name, origin in python_origins(root).items():
         found += [f"{name}: {text}" for text in _python_differences(root / name, origin)]
     found += _double_versions(root)
     for path in sorted(root.glob("overlay*.lock")):
         if path.name not in names:
-            found.append(f"{path.name}: environment.yml has no such track")
+            found.append(f"{path.name}: there is no environment file of such a track")
     if found:
         raise LockError(
             "locks do not match their input:\n    " + "\n    ".join(found),
@@ -60,8 +67,7 @@ def _conda_differences(root: Path, *, env: Mapping[str, str]) -> Iterator[str]:
     lock = root / CONDA_LOCK
     locked = {package.name: package for package in read_conda(lock)}
     environment = root / "environment.yml"
-    chosen = yaml.safe_load(environment.read_text(encoding="utf-8")).get("dependencies") or []
-    for text in map(str, chosen):
+    for text in read_conda_part(environment):
         spec = _SPEC.match(text.strip())
         name, version = spec.groups() if spec else (text, None)
         if name not in locked:
@@ -73,7 +79,40 @@ def _conda_differences(root: Path, *, env: Mapping[str, str]) -> Iterator[str]:
         for need in lacking:
             yield f"{CONDA_LOCK}: {package.name} needs {need}, which it does not lock"
     if not is_solved_from(environment, lock, env=env):
-        yield f"{CONDA_LOCK}: solved from another conda part of environment.yml"
+        yield f"{CONDA_LOCK}: solved from another environment.yml"
+
+
+def _pip_differences(root: Path) -> Iterator[str]:
+    """What conda-lock.yml and overlay.lock say differently of the Python that conda-lock.yml locks."""
+    name = overlay_lock(CURRENT)
+    locked = read_conda_pip(root / CONDA_LOCK)
+    pins = read_requirements(root / name)
+    python = next(
+        (each.version for each in read_conda(root / CONDA_LOCK) if each.name == "python"), ""
+    )
+    if not python:
+        yield f"{CONDA_LOCK}: it locks no python"
+        return
+    markers = markers_of(python)
+    wanted = {pin.name: pin for pin in pins.values() if pin.applies(markers)}
+    for each in sorted(locked.keys() | wanted.keys()):
+        one, other = locked.get(each), wanted.get(each)
+        if one is None or other is None:
+            has, lacks = (name, CONDA_LOCK) if one is None else (CONDA_LOCK, name)
+            yield f"{lacks}: it does not lock {each}, {has} does"
+        elif one.version != other.version:
+            yield f"{CONDA_LOCK}: it locks {each} {one.version}, but {name} locks {other.version}"
+        elif not one.sha256 <= other.sha256:
+            yield f"{CONDA_LOCK}: its wheel of {each} {one.version} is not one of {name}"
+
+
+def _other_parts(root: Path) -> Iterator[str]:
+    """Tracks whose conda part is not the one that conda-lock.yml locks."""
+    own = read_conda_part(root / ENVIRONMENT)
+    for track in read_tracks(root / ENVIRONMENT):
+        name = environment_name(track)
+        if read_conda_part(root / name) != own:
+            yield f"{name}: its conda part is not that of {ENVIRONMENT}, and has no lock"
 
 
 def _python_differences(lock: Path, wanted: Origin) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The conda part: conda-lock.yml, written and checked by conda-lock itself."""
+"""conda-lock.yml: written and checked by conda-lock itself."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import yaml
 
-from polaris_parsl.env.locks.files import CONDA_LOCK
+from polaris_parsl.env.locks.files import CONDA_LOCK, CURRENT, overlay_lock
 from polaris_parsl.env.locks.solvers import conda_command, solve, write_program
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import WORK_SECONDS, run
@@ -53,12 +53,13 @@ def check_repodata(repodata: Path) -> None:
 
 
 def lock_conda(
-    environment: Path, folder: Path, *, conda: Sequence[str], env: Mapping[str, str]
+    environment: Path, folder: Path, *, within: Path, conda: Sequence[str], env: Mapping[str, str]
 ) -> None:
-    """Solve the conda part of an environment.yml into a folder.
+    """Solve an environment.yml into a folder: its conda part, and its `pip:` section.
 
     Args:
         environment: the environment.yml.
+        within: overlay.lock, which pins what the `pip:` section may bring.
         folder: an empty directory; conda-lock.yml is left in it.
         conda: the command that solves, from solvers.conda_command.
         env: environment variables.
@@ -66,32 +67,36 @@ def lock_conda(
     Raises:
         LockError: it has no solution.
     """
-    command = [*_conda_lock(environment, folder, conda), "--metadata", "input_md5"]
+    command = [*_conda_lock(environment, folder, within, conda), "--metadata", "input_md5"]
     # one of the two alone makes a file that conda-lock cannot read again
     command += ["--metadata", "input_sha"]
     solve(command, "conda-lock", cwd=folder, env=_fixed(env))
 
 
 def is_solved_from(environment: Path, lock: Path, *, env: Mapping[str, str]) -> bool:
-    """Whether conda-lock finds the hash of an environment.yml's conda part in a lock; offline."""
+    """Whether conda-lock finds the hash of an environment.yml in a lock; offline."""
     with TemporaryDirectory(prefix="polaris-parsl-lock-") as scratch:
         folder = Path(scratch)
         # conda-lock solves where the hash is another one: over no records at all, it fails
         solver = conda_command(None, repodata=folder / "none", env=env)
-        command = [*_conda_lock(environment, folder, solver), "--check-input-hash"]
+        within = environment.with_name(overlay_lock(CURRENT))
+        command = [*_conda_lock(environment, folder, within, solver), "--check-input-hash"]
         shutil.copyfile(lock, folder / CONDA_LOCK)
         return (
             run(command, cwd=folder, env=_fixed(env), timeout_seconds=WORK_SECONDS).returncode == 0
         )
 
 
-def _conda_lock(environment: Path, folder: Path, conda: Sequence[str]) -> list[str | Path]:
+def _conda_lock(
+    environment: Path, folder: Path, within: Path, conda: Sequence[str]
+) -> list[str | Path]:
     shutil.copyfile(environment, folder / "environment.yml")
     write_program(folder / "conda", conda)
-    # conda-lock fetches this map of names from the network otherwise; only pip sections need it
+    # conda-lock fetches this map otherwise: which conda package is which of the index
     names = folder / "names.json"
     names.write_text("{}", encoding="utf-8")
-    command: list[str | Path] = [sys.executable, "-m", "conda_lock", "lock"]
+    program = Path(__file__).with_name("conda_lock_program.py")
+    command: list[str | Path] = [sys.executable, "-P", program, within.resolve(), "lock"]
     command += ["--conda", folder / "conda", "--file", "environment.yml", "--lockfile", CONDA_LOCK]
     return [*command, "--pypi_to_conda_lookup_file", names.as_uri()]
 

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from polaris_parsl.env.locks.files import CONDA_LOCK, TOOL_LOCKS, read_conda, read_requirements
+from polaris_parsl.env.locks.files import (
+    CONDA_LOCK,
+    TOOL_LOCKS,
+    read_conda,
+    read_conda_pip,
+    read_requirements,
+)
 from polaris_parsl.errors import LockError
 
 
@@ -87,7 +93,11 @@ def _read(path: Path) -> dict[str, _Entry]:
             name: _Entry(pin.version, pin.sha256, str(pin.marker or ""))
             for name, pin in read_requirements(path).items()
         }
+    conda = {
+        each.name: _Entry(each.version, frozenset({each.sha256}), "") for each in read_conda(path)
+    }
+    wheels = read_conda_pip(path)
     return {
-        package.name: _Entry(package.version, frozenset({package.sha256}), "")
-        for package in read_conda(path)
+        **conda,
+        **{f"{name} (pip)": _Entry(pin.version, pin.sha256, "") for name, pin in wheels.items()},
     }

@@ -1,13 +1,13 @@
-"""Reading environment.yml and the locks.
+"""Reading the environment files and the locks.
 
 A track is one choice of Python packages, with a lock of its own: `current` is the
-list `overlay` of environment.yml, the others stand under `tracks`. They share
+`pip:` section of environment.yml, any other that of its environment-TRACK.yml. They share
 conda-lock.yml and the locks of the tools.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from polaris_parsl.errors import LockError
 
 CURRENT = "current"
+ENVIRONMENT = "environment.yml"
 CONDA_LOCK = "conda-lock.yml"
 # Each is solved from the list of its name in pyproject.toml: what an installed command needs,
 # what builds an install, what solves the locks.
@@ -28,6 +29,9 @@ TOOL_LOCKS = (TOOLS_LOCK, INSTALLER_LOCK, MAINTAINER_LOCK)
 # a part of file names, version directories and module names
 _TRACK_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 _RELOCK = "write it anew with `polaris-parsl lock`"
+# what a conda-lock.yml says of its form, and the one platform that it must be for
+_CONDA_FORMAT, PLATFORM = 1, "linux-64"
+_OLDEST = re.compile(r">=\s*(\d+(?:\.\d+)*)")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,12 @@ class Pin:
 
 @dataclass(frozen=True)
 class CondaPackage:
-    """One package of conda-lock.yml, and the names of those that it needs."""
+    """One package of conda-lock.yml.
+
+    Attributes:
+        needs: names of the packages that it needs.
+        glibc: the oldest C library that it runs with; "" for any.
+    """
 
     name: str
     version: str
@@ -60,11 +69,26 @@ class CondaPackage:
     md5: str
     sha256: str
     needs: tuple[str, ...] = ()
+    glibc: str = ""
 
     @property
     def archive(self) -> str:
         """File name of the archive."""
         return self.url.rsplit("/", 1)[-1]
+
+
+def markers_of(python: str) -> dict[str, str]:
+    """The variables of environment markers of a CPython on linux x86-64, by its full version."""
+    return {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": python,
+        "python_version": ".".join(python.split(".")[:2]),
+        "sys_platform": "linux",
+    }
 
 
 def short_digest(locks: Mapping[str, str]) -> str:
@@ -88,32 +112,40 @@ def lock_names(environment: Path) -> list[str]:
     return [CONDA_LOCK, *map(overlay_lock, read_tracks(environment)), *TOOL_LOCKS]
 
 
+def environment_name(track: str) -> str:
+    """Name of the environment file of a track."""
+    return ENVIRONMENT if track == CURRENT else f"environment-{track}.yml"
+
+
 def read_tracks(path: Path) -> dict[str, list[str]]:
     """The Python requirements that a person chose for each track; `current` first.
 
     Args:
-        path: environment.yml.
+        path: environment.yml; the files of the other tracks lie beside it.
 
     Raises:
-        LockError: the file is missing, a track has a name that cannot be, or a
+        LockError: a file is missing or malformed, a track has a name that cannot be, or a
             requirement is not an exact pin.
     """
-    data = _yaml(path)
-    more = data.get("tracks") or {}
-    if not isinstance(more, dict):
-        raise LockError(
-            f"`tracks` in {path} is not a mapping", remedy="write NAME: [PACKAGE==VERSION]"
-        )
-    for name in more:
-        if not _TRACK_NAME.fullmatch(str(name)) or name == CURRENT:
+    tracks = {CURRENT: _pins(path)}
+    for other in sorted(path.parent.glob("environment-*.yml")):
+        name = other.stem.removeprefix("environment-")
+        if not _TRACK_NAME.fullmatch(name) or name == CURRENT:
             raise LockError(
-                f"{path} has a track named {name!r}",
+                f"{other} is of a track named {name!r}",
                 remedy=f"take at most 20 small letters and digits, other than {CURRENT!r}",
             )
-    return {
-        CURRENT: _pins(data.get("overlay"), "overlay", path),
-        **{name: _pins(wanted, f"tracks: {name}", path) for name, wanted in more.items()},
-    }
+        tracks[name] = _pins(other)
+    return tracks
+
+
+def read_conda_part(path: Path) -> list[str]:
+    """What an environment file wants of conda, as it stands there.
+
+    Raises:
+        LockError: it is missing or malformed.
+    """
+    return [str(each) for each in _dependencies(path) if not isinstance(each, dict)]
 
 
 def track_requirements(path: Path, track: str) -> list[str]:
@@ -126,7 +158,7 @@ def track_requirements(path: Path, track: str) -> list[str]:
     if track not in tracks:
         raise LockError(
             f"there is no track {track!r}; there are: {', '.join(tracks)}",
-            remedy=f"choose one of them, or add it to {path.name} and lock again",
+            remedy=f"choose one of them, or add {environment_name('NAME')} and lock again",
         )
     return tracks[track]
 
@@ -154,37 +186,115 @@ def read_conda(path: Path) -> list[CondaPackage]:
     """The conda packages of conda-lock.yml, for linux-64.
 
     Raises:
-        LockError: the file is missing, malformed, or has a package without sha256.
+        LockError: the file is missing, malformed, of another form or platform, or has a package
+            without sha256.
     """
-    entries = _yaml(path).get("package")
+    return [
+        CondaPackage(
+            entry["name"],
+            str(entry["version"]),
+            entry["url"],
+            entry["hash"]["md5"],
+            entry["hash"]["sha256"],
+            tuple(entry.get("dependencies") or ()),
+            _oldest_glibc(entry),
+        )
+        for entry in _locked(path, "conda", ("md5", "sha256"))
+    ]
+
+
+def read_conda_pip(path: Path) -> dict[str, Pin]:
+    """The Python packages of conda-lock.yml, by normalised name; each is one wheel.
+
+    Raises:
+        LockError: as read_conda.
+    """
+    return {
+        (name := canonicalize_name(entry["name"])): Pin(
+            name, str(entry["version"]), None, frozenset({entry["hash"]["sha256"]})
+        )
+        for entry in _locked(path, "pip", ("sha256",))
+    }
+
+
+def parallel_packages(path: Path) -> list[CondaPackage]:
+    """GNU Parallel and what it needs, of a conda-lock.yml: all that an install on a base takes of it."""
+    return closure(read_conda(path), ["parallel"])
+
+
+def closure(packages: Sequence[CondaPackage], roots: Iterable[str]) -> list[CondaPackage]:
+    """These packages and all that they need, in the order of the lock.
+
+    Raises:
+        LockError: one is not locked.
+    """
+    known = {each.name: each for each in packages}
+    needed, waiting = set(), [*roots]
+    while waiting:
+        name = waiting.pop()
+        # what begins so stands for the machine: __glibc
+        if name in needed or name.startswith("__"):
+            continue
+        if name not in known:
+            raise LockError(f"{CONDA_LOCK} does not lock {name}", remedy=_RELOCK)
+        needed.add(name)
+        waiting += known[name].needs
+    return [each for each in packages if each.name in needed]
+
+
+def _locked(path: Path, manager: str, hashes: Sequence[str]) -> list[dict[str, Any]]:
+    data = _yaml(path)
+    if data.get("version") != _CONDA_FORMAT:
+        raise LockError(
+            f"{path} has the form {data.get('version')!r} of conda-lock; this polaris-parsl reads "
+            f"form {_CONDA_FORMAT}",
+            remedy="write it with conda-lock 4: `polaris-parsl lock`",
+        )
+    entries = data.get("package")
     if not isinstance(entries, list) or not entries:
         raise LockError(f"{path} locks no package", remedy=_RELOCK)
     try:
-        return [
-            CondaPackage(
-                entry["name"],
-                str(entry["version"]),
-                entry["url"],
-                entry["hash"]["md5"],
-                entry["hash"]["sha256"],
-                tuple(entry.get("dependencies") or ()),
-            )
+        platforms = sorted({entry["platform"] for entry in entries})
+        for entry in entries:
+            _ = entry["name"], entry["version"], entry["url"], entry["manager"]
+        found = [
+            entry
             for entry in entries
-            if entry["manager"] == "conda" and entry["platform"] == "linux-64"
+            if entry["manager"] == manager and entry["platform"] == PLATFORM
         ]
+        for entry in found:
+            _ = [entry["hash"][name] for name in hashes]
     except (KeyError, TypeError) as error:
         raise LockError(f"{path} has a package without {error}", remedy=_RELOCK) from error
+    if PLATFORM not in platforms:
+        raise LockError(f"{path} is for {', '.join(platforms)}, not for {PLATFORM}", remedy=_RELOCK)
+    return found
 
 
-def _pins(wanted: object, where: str, path: Path) -> list[str]:
+def _oldest_glibc(entry: Mapping[str, Any]) -> str:
+    found = _OLDEST.search(str((entry.get("dependencies") or {}).get("__glibc", "")))
+    return found[1] if found else ""
+
+
+def _dependencies(path: Path) -> list[Any]:
+    wanted = _yaml(path).get("dependencies")
     if not isinstance(wanted, list) or not wanted:
         raise LockError(
-            f"{path} has no list `{where}` of Python requirements",
-            remedy=f"add one, for instance `{where}: [parsl==VERSION]`",
+            f"{path} has no list `dependencies`", remedy="write it as a conda environment"
         )
-    for text in wanted:
+    return wanted
+
+
+def _pins(path: Path) -> list[str]:
+    sections = [each.get("pip") for each in _dependencies(path) if isinstance(each, dict)]
+    if len(sections) != 1 or not isinstance(sections[0], list) or not sections[0]:
+        raise LockError(
+            f"{path} has no section `pip:` of Python requirements among its dependencies",
+            remedy="add one, for instance `- pip: [parsl==VERSION]`",
+        )
+    for text in sections[0]:
         _exact(str(text), path)
-    return [str(text) for text in wanted]
+    return [str(text) for text in sections[0]]
 
 
 def _pin(requirement: str, hashes: list[str], path: Path) -> Pin:

@@ -1,4 +1,4 @@
-"""Writing all locks of a source tree from environment.yml and pyproject.toml.
+"""Writing all locks of a source tree from its environment files and pyproject.toml.
 
 Nothing here edits what a solver wrote. All locks are solved in a scratch directory
 and put in place together, so that a failure leaves the old ones unchanged.
@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from polaris_parsl.env.locks.conda import check_repodata, lock_conda, reach_channels
-from polaris_parsl.env.locks.files import CONDA_LOCK, TOOL_LOCKS, lock_names, read_conda
+from polaris_parsl.env.locks.files import (
+    CONDA_LOCK,
+    CURRENT,
+    TOOL_LOCKS,
+    lock_names,
+    overlay_lock,
+    read_conda,
+)
 from polaris_parsl.env.locks.python import Origin, lock_python, python_origins
 from polaris_parsl.env.locks.solvers import conda_command, need_solvers
 from polaris_parsl.errors import LockError
@@ -50,16 +57,17 @@ def relock(
     origins = python_origins(root)
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-lock-") as scratch:
         new = Path(scratch)
-        with step("solve the conda part (conda-lock)"):
-            if repodata is None:
+        if repodata is None:
+            with step("ask the conda channel"):
                 reach_channels(environment)
-            else:
-                check_repodata(repodata)
-            lock_conda(environment, new, conda=solver, env=env)
-            read_conda(new / CONDA_LOCK)
+        else:
+            check_repodata(repodata)
         for together in _groups(origins):
             with step(f"solve {', '.join(together)} (uv)"):
                 lock_python(new, together, env=env)
+        with step(f"solve {CONDA_LOCK} (conda-lock)"):
+            lock_conda(environment, new, within=new / overlay_lock(CURRENT), conda=solver, env=env)
+            read_conda(new / CONDA_LOCK)
         for name in lock_names(environment):
             _put(new / name, root / name)
 

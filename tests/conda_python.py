@@ -1,0 +1,119 @@
+"""Conda packages of a real Python: the interpreter of the tests, its standard library and its libraries.
+
+As in conda-forge, the interpreter and its modules find the libraries by their own place, texts name
+a placeholder for the prefix, one library has it in its bytes, and pip is for every platform.
+"""
+
+import re
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from conda_channel import PLACEHOLDER, Package, index_entry
+
+VERSION = ".".join(map(str, sys.version_info[:3]))
+LIBRARY = Path(sysconfig.get_path("stdlib"))
+# where it was built for
+_BUILT = sys.base_prefix
+# not what tests or graphical programs need, nor what was added to it
+_LEFT_OUT = {
+    "site-packages", "test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "ensurepip",
+    "pydoc_data", "__pycache__",
+}  # fmt: skip
+_SYSTEM = (
+    "linux-vdso",
+    "ld-linux",
+    "libc.",
+    "libm.",
+    "libpthread.",
+    "libdl.",
+    "librt.",
+    "libutil.",
+)
+# conda-build makes the placeholder so long
+_LONG = "/opt/" + "placehold_" * 25
+_SOURCE = 'const char *prefix(void) {{ return "{}"; }}\n'
+
+
+def packages(scratch: Path) -> list[Package]:
+    """The interpreter, its libraries, and pip."""
+    return [interpreter(), libraries(scratch), pip()]
+
+
+def interpreter() -> Package:
+    """The interpreter and the standard library."""
+    name = LIBRARY.name
+    program = Path(sys.base_prefix, "bin", name).read_bytes()
+    files = {f"bin/{name}": _found_from(program, "$ORIGIN/../lib")}
+    for path in sorted(LIBRARY.rglob("*")):
+        inner = path.relative_to(LIBRARY)
+        is_config = inner.parts[0].startswith("config-")
+        if not path.is_file() or _LEFT_OUT & {*inner.parts} or is_config:
+            continue
+        files[f"lib/{name}/{inner}"] = _of_any_prefix(path)
+    links = {"bin/python": name, "bin/python3": name}
+    shared = sysconfig.get_config_var("INSTSONAME")
+    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        files[f"lib/{shared}"] = Path(sysconfig.get_config_var("LIBDIR"), shared).read_bytes()
+    depends = ["machine-libraries >=1", "__glibc >=2.17,<3.0.a0"]
+    return Package(index_entry("python", VERSION, "linux-64", depends=depends), files, links)
+
+
+def libraries(scratch: Path) -> Package:
+    """What the modules of the standard library load, but for the C library; and one that names its prefix."""
+    files: dict[str, bytes] = {}
+    for module in LIBRARY.glob("lib-dynload/*.so"):
+        if "tkinter" not in module.name:
+            files |= {f"lib/{name}": path.read_bytes() for name, path in _loaded_by(module)}
+    source = scratch / "prefix.c"
+    source.write_text(_SOURCE.format(_LONG))
+    library = scratch / "libprefix.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    files["lib/libprefix.so"] = library.read_bytes()
+    return Package(index_entry("machine-libraries", "1", "linux-64"), files, {}, binary=_LONG)
+
+
+def pip() -> Package:
+    """The pip that comes with Python, as a package for every platform."""
+    wheel = next((LIBRARY / "ensurepip/_bundled").glob("pip-*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        files = {f"site-packages/{name}": archive.read(name) for name in archive.namelist()}
+    entry = index_entry(
+        "pip", wheel.name.split("-")[1], "noarch", depends=["python >=3.7"], noarch="python"
+    )
+    return Package(entry, files, {}, commands=("pip = pip._internal.cli.main:main",))
+
+
+def named_prefix(base: Path) -> str:
+    """What the library that names its prefix says, when an interpreter loads it."""
+    code = f"import ctypes; f = ctypes.CDLL({str(base / 'lib/libprefix.so')!r}).prefix; "
+    code += "f.restype = ctypes.c_char_p; print(f().decode())"
+    done = subprocess.run(
+        [base / "bin/python3", "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def _found_from(content: bytes, place: str) -> bytes:
+    """A program or module that looks for its libraries at another place than it was built for."""
+    was = f"{_BUILT}/lib\0".encode()
+    return content.replace(was, place.encode().ljust(len(was), b"\0"))
+
+
+def _of_any_prefix(path: Path) -> bytes:
+    content = path.read_bytes()
+    if path.suffix == ".so":
+        return _found_from(content, "$ORIGIN/../..")
+    if b"\0" in content:
+        return content
+    return content.replace(_BUILT.encode(), PLACEHOLDER.encode())
+
+
+def _loaded_by(module: Path) -> Iterator[tuple[str, Path]]:
+    done = subprocess.run(["ldd", module], capture_output=True, text=True, check=True)
+    for name, place in re.findall(r"(\S+) => (/\S+)", done.stdout):
+        if not name.startswith((*_SYSTEM, "libpython")):
+            yield name, Path(place)
