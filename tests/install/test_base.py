@@ -122,6 +122,19 @@ def test_the_active_conda_prefix_is_the_default_base(
     assert f"conda prefix {conda_base} (from CONDA_PREFIX" in done.stdout
 
 
+def test_the_module_that_is_loaded_is_taken_whatever_its_date(
+    plan: Callable[..., Any], conda_base: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "site/conda/2031-01-02.lua"
+    file.parent.mkdir(parents=True)
+    file.write_text(f'setenv("CONDA_EXE", "{conda_base}/bin/conda")\n')
+    loaded = {"LOADEDMODULES": "x/1:conda/2031-01-02", "_LMFILES_": f"/x/1.lua:{file}"}
+    done = plan(CONDA_PREFIX=str(conda_base), **loaded)
+    assert "module: conda/2031-01-02" in done.stdout
+    chosen = plan("--base-module", "none", CONDA_PREFIX=str(conda_base), **loaded)
+    assert "module: none" in chosen.stdout
+
+
 def test_a_directory_without_python_is_no_base(plan: Callable[..., Any], tmp_path: Path) -> None:
     done = plan("--base", tmp_path)
     assert done.returncode == 3

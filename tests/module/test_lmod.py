@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from polaris_parsl.env.modules.base_module import base_module, describe, tree_of
+
 Shell = Callable[..., Any]
 Environments = Callable[[str], dict[str, str]]
 
@@ -342,6 +344,21 @@ def test_who_takes_the_tree_for_environment_modules_learns_of_the_right_one(
     assert "modulefiles-tcl is for Environment Modules, not for Lmod" in output
     assert f"fix: module use {tcl_place.prefix}/modulefiles" in output
     assert "invalid command" not in output
+
+
+def test_the_module_of_a_base_is_found_in_the_shell_that_loaded_it(
+    place: Any, shell: Shell, tmp_path: Path
+) -> None:
+    code = "module load conda/2026-10-09; conda activate base; env -0 >loaded"
+    shell(f"module use {place.site_tree}; {code}")
+    entries = (tmp_path / "loaded").read_bytes().decode().split("\0")
+    env = dict(entry.split("=", 1) for entry in entries if "=" in entry)
+    prefix = Path(env["CONDA_PREFIX"])
+    assert prefix == place.conda_prefix("conda/2026-10-09")
+    assert base_module(prefix, env) == "conda/2026-10-09"
+    found = describe("conda/2026-10-09", env)
+    assert found is not None
+    assert tree_of(found["name"], Path(found["file"])) == place.site_tree
 
 
 def test_an_exact_match_is_named_where_the_base_needs_names_without_version(

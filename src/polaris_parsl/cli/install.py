@@ -46,7 +46,8 @@ def install(
         typer.Option(
             "--base-module",
             help="Module that the modulefile loads first, for instance conda/2025-09-25. "
-            "[default: found from the prefix of the base]",
+            "[default: the loaded one that provides the base, or one of the site's; none installs "
+            "without]",
         ),
     ] = None,
     allow_shadow: Annotated[

@@ -129,7 +129,9 @@ def _as_findings(found: Iterable[drift.VerifyFinding]) -> Iterator[DoctorFinding
         if each.verdict is Verdict.BROKEN:
             yield problem(each.text, remedy)
         elif each.verdict is Verdict.RELEVANT:
-            yield note(each.text, "rehearse your workflow with `polaris-parsl sandbox`")
+            yield note(
+                each.text, each.remedy or "rehearse your workflow with `polaris-parsl sandbox`"
+            )
         else:
             yield note(each.text)
 

@@ -144,6 +144,7 @@ class Facts:
     mounts: Mapping[str, Path]
     home_quota_gb: int
     modulefiles: Path
+    conda_prefixes: Path
     parallel_module: str
     conda_modules: tuple[CondaModule, ...]
     protected: ProtectedPackages
@@ -202,6 +203,7 @@ def polaris() -> Facts:
         mounts={name: Path(path) for name, path in data["filesystems"]["mounts"].items()},
         home_quota_gb=data["filesystems"]["home_quota_gb"],
         modulefiles=Path(data["modules"]["modulefiles"]),
+        conda_prefixes=Path(data["modules"]["conda_prefixes"]),
         parallel_module=data["modules"]["parallel"]["name"],
         conda_modules=tuple(
             CondaModule(entry["name"], Path(entry["prefix"]), entry["python"])

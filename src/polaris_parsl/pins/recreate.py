@@ -6,12 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import compare
 from polaris_parsl.env.locks.files import CURRENT, release_name
+from polaris_parsl.env.modules.base_module import NO_MODULE
 from polaris_parsl.errors import BaseEnvironmentError
 from polaris_parsl.installs import OVERLAY, receipt_of, version_root
 from polaris_parsl.pins.bundle import SOURCE, Bundle
@@ -95,6 +97,8 @@ def _arguments(bundle: Bundle, prefix: Path, base: Path, track: str) -> list[str
     module = bundle.receipt["base"]["module"]
     if module and str(base) == bundle.receipt["base"]["executable"]:
         arguments += ["--base-module", module["name"]]
+    elif ("--base-module", NO_MODULE) in pairwise(bundle.receipt["command"]):
+        arguments += ["--base-module", NO_MODULE]
     if track != CURRENT:
         arguments += ["--track", track]
     if bundle.wheelhouse:

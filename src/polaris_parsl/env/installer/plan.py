@@ -23,7 +23,7 @@ from polaris_parsl.env.locks.files import (
     release_name,
     track_requirements,
 )
-from polaris_parsl.env.modules.base_module import conda_module
+from polaris_parsl.env.modules.base_module import choose_module
 from polaris_parsl.env.prefix.publish import refuse_unusable
 from polaris_parsl.env.variables import user_cache
 from polaris_parsl.files import digest, shipped
@@ -106,7 +106,7 @@ def make_plan(
         step: called with the name of each step.
 
     Raises:
-        BaseEnvironmentError: the base cannot be used.
+        BaseEnvironmentError: the base cannot be used, or is the site's and its module is not known.
         LockError: there is no such track, a wheel is not the one that a lock names, or the
             locks do not fit the base; the wheelhouse is damaged or of other locks.
         OptionError: a name that --allow-shadow gives is not protected.
@@ -126,6 +126,7 @@ def make_plan(
     with step("look at the base"):
         python, base_found = choose_base(request.base, env)
         base = probe(python, names=names, env=env)
+        base_module = choose_module(base.prefix, request.base_module, env)
     with step("build the wheel of polaris-parsl"):
         (scratch / "own").mkdir()
         own = read_wheel(build_own(scratch / "own", env=env))
@@ -157,7 +158,7 @@ def make_plan(
         locks={name: digest(path) for name, path in locks.items()},
         base=base,
         base_found=base_found,
-        base_module=request.base_module or conda_module(base.prefix),
+        base_module=base_module,
         own=own,
         delta=delta,
         shadowed_packages=tuple(

@@ -14,6 +14,7 @@ from pathlib import Path
 import jinja2
 
 from polaris_parsl.env.locks.files import short_digest
+from polaris_parsl.env.modules.base_module import tree_of
 from polaris_parsl.env.receipt import Receipt
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.files import shipped
@@ -62,7 +63,7 @@ def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValu
     """The values of an install, of which all but the deprecation stand in its receipt."""
     module = receipt.base["module"] or {}
     name = module.get("name")
-    file = module.get("file")
+    file = Path(module["file"]) if module.get("file") else None
     return ModuleValues(
         version=receipt.release,
         lock=short_digest(receipt.locks),
@@ -70,8 +71,8 @@ def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValu
         parsl=receipt.parsl,
         base=receipt.base_words,
         conda_module=name,
-        conda_modulefile=Path(file) if file else None,
-        site_tree=polaris().modulefiles,
+        conda_modulefile=file,
+        site_tree=tree_of(name or "", file),
         parallel_module=None if receipt.has_parallel else polaris().parallel_module,
         deprecation=deprecation,
     )

@@ -4,12 +4,14 @@ import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.base.drift import Verdict, VerifyFinding, compare
 from polaris_parsl.env.base.fingerprint import ask, base_dependencies, fingerprint
 from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
+from polaris_parsl.env.modules.base_module import NO_MODULE, WHAT_IT_GIVES, base_module, is_of_site
 from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
@@ -196,7 +198,23 @@ def _verify_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> li
         path = Path(module["file"])
         module = {**module, "sha256": digest(path) if path.is_file() else None}
     now = fingerprint(python, answer, depends_on=base_dependencies(was), module=module)
-    return compare(was, now)
+    return [*_what_is_lost(receipt, env), *compare(was, now)]
+
+
+def _what_is_lost(receipt: Receipt, env: Mapping[str, str]) -> Iterator[VerifyFinding]:
+    """Earlier versions lost a module of the site that their facts did not list."""
+    prefix = Path(receipt.base["prefix"])
+    is_chosen = ("--base-module", NO_MODULE) in pairwise(receipt.command)
+    if receipt.base["module"] or is_chosen or not is_of_site(prefix):
+        return
+    name = base_module(prefix, env)
+    yield VerifyFinding(
+        Verdict.RELEVANT,
+        f"the install loads no module, although its base {prefix} is one of the site's"
+        f"{f', of {name}' if name else ''}: it lacks {WHAT_IT_GIVES}",
+        f"install again with --base-module {name or 'NAME'}, into another --prefix or after "
+        "removing this version",
+    )
 
 
 def _what_is_gone(python: Path, prefix: Path, env: Mapping[str, str]) -> str:
