@@ -43,7 +43,7 @@ class ExitCode(IntEnum):
         ),
     )
     TOOL = 7, "a program or the source tree is missing, or a program does not answer"
-    SANDBOX = 8, "the sandbox cannot start"
+    SANDBOX = 8, "the sandbox cannot start, or a fault cannot be made in it"
     QUEUES = 9, "`queues --refresh`: PBS's queues differ from the facts"
     COSMETIC = 10, "`verify`: something changed that the install does not use"
     RELEVANT = 11, "`verify`: something changed that the install uses; `recreate`: a file differs"

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from polaris_parsl.errors import SandboxError
+from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end
+from polaris_parsl.sandbox.faults.fault import Fault
 from polaris_parsl.sandbox.linux.isolation import choose_isolation
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -51,6 +53,11 @@ def processes_of(state):
         if marker in variables:
             found.append((folder.name, command))
     return found
+
+
+def names_of(pid):
+    """The command line of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
 
 
 def launch_command(command, *, nodes=4, state="", python=sys.executable, source=SOURCE):
@@ -123,6 +130,12 @@ class Sandbox:
         job_id = self.submit(script, "-j", "oe", "-o", str(output), *options, **keywords)
         self.wait(job_id)
         return output.read_text()
+
+    def fault(self, kind, target="", **keywords):
+        ask_for(Fault(kind, target, **keywords), state=self.state)
+
+    def end_faults(self, kind="all"):
+        return ask_to_end(kind, state=self.state)
 
     def close(self):
         if self.launcher.poll() is None:
@@ -208,6 +221,7 @@ def tools():
     class Tools:
         eventually = staticmethod(eventually)
         processes_of = staticmethod(processes_of)
+        names_of = staticmethod(names_of)
         launch_command = staticmethod(launch_command)
         source = SOURCE
         recorded = RECORDED

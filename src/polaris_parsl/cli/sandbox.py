@@ -1,13 +1,16 @@
-"""`polaris-parsl sandbox`: run a command on a pretended login node."""
+"""`polaris-parsl sandbox`: run a command on a pretended login node, and let things go wrong there."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end
+from polaris_parsl.sandbox.faults.fault import ALL, KINDS, RUNNING, Fault
 from polaris_parsl.sandbox.launch import run_sandbox
 
 NODES_DEFAULT = 4
+END = "end"
 
 
 def sandbox(
@@ -21,6 +24,48 @@ def sandbox(
         Path | None,
         typer.Option("--state", help="Directory that keeps the jobs. [default: a temporary one]"),
     ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option("--faults", help="TOML file of faults to make, as `sandbox fault` does."),
+    ] = None,
 ) -> None:
-    """Run a command on a pretended login node, with qsub, qstat and qdel."""
-    raise typer.Exit(run_sandbox(command, nodes=nodes, state=state))
+    """Run a command on a pretended login node, with qsub, qstat and qdel.
+
+    Inside, `polaris-parsl sandbox fault KIND [TARGET]` lets something go wrong.
+    """
+    raise typer.Exit(run_sandbox(command, nodes=nodes, state=state, faults=faults))
+
+
+def fault(
+    kind: Annotated[str, typer.Argument(help=f"{', '.join(KINDS)}; or {END}.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A PBS command, or `all`; a job id, `latest`, `next` or `job-1`; with `end` a kind."
+        ),
+    ] = "",
+    *,
+    after: Annotated[
+        float, typer.Option("--after", help="Seconds to wait; of a job, once it is as it must be.")
+    ] = 0.0,
+    lasts: Annotated[float | None, typer.Option("--for", help="Seconds until it is over.")] = None,
+    by: Annotated[
+        float | None,
+        typer.Option("--by", help="How many seconds answers come late. [default: 5 for slow]"),
+    ] = None,
+    when: Annotated[
+        str, typer.Option("--when", help=f"Wait until the job is queued or {RUNNING}.")
+    ] = "",
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state", help="State directory of the sandbox. [default: the one around us]"
+        ),
+    ] = None,
+) -> None:
+    """Let something go wrong in a running sandbox."""
+    if kind == END:
+        count = ask_to_end(target or ALL, state=state)
+        print(f"{count} {'fault' if count == 1 else 'faults'} ended")
+        return
+    ask_for(Fault(kind, target, after, lasts, by, when), state=state)

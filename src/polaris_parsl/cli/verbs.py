@@ -26,19 +26,21 @@ class Verb:
         sentence: what it does; the docstring of its function begins with the same.
         function: its function, where that cannot have the name of the verb.
         needs_source: whether it works in a source tree only, because it builds from that.
+        second: a second word that makes it another verb, with a function of that name in its file.
     """
 
     name: str
     sentence: str
     function: str = ""
     needs_source: bool = False
+    second: str = ""
 
 
 PANELS = {
     "Run": (
         Verb("explain", "Show every value that polaris_parsl.config passes to Parsl, and who set it."),
         Verb("script", "Print the job script of each executor, and the command that submits it."),
-        Verb("sandbox", "Run a command on a pretended login node, with qsub, qstat and qdel."),
+        Verb("sandbox", "Run a command on a pretended login node, with qsub, qstat and qdel.", second="fault"),
         Verb("adopt", "Translate a configuration or job script, and list its mistakes."),
         Verb("endpoint", "Print or write the template of a Globus Compute endpoint."),
     ),
@@ -98,6 +100,9 @@ class LazyVerb(TyperCommand):
         app = typer.Typer(
             add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT
         )
-        app.command(self.verb.name)(getattr(module, self.verb.function or self.verb.name))
+        function = self.verb.function or self.verb.name
+        if self.verb.second and args[:1] == [self.verb.second]:
+            function, info_name, args = self.verb.second, f"{info_name} {args[0]}", args[1:]
+        app.command(self.verb.name)(getattr(module, function))
         command = typer.main.get_command(app)
         return command.make_context(info_name, args, parent, **extra)

@@ -13,8 +13,11 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
-from polaris_parsl.errors import PolarisParslError
+from polaris_parsl.errors import PolarisParslError, SandboxError
 from polaris_parsl.sandbox import protocol
+from polaris_parsl.sandbox.faults import ask
+from polaris_parsl.sandbox.faults.fault import Fault
+from polaris_parsl.sandbox.faults.schedule import Faults
 from polaris_parsl.sandbox.linux import syscalls
 from polaris_parsl.sandbox.linux.nodes import SandboxNode, host_names, node_environment
 from polaris_parsl.sandbox.linux.processes import descendants
@@ -45,6 +48,7 @@ class Daemon:
         login, nodes = _make_nodes(settings)
         self._login = login
         self._server = Server(settings, self, nodes)
+        self._faults = Faults(self, self._server)
         self._ssh = SshServer(settings, self, self._server, [login, *nodes], _user())
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
@@ -81,6 +85,8 @@ class Daemon:
             cwd=os.getcwd(),  # noqa: PTH109
             new_session=False,
         )
+        for fault in self._settings.faults:
+            self._faults.add(Fault(**fault))
         self._command = spawn(self._login, command)
         self.when_ended(self._command, self._command_ended)
         self._loop.run_forever()
@@ -96,17 +102,30 @@ class Daemon:
         if request.tool == "ssh":
             self._ssh.handle(request)
             return
+        if request.tool == ask.TOOL:
+            self._handle_fault(request)
+            return
         message = request.message
-        command = COMMANDS[request.tool]
         call = CommandCall(
             message["argv"], message["cwd"], message["environment"], message.get("stdin")
         )
+        carry_out = partial(COMMANDS[request.tool], self._server, call)
         try:
-            result = command(self._server, call)
+            self._faults.clients.serve(request, call, carry_out)
         except Exception:
             request.answer(exit_code=1, stderr=f"{request.tool}: {traceback.format_exc()}")
             raise
-        request.answer(**vars(result))
+
+    def _handle_fault(self, request: ClientRequest) -> None:
+        message = request.message
+        try:
+            if "end" in message:
+                request.answer(ended=self._faults.end(message["end"]))
+                return
+            self._faults.add(Fault(**message["fault"]))
+            request.answer()
+        except SandboxError as error:
+            request.answer(problem=error.problem, remedy=error.remedy)
 
     def _read_lifeline(self) -> None:
         if os.read(self._lifeline, 1) == _TERMINATE:

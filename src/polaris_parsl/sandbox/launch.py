@@ -14,6 +14,7 @@ import polaris_parsl
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.commands import write_commands
+from polaris_parsl.sandbox.faults.script import read_faults
 from polaris_parsl.sandbox.linux.isolation import (
     ISOLATION,
     asked_isolation,
@@ -36,7 +37,9 @@ _DAEMON = (
 )
 
 
-def run_sandbox(command: Sequence[str], *, nodes: int, state: Path | None) -> int:
+def run_sandbox(
+    command: Sequence[str], *, nodes: int, state: Path | None, faults: Path | None = None
+) -> int:
     """Run a command on a pretended login node and return its exit code.
 
     Every process that the command starts, and every job, has ended when this
@@ -46,6 +49,7 @@ def run_sandbox(command: Sequence[str], *, nodes: int, state: Path | None) -> in
         command: program and arguments.
         nodes: compute nodes to imitate, count.
         state: directory to keep jobs in; None uses a temporary one.
+        faults: file of faults to make.
 
     Raises:
         MissingToolError: there is no C compiler.
@@ -59,6 +63,7 @@ def run_sandbox(command: Sequence[str], *, nodes: int, state: Path | None) -> in
             f"a sandbox of {nodes} nodes; {polaris().system} has {most}",
             remedy=f"choose 1 to {most} nodes",
         )
+    wanted = read_faults(faults) if faults else ()
     isolation = choose_isolation(asked_isolation(os.environ))
     with state_directory(state) as folder:
         if os.statvfs(folder).f_flag & os.ST_NOEXEC:
@@ -72,6 +77,7 @@ def run_sandbox(command: Sequence[str], *, nodes: int, state: Path | None) -> in
             nodes=nodes,
             command=tuple(command),
             min_walltime_seconds=_min_walltime(),
+            faults=tuple(fault.as_dict() for fault in wanted),
         )
         write_commands(settings)
         for stale in (settings.failure, settings.socket):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -34,6 +35,15 @@ class ClientRequest:
         """Send the client its output and exit code, and close the connection."""
         with contextlib.suppress(OSError):
             self._connection.sendall(json.dumps(fields).encode() + b"\n")
+        self.close()
+
+    def is_gone(self) -> bool:
+        """Whether the client has ended; it sends nothing after its call."""
+        readable, _, _ = select.select([self._connection], [], [], 0)
+        return bool(readable)
+
+    def close(self) -> None:
+        """Close the connection and our copies of the client's streams."""
         self.close_streams()
         self._connection.close()
 
@@ -66,6 +76,8 @@ def accept(listener: socket.socket, handle: Callable[[ClientRequest], None]) -> 
     fds: list[int] = []
     try:
         head, fds, _, _ = socket.recv_fds(connection, _LENGTH.size, 3)
+        for fd in fds:
+            os.set_inheritable(fd, False)  # a job that starts before the answer must not have them
         (length,) = _LENGTH.unpack(head)
         data = b""
         while len(data) < length:

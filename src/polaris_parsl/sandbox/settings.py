@@ -2,8 +2,10 @@
 
 import enum
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 class Isolation(enum.StrEnum):
@@ -15,13 +17,17 @@ class Isolation(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """One sandbox; min_walltime_seconds, if set, lowers the queues' minimum walltime."""
+    """One sandbox.
+
+    min_walltime_seconds, if set, lowers the queues' minimum walltime; faults are those of --faults.
+    """
 
     state: Path
     isolation: Isolation
     nodes: int
     command: tuple[str, ...]
     min_walltime_seconds: int | None
+    faults: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def login_bin(self) -> Path:
@@ -66,5 +72,6 @@ class Settings:
             "state": Path(data["state"]),
             "isolation": Isolation(data["isolation"]),
             "command": tuple(data["command"]),
+            "faults": tuple(data["faults"]),
         }
         return cls(**data)

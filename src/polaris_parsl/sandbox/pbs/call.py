@@ -1,6 +1,6 @@
 """A call of a PBS command, and its result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from polaris_parsl.sandbox.pbs.refusal import Refusal
@@ -10,7 +10,7 @@ from polaris_parsl.sandbox.pbs.refusal import Refusal
 class CommandCall:
     """One call of a PBS command; stdin is None until the client has sent it."""
 
-    argv: Sequence[str]
+    argv: list[str]
     cwd: str
     environment: Mapping[str, str]
     stdin: str | None = None

@@ -5,8 +5,11 @@ from typing import Any
 
 from polaris_parsl.sandbox.pbs.resources import Chunk, read_select
 
+# What PBS writes as Exit_status; observed on OpenPBS 23.06.06.
 EPILOGUE_STATUS_DELETED = 271  # 256 + SIGTERM
 STATUS_WALLTIME = -29
+STATUS_REQUEUED = -11
+STATUS_NOT_STARTED = -3
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Job:
     run_count: int = 0
     exit_status: int | None = None
     is_deleted: bool = False
+    hold_types: str = "n"
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -60,6 +64,11 @@ class Job:
     def is_finished(self) -> bool:
         """Whether the job is in the history."""
         return self.state == "F"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has a hold, which keeps it from starting but does not end it."""
+        return self.hold_types != "n"
 
     def total(self, name: str) -> int:
         """How much of a countable resource all chunks request together."""

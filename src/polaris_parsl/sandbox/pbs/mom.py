@@ -15,7 +15,7 @@ from polaris_parsl.sandbox.linux.nodes import JOB, SandboxNode
 from polaris_parsl.sandbox.linux.processes import in_sessions, with_marker
 from polaris_parsl.sandbox.linux.spawn import Process, send_signal, spawn
 from polaris_parsl.sandbox.pbs.environment import job_environment
-from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
+from polaris_parsl.sandbox.pbs.job import STATUS_WALLTIME, Job
 from polaris_parsl.sandbox.settings import Settings
 
 # Shorter than PBS, which takes 10 to 23 s: a rehearsal need not wait so long.
@@ -91,9 +91,17 @@ class Mom:
         self._event_loop.later(job.walltime_seconds, lambda: self._walltime_over(running))
         return pid
 
-    def delete(self, job: Job) -> None:
-        """End a running job on its owner's request."""
-        self._terminate(self._running[job.number], EPILOGUE_STATUS_DELETED)
+    def end(self, job: Job, verdict: int) -> None:
+        """End the processes of a job, if it has any, and report this exit status."""
+        running = self._running.get(job.number)
+        if running is not None and running.job is job:
+            self._terminate(running, verdict)
+
+    def expire(self, job: Job) -> None:
+        """End a job as if its walltime were over."""
+        running = self._running.get(job.number)
+        if running is not None:
+            self._walltime_over(running)
 
     def close(self) -> None:
         """Remove the files outside the state directory of jobs that were still running."""

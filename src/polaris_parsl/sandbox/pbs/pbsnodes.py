@@ -50,7 +50,7 @@ def _attributes(server: Server, node: SandboxNode) -> dict[str, Any]:
     entries = {
         "Mom": node.fqdn,
         "ntype": "PBS",
-        "state": "free" if job is None else "job-exclusive",
+        "state": server.out.get(node.name, "free" if job is None else "job-exclusive"),
         "pcpus": facts.node.threads,
         "jobs": [] if job is None else [job.id],
         "resources_available": {

@@ -1,28 +1,35 @@
 """The PBS server and scheduler: takes jobs, starts them on free nodes, keeps the history."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.event_loop import EventLoop
 from polaris_parsl.sandbox.linux.nodes import SandboxNode
-from polaris_parsl.sandbox.pbs.job import EPILOGUE_STATUS_DELETED, STATUS_WALLTIME, Job
-from polaris_parsl.sandbox.pbs.limits import (
-    check_queue,
-    destination,
-    find_queue,
-    has_room,
-    why_not_now,
+from polaris_parsl.sandbox.pbs.job import (
+    EPILOGUE_STATUS_DELETED,
+    STATUS_NOT_STARTED,
+    STATUS_REQUEUED,
+    STATUS_WALLTIME,
+    Job,
 )
+from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue, has_room
 from polaris_parsl.sandbox.pbs.mom import Mom
-from polaris_parsl.sandbox.pbs.placement import place, why_never
-from polaris_parsl.sandbox.pbs.refusal import BAD_STATE, FINISHED, UNKNOWN_JOB, Refusal
+from polaris_parsl.sandbox.pbs.refusal import (
+    BAD_STATE,
+    FINISHED,
+    NOT_RERUNNABLE,
+    UNKNOWN_JOB,
+    Refusal,
+)
+from polaris_parsl.sandbox.pbs.scheduler import where_to_run
 from polaris_parsl.sandbox.pbs.store import Store
 from polaris_parsl.sandbox.pbs.submit import make_job
 from polaris_parsl.sandbox.settings import Settings
 
 _PRERUN_SECONDS = 1.0
 _EXITING_SECONDS = 0.3
+_AGAIN_SECONDS = 0.1
 _LINE = "%a %b %d at %H:%M"
 
 
@@ -38,6 +45,14 @@ class Server:
         self._began = time.time()
         self._store = Store(settings.state / "jobs.sqlite3")
         self._mom = Mom(settings, event_loop, self.nodes, self._job_over)
+        # All jobs since the sandbox began, with those that were forgotten.
+        self.accepted: list[Job] = []
+        # Nodes that take no job, each with PBS's word for its state.
+        self.out: dict[str, str] = {}
+        # Called after each change of a job; faults wait for their jobs with it.
+        self.changed: Callable[[], None] = lambda: None
+        # Whether the start of a job fails; faults set it.
+        self.start_fails: Callable[[Job], bool] = lambda _: False
         for job in self.jobs():
             if not job.is_finished:  # its sandbox ended before it did
                 self._to_history(job, 91)
@@ -72,8 +87,9 @@ class Server:
         check_queue(job, queue, self.jobs(), self._minimum)
         if destination(job, queue, self._minimum):  # otherwise PBS accepts the job and forgets it
             self._route(job)
-            self._store.save(job)
-            self._event_loop.later(0, self._schedule)
+            self.accepted.append(job)
+            self._save(job)
+            self._event_loop.later(0, self.schedule)
         return job.id
 
     def delete(self, number: int, *, by: str, from_history: bool) -> None:
@@ -89,7 +105,7 @@ class Server:
             raise Refusal(FINISHED, f"Job has finished {job.id}")
         elif job.state == "E":
             raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
-        elif job.state == "Q":
+        elif job.state in "QHW":
             if job.comment:
                 job.comment += " and terminated"
             self._to_history(job, 91)
@@ -97,7 +113,67 @@ class Server:
             job.is_deleted = True
             job.comment = f"{job.comment} and terminated by {by}"
             self._save(job)
-            self._mom.delete(job)
+            self._mom.end(job, EPILOGUE_STATUS_DELETED)
+
+    def hold(self, job: Job, *, types: str, comment: str | None) -> None:
+        """Keep a job from starting; one that runs goes on, and waits when it is requeued.
+
+        Args:
+            job: a job that has not finished.
+            types: PBS's letters: u of the user, o of an operator, s of the system.
+            comment: what the job then says; None leaves its comment.
+
+        Raises:
+            Refusal: the job is finished or exiting.
+        """
+        if job.state not in "QHWR":
+            raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
+        job.hold_types = "".join(sorted(set(job.hold_types) - {"n"} | set(types)))
+        if comment is not None:
+            job.comment = comment
+        if job.state != "R":
+            job.state, job.substate = "H", 20
+        self._save(job)
+
+    def release(self, job: Job, *, types: str) -> None:
+        """Take holds from a job, which may start when none is left.
+
+        Raises:
+            Refusal: the job is finished or exiting.
+        """
+        if job.state not in "QHWR":
+            raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
+        job.hold_types = "".join(sorted(set(job.hold_types) - set(types))) or "n"
+        if job.state == "H" and not job.is_held:
+            job.state, job.substate = "Q", 10
+            self._event_loop.later(0, self.schedule)
+        self._save(job)
+
+    def requeue(self, job: Job) -> None:
+        """End a running job and put it into its queue again, with its id.
+
+        Raises:
+            Refusal: the job does not run, or was submitted with `-r n`.
+        """
+        if job.state != "R" or job.is_deleted:
+            raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
+        if job.rerunnable == "False":
+            raise Refusal(NOT_RERUNNABLE, f"job is not rerunnable {job.id}")
+        job.substate = 60
+        self._save(job)
+        self._mom.end(job, STATUS_REQUEUED)
+
+    def expire(self, job: Job) -> None:
+        """End a running job as if its walltime were over."""
+        self._mom.expire(job)
+
+    def forget(self, job: Job, *, processes_end_after: float) -> None:
+        """Lose a job without a trace; the processes of a running one go on for so many seconds."""
+        self._store.forget(job)
+        self._event_loop.later(
+            processes_end_after, lambda: self._mom.end(job, EPILOGUE_STATUS_DELETED)
+        )
+        self._event_loop.later(0, self.schedule)
 
     def close(self) -> None:
         """Remove the files of running jobs, whose processes have already ended."""
@@ -120,23 +196,16 @@ class Server:
         """Count a session on one of the job's nodes as the job's own."""
         self._mom.joined(job.number, session)
 
-    def _schedule(self) -> None:
+    def schedule(self) -> None:
+        """Start each queued job that may run now."""
         for job in self.jobs():
             if job.state != "Q" or not self._route(job):
                 continue
-            limit = why_not_now(job, find_queue(job.queue), self.jobs())
-            if limit is not None:
-                self._comment(job, limit)
-                continue
-            busy = {host for other in self.jobs() if other.state in "RE" for host in other.hosts}
-            free = [name for name in self.nodes if name not in busy]
-            hosts = place(job.chunks, job.place, free)
-            if hosts is not None:
-                self._start(job, hosts)
-            elif place(job.chunks, job.place, list(self.nodes)) is None:
-                self._comment(job, why_never(job.chunks, len(self.nodes)))
+            found = where_to_run(job, self.jobs(), list(self.nodes), self.out)
+            if isinstance(found, str):
+                self._comment(job, found)
             else:
-                self._comment(job, "Not Running: Not enough free nodes available")
+                self._start(job, found)
 
     def _route(self, job: Job) -> bool:
         """Whether the job is in the queue that runs it; moves it there if there is room."""
@@ -164,24 +233,48 @@ class Server:
         pairs = zip(hosts, job.chunks, strict=True)
         vnodes = "+".join(f"({host}:{chunk.written})" for host, chunk in pairs)
         job.comment = f"Job run at {time.strftime(_LINE)} on {vnodes}"
+        if self.start_fails(job):
+            self._not_started(job)
+            return
+        job.exit_status = None
         job.session = self._mom.start(job)
         self._save(job)
         self._event_loop.later(_PRERUN_SECONDS, lambda: self._running(job))
 
+    def _not_started(self, job: Job) -> None:
+        """Try again, as PBS does, and hold a job that has failed to start too often."""
+        job.exit_status = STATUS_NOT_STARTED
+        self._back_to_queue(job)
+        if job.run_count >= polaris().pbs_failed_starts_max:
+            self.hold(job, types="s", comment="job held, too many failed attempts to run")
+        self._event_loop.later(_AGAIN_SECONDS, self.schedule)
+
+    def _back_to_queue(self, job: Job) -> None:
+        job.state, job.substate = ("H", 20) if job.is_held else ("Q", 10)
+        job.hosts, job.stime, job.session = [], None, None
+        self._save(job)
+
     def _running(self, job: Job) -> None:
-        if job.state == "R":
+        if job.state == "R" and job.substate == 41:
             job.substate = 42
             self._save(job)
 
     def _job_over(self, job: Job, status: int) -> None:
-        job.state, job.substate = "E", 51
+        if self._store.has_forgotten(job):
+            return
+        job.state, job.substate = "E", 60 if status == STATUS_REQUEUED else 51
         job.exit_status = status
         self._save(job)
         self._event_loop.later(_EXITING_SECONDS, lambda: self._exited(job, status))
 
     def _exited(self, job: Job, status: int) -> None:
+        if self._store.has_forgotten(job):
+            return
         job.obittime = time.time()
-        if job.is_deleted and status == EPILOGUE_STATUS_DELETED:
+        if status == STATUS_REQUEUED and not job.is_deleted:
+            self._back_to_queue(job)
+            self._event_loop.later(0, self.schedule)
+        elif job.is_deleted and status in {EPILOGUE_STATUS_DELETED, STATUS_REQUEUED}:
             self._to_history(job, 91)
         elif status == STATUS_WALLTIME:
             job.comment = f"{job.comment} and exceeded resource walltime"
@@ -193,8 +286,9 @@ class Server:
     def _to_history(self, job: Job, substate: int) -> None:
         job.state, job.substate = "F", substate
         self._save(job)
-        self._event_loop.later(0, self._schedule)
+        self._event_loop.later(0, self.schedule)
 
     def _save(self, job: Job) -> None:
         job.mtime = time.time()
         self._store.save(job)
+        self.changed()

@@ -21,6 +21,7 @@ class Store:
         rows = self._database.execute("SELECT data FROM job ORDER BY number")
         self.jobs = {job.number: job for job in (Job(**json.loads(row[0])) for row in rows)}
         self._last = max(self.jobs, default=_FIRST_NUMBER - 1)
+        self._forgotten: set[int] = set()
 
     def new_number(self) -> int:
         """A number that no job has had."""
@@ -28,13 +29,20 @@ class Store:
         return self._last
 
     def save(self, job: Job) -> None:
-        """Write the job's current state."""
+        """Write the job's current state, unless the job is forgotten."""
+        if self.has_forgotten(job):
+            return
         self.jobs[job.number] = job
         self._database.execute(
             "INSERT OR REPLACE INTO job VALUES (?, ?)", (job.number, json.dumps(job.as_dict()))
         )
 
     def forget(self, job: Job) -> None:
-        """Remove the job and its history."""
+        """Remove the job and its history, for good."""
+        self._forgotten.add(job.number)
         del self.jobs[job.number]
         self._database.execute("DELETE FROM job WHERE number = ?", (job.number,))
+
+    def has_forgotten(self, job: Job) -> bool:
+        """Whether the job was removed."""
+        return job.number in self._forgotten

@@ -20,8 +20,13 @@ def connect(state: str) -> socket.socket:
     """A connection to the daemon; its path may be longer than a socket address allows."""
     folder = os.open(state, os.O_RDONLY)
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(f"/proc/self/fd/{folder}/sock")
-    os.close(folder)
+    try:
+        connection.connect(f"/proc/self/fd/{folder}/sock")
+    except OSError:
+        connection.close()
+        raise
+    finally:
+        os.close(folder)
     return connection
 
 

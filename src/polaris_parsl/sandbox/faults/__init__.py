@@ -1,0 +1,1 @@
+"""What goes wrong on a real system, made in the sandbox: clients, jobs, nodes, file systems."""

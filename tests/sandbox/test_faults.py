@@ -1,0 +1,217 @@
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from polaris_parsl.errors import SandboxError
+
+only_loopback = pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
+SERVER = "polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov"
+ALL_JOBS = ("qstat", "-x", "-f", "-F", "json")
+SLEEP = "sleep 300\n"
+COMMAND = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+    "from polaris_parsl.cli.main import main\n"
+    "main()\n"
+)
+
+
+def ids(sandbox):
+    return sandbox.call("qselect").stdout.split()
+
+
+def waiting(sandbox, *words, env=None):
+    """A call that goes on while the test does."""
+    return subprocess.Popen(
+        [sandbox.state / "bin" / "login" / words[0], *words[1:]],
+        env=sandbox.environment | (env or {}),
+        cwd=sandbox.work,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_commands_fail_as_openpbs_lets_them_fail(sandbox, tools):
+    job_id = sandbox.submit(SLEEP, "-q", "preemptable")
+    whole = sandbox.call(*ALL_JOBS).stdout
+    qsub = ("qsub", "-A", "me", "-q", "preemptable", "-l", "filesystems=home", "-l", "walltime=600")
+    script = str(sandbox.work / "job.sh")
+
+    sandbox.fault("down")
+    refused = "Connection refused\n"
+    number = f"{SERVER} (errno=15010)\n"
+    assert {
+        tool: (done.returncode, done.stdout.partition("\n")[0], done.stderr)
+        for tool, words in {
+            "qsub": (*qsub, script),
+            "qstat": ("qstat",),
+            "qstat json": ALL_JOBS,
+            "qdel": ("qdel", job_id),
+            "qselect": ("qselect",),
+            "pbsnodes": ("pbsnodes", "-a"),
+        }.items()
+        for done in [sandbox.call(*words)]
+    } == {
+        "qsub": (162, "", f"{refused}qsub: cannot connect to server {number}"),
+        "qstat": (255, "", f"{refused}qstat: cannot connect to server {number}"),
+        "qstat json": (255, "{", f"{refused}qstat: cannot connect to server {number}"),
+        "qdel": (162, "", f"{refused}Couldn't connect to cluster: {SERVER}\n"),
+        "qselect": (162, "", f"{refused}qselect: cannot connect to server {number}"),
+        "pbsnodes": (1, "", f"{refused}pbsnodes: cannot connect to server {SERVER}, error=15010\n"),
+    }
+    assert sandbox.end_faults() == 1
+    assert ids(sandbox) == [job_id]
+
+    answers = {}
+    for kind in ("garbage", "truncated", "empty", "no-jobs", "error"):
+        sandbox.fault(kind, "qstat")
+        answers[kind] = sandbox.call(*ALL_JOBS)
+        assert ids(sandbox) == [job_id], "the other commands answer"
+        assert sandbox.end_faults(kind) == 1
+    assert [done.returncode for done in answers.values()] == [0, 0, 0, 0, 1]
+    assert re.search(r"\w+ PBS", answers["garbage"].stdout)
+    assert whole.startswith(answers["truncated"].stdout[:10])
+    assert 0 < len(answers["truncated"].stdout) < len(whole)
+    assert answers["empty"].stdout == answers["error"].stdout == ""
+    assert json.loads(answers["no-jobs"].stdout).keys() == {
+        "timestamp",
+        "pbs_version",
+        "pbs_server",
+    }
+
+    sandbox.fault("lost-answer")
+    with (sandbox.work / "job.sh").open() as stdin:
+        for lost in (sandbox.call(*qsub, script), sandbox.call(*qsub, stdin=stdin)):
+            assert (lost.returncode, lost.stdout) == (162, "")
+    sandbox.end_faults()
+    one, *others = ids(sandbox)
+    assert one == job_id
+    assert len(others) == 2
+    sandbox.fault("first-only")
+    shown = json.loads(sandbox.call(*ALL_JOBS, *others).stdout)["Jobs"]
+    assert list(shown) == others[:1]
+    sandbox.end_faults()
+
+    sandbox.fault("hang", "qsub")
+    killed, kept = (waiting(sandbox, *qsub, script) for _ in range(2))
+    tools.eventually(lambda: "qsub" in tools.names_of(kept.pid), what="the client")
+    killed.kill()
+    killed.communicate()
+    assert kept.poll() is None
+    sandbox.end_faults()
+    assert kept.communicate(timeout=60)[0].strip() in ids(sandbox)
+    assert len(ids(sandbox)) == 4, "the killed one asked for nothing"
+
+
+def test_jobs_are_lost_and_requeued_and_held_as_by_pbs(sandbox, tools):
+    script = "echo run >> runs; until [ -e go ]; do sleep 0.05; done\n"
+    job_id = sandbox.submit(script, "-q", "preemptable", "-N", "rerun")
+    tools.eventually((sandbox.home / "runs").exists, what="the first run")
+    sandbox.fault("requeue")
+    job = tools.eventually(lambda: (j := sandbox.job(job_id))["run_count"] == 2 and j)
+    tools.eventually(lambda: (sandbox.home / "runs").read_text() == "run\n" * 2)
+    assert "obittime" in job
+    sandbox.fault("hold", job_id)
+    held = sandbox.job(job_id)
+    assert (held["job_state"], held["Hold_Types"]) == ("R", "s")
+    assert held["comment"].startswith("Job held by root on ")
+    sandbox.fault("preempt", job_id, lasts=300)
+    held = sandbox.wait(job_id, "H")
+    assert (held["substate"], held["Exit_status"], held["run_count"]) == (20, -11, 2)
+    assert "exec_host" not in held
+    nodes = json.loads(sandbox.call("pbsnodes", "-a", "-F", "json").stdout)["nodes"]
+    assert nodes["x3001c0s1b0n0"]["state"] == "job-exclusive"
+    sandbox.fault("release", job_id)
+    job = sandbox.wait(job_id, "R")
+    assert job["exec_host"].startswith("x3001c0s1b1n0/"), "the first node has a job in demand"
+    sandbox.fault("walltime", job_id)
+    assert sandbox.wait(job_id)["Exit_status"] == -29
+    assert sandbox.end_faults() == 1
+
+    fixed = sandbox.submit(SLEEP, "-q", "preemptable", "-r", "n")
+    sandbox.fault("preempt", fixed)
+    job = sandbox.wait(fixed)
+    assert (job["substate"], job["Exit_status"]) == (91, 271)
+
+    sandbox.fault("vanish", "next", when="queued")
+    forgotten = sandbox.submit(SLEEP)
+    done = tools.eventually(lambda: (d := sandbox.call(*ALL_JOBS, forgotten)).returncode and d)
+    assert (done.returncode, done.stderr) == (153, f"qstat: Unknown Job Id {forgotten}\n")
+
+    sandbox.fault("vanish", "next", when="running", lasts=300)
+    forgotten = sandbox.submit("touch up; sleep 881\n")
+    tools.eventually(lambda: sandbox.call(*ALL_JOBS, forgotten).returncode == 153)
+    tools.eventually((sandbox.home / "up").exists, what="its processes, which go on")
+
+    sandbox.fault("failing-starts", "next")
+    failing = sandbox.submit(SLEEP)
+    held = sandbox.wait(failing, "H")
+    assert (held["run_count"], held["comment"]) == (21, "job held, too many failed attempts to run")
+    sandbox.call("qdel", failing)
+    job = sandbox.job(failing)
+    assert (job["job_state"], job["substate"], job["Exit_status"]) == ("F", 91, -3)
+    assert job["comment"] == "job held, too many failed attempts to run and terminated"
+
+    sandbox.fault("delete", "next", when="running")
+    deleted = sandbox.submit(SLEEP)
+    assert sandbox.wait(deleted)["comment"].endswith(f"terminated by root@{SERVER}")
+    sandbox.fault("purge", "all")
+    tools.eventually(lambda: "Jobs" not in json.loads(sandbox.call(*ALL_JOBS).stdout))
+
+
+@only_loopback
+def test_a_fault_that_cannot_be_made_is_refused(sandbox):
+    for kind, target, keywords, problem in (
+        ("explode", "", {}, "there is no fault 'explode'"),
+        ("down", "qstatt", {}, "the sandbox has no command qstatt"),
+        ("hold", "9", {}, "Unknown Job Id 9"),
+        ("hold", "x", {}, "x is not a job"),
+        ("slow", "", {"by": -1.0}, "by is -1.0"),
+        ("hold", "", {"when": "held"}, "when is 'held'"),
+        ("down", "", {"when": "queued"}, "not a fault of a job"),
+    ):
+        with pytest.raises(SandboxError, match=re.escape(problem)):
+            sandbox.fault(kind, target, **keywords)
+
+
+@only_loopback
+def test_a_file_of_faults_and_the_command_rehearse_together(environment, tmp_path, tools):
+    (tmp_path / "faults.toml").write_text(
+        '[[fault]]\nkind = "slow"\ntarget = "qsub"\nby = 0.1\n'
+        '[[fault]]\nkind = "delete"\ntarget = "job-1"\nwhen = "running"\n'
+    )
+    (tmp_path / "inside.sh").write_text(
+        "id=$(echo sleep 300 | qsub -A me -q debug -l walltime=600 -l filesystems=home)\n"
+        "until qstat -x $id | grep -q ' F '; do sleep 0.1; done\n"
+        '"$@" sandbox fault down --for 600; qselect; echo $?\n'
+        '"$@" sandbox fault end; "$@" sandbox fault nosuch; echo $?\n'
+    )
+    command = [sys.executable, "-c", COMMAND, str(tools.source)]
+    done = subprocess.run(
+        [*command, "sandbox", "--faults", "faults.toml", "--", "bash", "inside.sh", *command],
+        env=environment | {"HOME": str(tmp_path)},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.stdout == "162\n2 faults ended\n8\n", done.stderr
+    for line in ("fault slow qsub", "fault delete job-1", "fault down", "fault down is over"):
+        assert f"polaris-parsl sandbox: {line}\n" in done.stderr
+    assert "error: there is no fault 'nosuch'" in done.stderr
+
+
+def test_a_fault_outside_a_sandbox_says_so(monkeypatch, tmp_path):
+    from polaris_parsl.sandbox.faults.ask import ask_to_end
+
+    monkeypatch.delenv("POLARIS_PARSL_SANDBOX", raising=False)
+    with pytest.raises(SandboxError, match="this is not a sandbox"):
+        ask_to_end("all", state=None)
+    with pytest.raises(SandboxError, match="cannot connect to the sandbox in"):
+        ask_to_end("all", state=tmp_path)
