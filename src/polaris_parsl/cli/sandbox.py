@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.say import say
 from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end
 from polaris_parsl.sandbox.faults.fault import ALL, KINDS, RUNNING, Fault
 from polaris_parsl.sandbox.launch import run_sandbox
@@ -66,6 +67,6 @@ def fault(
     """Let something go wrong in a running sandbox."""
     if kind == END:
         count = ask_to_end(target or ALL, state=state)
-        print(f"{count} {'fault' if count == 1 else 'faults'} ended")
+        say(f"{count} {'fault' if count == 1 else 'faults'} ended")
         return
     ask_for(Fault(kind, target, after, lasts, by, when), state=state)
