@@ -19,6 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from polaris_parsl.env.pip_settings import set_up_like_pip
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.facts.polaris import polaris
 
@@ -118,7 +119,8 @@ def make_environment(folder: Path, release: str) -> Path:
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
     wanted = f"parsl=={release}" if release else "parsl"
     python = folder / "bin" / "python"
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, wanted], check=True)
+    command: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python, wanted]
+    subprocess.run(command, check=True, env=set_up_like_pip(os.environ))
     return python
 
 

@@ -33,6 +33,7 @@ cd "$root"
 need lua-check command -v luacheck
 need lua5.3 command -v luac5.3
 need zstd command -v zstd
+need openssl command -v openssl
 for shell in zsh tcsh fish; do
   need "$shell" command -v "$shell"
 done
@@ -42,6 +43,10 @@ install_missing
 
 tools=$(python3 scripts/bootstrap.py --only-print-python)
 uv=$(dirname "$tools")/uv
+# index, proxy and certificates as pip has them
+network=$(PYTHONPATH=src "$tools" -c \
+  "import os, sys; from polaris_parsl.env.pip_settings import shell_lines; sys.stdout.write(shell_lines(os.environ))")
+eval "$network"
 "$uv" venv --quiet --allow-existing --python "$tools" .venv
 "$uv" pip install --quiet --python .venv/bin/python --require-hashes \
   -r tools.lock -r installer.lock -r maintainer.lock

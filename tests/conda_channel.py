@@ -10,6 +10,7 @@ import io
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -208,9 +209,15 @@ def served(folder: Path, *, breaks_off: bool = False) -> Iterator[str]:
 
 
 @contextmanager
-def listening(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
-    """Let a handler answer on loopback; gives the port."""
+def listening(
+    handler: Callable[..., http.server.BaseHTTPRequestHandler],
+    *,
+    https: ssl.SSLContext | None = None,
+) -> Iterator[int]:
+    """Let a handler answer on loopback, by http or by https; gives the port."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        if https:
+            server.socket = https.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -71,7 +71,7 @@ def test_a_channel_on_disk_is_locked_checked_by_us_and_installed(
     for name in ("environment.yml", "overlay.lock"):
         (source / name).write_text((builder.REPOSITORY / name).read_text())
     conda_channel.lock(source, conda_folder.as_uri(), env=env)
-    reach_channels(source / "environment.yml")
+    reach_channels(source / "environment.yml", env={})
     locked = parallel_packages(source / "conda-lock.yml")
     assert locked == at(packages, conda_folder.as_uri())
     assert choose_parallel(locked, env).source == "conda-lock.yml"

@@ -17,6 +17,7 @@ from polaris_parsl.env.installer.install import Installed, build
 from polaris_parsl.env.installer.plan import InstallPlan, InstallRequest, make_plan
 from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.network import chosen_proxies
+from polaris_parsl.env.pip_settings import set_up_like_pip
 from polaris_parsl.env.prefix.audit import audit
 from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.permissions import choose_group, group_name
@@ -90,7 +91,7 @@ def install(
 ) -> None:
     """Install Parsl on a base Python, with a module that loads it."""
     source_tree("install")
-    env = dict(os.environ)
+    env = dict(os.environ) if wheelhouse else set_up_like_pip(os.environ)
     request = InstallRequest(
         prefix=absolute(prefix or Path.home() / "polaris-parsl"),
         base=base,

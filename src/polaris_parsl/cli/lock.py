@@ -12,6 +12,7 @@ from polaris_parsl.env.locks.check import check_locks
 from polaris_parsl.env.locks.diff import compare_locks
 from polaris_parsl.env.locks.files import lock_names
 from polaris_parsl.env.locks.solve import relock
+from polaris_parsl.env.pip_settings import set_up_like_pip
 from polaris_parsl.files import source_tree
 
 
@@ -62,7 +63,7 @@ def lock(
     if check:
         say(f"match environment.yml and pyproject.toml: {', '.join(_check(root))}")
         return
-    relock(root, env=os.environ, repodata=repodata, conda=conda, step=step)
+    relock(root, env=set_up_like_pip(os.environ), repodata=repodata, conda=conda, step=step)
     for name in lock_names(root / "environment.yml"):
         say(str(root / name))
     say("next: git diff, then scripts/install.sh")

@@ -11,6 +11,7 @@ from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES, MISSING, PYTHONS, make_wheelhouse
 from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl.env.pip_settings import set_up_like_pip
 from polaris_parsl.files import source_tree
 
 
@@ -32,7 +33,8 @@ def wheelhouse(
     leave_nothing_when_stopped()
     target = directory.expanduser().absolute()
     pythons = python or PYTHONS
-    made = make_wheelhouse(target, track=track, pythons=pythons, env=os.environ, step=step)
+    env = set_up_like_pip(os.environ)
+    made = make_wheelhouse(target, track=track, pythons=pythons, env=env, step=step)
     if made.missing:
         say(
             f"warning: without GNU Parallel: {made.silence}; missing are the conda archives "

@@ -7,11 +7,18 @@ unused. Requests to this machine never go through a proxy.
 
 import logging
 import socket
+import ssl
 from collections.abc import Mapping
 from http.client import HTTPResponse, InvalidURL
 from typing import cast
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import (
+    HTTPSHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.text import shown_url
@@ -82,24 +89,37 @@ def open_url(
         ValueError: it is not a URL.
     """
     request = Request(url, method=method)
-    if urlsplit(url).hostname in _LOOPBACK:
-        return _open(request, {}, timeout_seconds)
     try:
-        return _open(request, None, timeout_seconds)
+        return _open(request, env, timeout_seconds)
+    except HTTPError:
+        # it was reached, and answers
+        raise
     except OSError:
-        site = site_proxy(env)
+        site = {} if urlsplit(url).hostname in _LOOPBACK else site_proxy(env)
         if not site:
             raise
         log_site_proxy(site)
-        proxies = {"http": site["http_proxy"], "https": site["https_proxy"]}
-        return _open(request, proxies, timeout_seconds)
+        return _open(request, {**env, **site}, timeout_seconds)
 
 
-def _open(request: Request, proxies: dict[str, str] | None, timeout_seconds: float) -> HTTPResponse:
-    """Open a request; None means the proxies of the process's own environment."""
-    opener = build_opener(ProxyHandler(proxies))
+def _open(request: Request, env: Mapping[str, str], timeout_seconds: float) -> HTTPResponse:
+    context = ssl.create_default_context(cafile=env.get("SSL_CERT_FILE") or None)
+    opener = build_opener(ProxyHandler(_proxies(request, env)), HTTPSHandler(context=context))
     try:
         return cast("HTTPResponse", opener.open(request, timeout=timeout_seconds))
     except InvalidURL:
         # its words may quote a part of a password
         raise OSError("a proxy or the address is no URL") from None
+
+
+def _proxies(request: Request, env: Mapping[str, str]) -> dict[str, str]:
+    """The proxy for a request by its scheme, as pip would take it; none if it must go without."""
+    names = (f"{request.type}_proxy", "all_proxy")
+    found = [env[each] for name in names for each in (name, name.upper()) if env.get(each)]
+    host = urlsplit(request.full_url).hostname or ""
+    spared = (env.get("no_proxy") or env.get("NO_PROXY") or "").replace(" ", "").split(",")
+    is_spared = any(
+        name == "*" or f".{host}".endswith(f".{name.lstrip('*.')}")
+        for name in (*filter(None, spared), *_LOOPBACK)
+    )
+    return {request.type: found[0]} if found and not is_spared else {}

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.request import Request, urlopen
 
 import yaml
 
 from polaris_parsl.env.locks.files import CONDA_LOCK, CURRENT, overlay_lock
 from polaris_parsl.env.locks.solvers import conda_command, solve, write_program
+from polaris_parsl.env.network import open_url
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import WORK_SECONDS, run
 
@@ -19,7 +19,7 @@ _CHANNEL_ALIAS = "https://conda.anaconda.org"
 _CHANNEL_TIMEOUT_SECONDS = 10
 
 
-def reach_channels(environment: Path) -> None:
+def reach_channels(environment: Path, *, env: Mapping[str, str]) -> None:
     """Ask each channel of an environment.yml for a sign of life.
 
     Raises:
@@ -29,8 +29,8 @@ def reach_channels(environment: Path) -> None:
         root = name if "://" in name else f"{_CHANNEL_ALIAS}/{name}"
         url = f"{root.rstrip('/')}/noarch/repodata.json"
         try:
-            with urlopen(Request(url, method="HEAD"), timeout=_CHANNEL_TIMEOUT_SECONDS):
-                pass
+            timeout = _CHANNEL_TIMEOUT_SECONDS
+            open_url(url, env=env, timeout_seconds=timeout, method="HEAD").close()
         except (OSError, HTTPException, ValueError) as error:
             raise LockError(
                 f"the conda channel {name} does not answer: {url}: {error}",

@@ -59,7 +59,7 @@ def relock(
         new = Path(scratch)
         if repodata is None:
             with step("ask the conda channel"):
-                reach_channels(environment)
+                reach_channels(environment, env=env)
         else:
             check_repodata(repodata)
         for together in _groups(origins):

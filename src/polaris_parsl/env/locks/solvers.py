@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from polaris_parsl.env.network import log_site_proxy, site_proxy
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.process import NoAnswerError, run
@@ -79,13 +80,17 @@ def write_program(path: Path, command: Sequence[str]) -> None:
 
 
 def solve(command: Sequence[str | Path], what: str, *, cwd: Path, env: Mapping[str, str]) -> None:
-    """Run a solver.
+    """Run a solver, again through the site's proxy where it fails without and that answers.
 
     Raises:
         LockError: it finds no solution, or none in time.
     """
     try:
         done = run(command, cwd=cwd, env=env, timeout_seconds=_SOLVE_TIMEOUT_SECONDS)
+        if done.returncode != 0 and (site := site_proxy(env)):
+            log_site_proxy(site)
+            env = {**env, **site}
+            done = run(command, cwd=cwd, env=env, timeout_seconds=_SOLVE_TIMEOUT_SECONDS)
     except NoAnswerError as error:
         raise LockError(
             f"{what} found no solution within {_SOLVE_TIMEOUT_SECONDS} s", remedy="try again later"
