@@ -82,6 +82,7 @@ def graph() -> grimp.ImportGraph:
     return grimp.build_graph(PACKAGE)
 
 
+@cache
 def room_of(module: str) -> str | None:
     """The room of a module; None for those that stand above all floors."""
     *_, ground = floors()
@@ -92,6 +93,7 @@ def room_of(module: str) -> str | None:
     return name if any(name in row for row in floors()) else None
 
 
+@cache
 def rooms() -> list[Room]:
     """All rooms, top floor first; the modules of the ground are one room."""
     *upper, ground = floors()
@@ -118,6 +120,7 @@ def docstring(folder: Path) -> str:
     return text.replace(".\n", ". ").partition(". ")[0].strip().removesuffix(".").replace("`", "")
 
 
+@cache
 def imports() -> Counter[tuple[str, str]]:
     """Which room imports which, and by how many imports of modules."""
     counted: Counter[tuple[str, str]] = Counter()
