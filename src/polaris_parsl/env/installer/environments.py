@@ -14,6 +14,8 @@ _UV_FILES = (".lock", ".gitignore", "CACHEDIR.TAG")
 # uv opens all wheels of a run at the same time, each in threads of its own: no setting limits
 # them, and 80 wheels took 97 threads (2026-11-24, uv 0.13.8); 8 took 22
 _WHEELS_A_RUN = 8
+# no run and no command imports these; they are half of all byte code
+_NOT_COMPILED = r"/(parsl/tests|pygments/lexers|pygments/styles)/(?!__init__)"
 
 
 def create(folder: Path, python: Path, *, sees_base: bool, env: Mapping[str, str]) -> None:
@@ -75,7 +77,7 @@ def _compile(folder: Path, *, env: Mapping[str, str]) -> None:
     command: list[str | Path] = [folder / "bin/python", "-I", "-B", "-m", "compileall", "-q"]
     # -f: a .pth file of the base may import a module of ours as soon as Python starts
     command += ["-f", "-j", "2", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", folder, "-p", "", folder / "lib"]
+    command += ["-x", _NOT_COMPILED, "-s", folder, "-p", "", folder / "lib"]
     # its exit code counts files that are not valid Python, which some distributions ship as data
     run(command, env=for_python(env), cwd=folder, timeout_seconds=WORK_SECONDS)
 

@@ -14,9 +14,8 @@ from polaris_parsl.env.installer.plan import InstallPlan
 from polaris_parsl.env.installer.preflight import (
     check_modulefiles,
     check_overlay,
+    check_requirements,
     check_tools,
-    refuse_unmet,
-    unmet,
 )
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES
 from polaris_parsl.env.modules.base_module import describe
@@ -60,7 +59,6 @@ def build(
     """
     with step("build the overlay"):
         create(overlay_of(folder), plan.base.executable, sees_base=True, env=env)
-        before = unmet(overlay_of(folder), plan.base, env=env)
         fill(overlay_of(folder), [*plan.delta.install, plan.own], env=env)
     with step("build the tools"):
         create(tools_of(folder), plan.base.executable, sees_base=False, env=env)
@@ -72,8 +70,9 @@ def build(
     with step("verify"):
         check_overlay(folder, parsl=plan.parsl, version=plan.version, env=env)
         check_tools(folder, version=plan.version, env=env)
-        after = unmet(overlay_of(folder), plan.base, env=env)
-        warnings = refuse_unmet(before, after, locked=plan.locked)
+        warnings = check_requirements(
+            overlay_of(folder), plan.base, locked=plan.locked, scratch=scratch, env=env
+        )
     with step("pack the overlay"):
         pack(overlay_of(folder), folder / ARCHIVE)
         tree = scan(folder, prefix=plan.request.prefix)

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from polaris_parsl.env.base.choice import Base
+from polaris_parsl.env.installer.environments import create
 from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
 from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.env.variables import for_offline_pip, for_python
@@ -65,30 +66,49 @@ def check_tools(folder: Path, *, version: str, env: Mapping[str, str]) -> None:
         )
 
 
-def unmet(environment: Path, base: Base, *, env: Mapping[str, str]) -> set[str]:
-    """What `pip check` complains of in an environment, one sentence each."""
-    command: list[str | Path] = [base.executable, "-m", "pip", "--python"]
-    command += [environment / "bin/python", "check"]
-    done = run(command, env=for_offline_pip(env), cwd=environment, timeout_seconds=WORK_SECONDS)
-    return {line for line in done.stdout.splitlines() if line and done.returncode != 0}
+def check_requirements(
+    overlay: Path,
+    base: Base,
+    *,
+    locked: Collection[str],
+    scratch: Path,
+    env: Mapping[str, str],
+) -> list[str]:
+    """Every distribution that the overlay sees has what it requires, as `pip check` sees it.
 
-
-def refuse_unmet(before: set[str], after: set[str], *, locked: Collection[str]) -> list[str]:
-    """Compare the complaints about the base alone with those about base and overlay.
+    Args:
+        overlay: the virtual environment.
+        base: its base.
+        locked: normalised names of the packages that the lock holds.
+        scratch: temporary directory.
+        env: environment variables.
 
     Returns:
-        New complaints about packages of the base, which the overlay causes.
+        Complaints about packages of the base that the overlay causes.
 
     Raises:
         LockError: a requirement of a locked package is not met.
     """
-    mine = sorted(line for line in after if canonicalize_name(line.split()[0]) in locked)
+    complaints = _unmet(overlay, base, env=env)
+    mine = sorted(line for line in complaints if canonicalize_name(line.split()[0]) in locked)
     if mine:
         raise LockError(
             "the overlay does not meet its own requirements:\n    " + "\n    ".join(mine),
             remedy="lock again with `polaris-parsl lock`, or choose another base",
         )
-    return sorted(after - before)
+    if complaints:
+        alone = scratch / "base-alone"
+        create(alone, base.executable, sees_base=True, env=env)
+        complaints -= _unmet(alone, base, env=env)
+    return sorted(complaints)
+
+
+def _unmet(environment: Path, base: Base, *, env: Mapping[str, str]) -> set[str]:
+    """What `pip check` complains of in an environment, one sentence each."""
+    command: list[str | Path] = [base.executable, "-m", "pip", "--python"]
+    command += [environment / "bin/python", "check"]
+    done = run(command, env=for_offline_pip(env), cwd=environment, timeout_seconds=WORK_SECONDS)
+    return {line for line in done.stdout.splitlines() if line and done.returncode != 0}
 
 
 def check_modulefiles(
