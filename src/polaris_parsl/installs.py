@@ -1,6 +1,7 @@
 """The names of everything below a prefix, and how an environment points to an install in it.
 
     PREFIX/defaults.toml              options for all users of the prefix
+    PREFIX/queues.json                queues that PBS was found to have
     PREFIX/state/                     which version is the default, deprecated, withdrawn
     PREFIX/modulefiles[-tcl]/         what `module use` takes
     PREFIX/versions/VERSION/          an install: bin, overlay, tools, receipt.json
@@ -19,6 +20,7 @@ from polaris_parsl.version import NAME
 
 # in a prefix
 VERSIONS, STATE, INSTALL_FILE = "versions", "state", "defaults.toml"
+QUEUES_FILE = "queues.json"
 LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
 MODULE_FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
 # in an install

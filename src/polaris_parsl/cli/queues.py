@@ -1,14 +1,17 @@
 """`polaris-parsl queues`: the queues of the facts; --refresh compares them with PBS."""
 
+import datetime
 from typing import Annotated
 
 import typer
 
 from polaris_parsl.cli.say import say
-from polaris_parsl.errors import ExitCode
+from polaris_parsl.errors import ExitCode, PrefixError
 from polaris_parsl.facts.conflicting_sources import show
+from polaris_parsl.facts.learned_queues import file_of_learned_queues, write_learned_queues
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
+from polaris_parsl.pbs.learn_queues import learn_queues
 from polaris_parsl.pbs.queue_listing import Listing, ask_pbs, differences
 from polaris_parsl.pbs.walltime import write_walltime
 from polaris_parsl.policy.job_size import destinations
@@ -23,13 +26,27 @@ def queues(
             "--refresh", help="Ask PBS, and print where its queues differ from the facts."
         ),
     ] = False,
+    save: Annotated[
+        bool,
+        typer.Option(
+            "--save",
+            help="With --refresh: keep what PBS has for all users of this install, whose requests "
+            "are then compared with it.",
+        ),
+    ] = False,
 ) -> None:
     """List the queues with their limits, or compare them with PBS.
 
     The list names the source of each limit, and where sources conflict.
     """
+    if save and not refresh:
+        raise typer.BadParameter("--save keeps what --refresh finds: give both")
     if refresh:
-        _compare(ask_pbs())
+        listing = ask_pbs()
+        if save:
+            _save(listing)
+        else:
+            _compare(listing)
         return
     known = polaris().queues.values()
     say(_ROW.format("queue", "nodes", "walltime", "running", "in queue", "remarks"))
@@ -73,12 +90,37 @@ def _span(limits: tuple[int, ...] | None) -> str:
     return " to ".join(map(str, limits or ()))
 
 
+def _save(listing: Listing) -> None:
+    """Keep what PBS has in the prefix of this install."""
+    file = file_of_learned_queues()
+    if file is None:
+        raise PrefixError(
+            "this command belongs to no install, which would keep the queues",
+            remedy="load the module polaris-parsl and run it again, or correct polaris.toml as "
+            "docs/queues.md says",
+        )
+    learned = learn_queues(listing, datetime.datetime.now(tz=datetime.UTC).date())
+    try:
+        write_learned_queues(learned, file)
+    except OSError as error:
+        raise PrefixError(
+            f"{file} cannot be written: {error.strerror}",
+            remedy="let its owner run this, or a member of its group",
+        ) from error
+    for name, fields in learned.queues.items():
+        said = ", ".join(f"{field} = {show(value)}" for field, value in fields.items())
+        say(f"{name}: {said or 'no limits'}")
+    count = len(learned.queues)
+    noun = "queue" if count == 1 else "queues"
+    say(f"{count} {noun} of {listing.server} that the facts lack or have otherwise: {file}")
+
+
 def _compare(listing: Listing) -> None:
     """Print where PBS and the facts differ; exit with ExitCode.QUEUES if they do."""
     found = differences(listing)
     asked = f"{listing.server} (PBS {listing.version})"
     if not found:
-        say(f"all {len(polaris().queues)} queues of the facts agree with {asked}")
+        say(f"all {len(polaris().documented_queues)} queues of the facts agree with {asked}")
         return
     for each in found:
         say(str(each))

@@ -65,7 +65,7 @@ def _is_proxy(value: str) -> bool:
 
 def look_at_queues(here: Here) -> Iterator[DoctorFinding]:
     """The facts about the queues are those of PBS."""
-    checked = min(queue.checked for queue in polaris().queues.values())
+    checked = min(queue.checked for queue in polaris().documented_queues.values())
     age = (datetime.datetime.now(tz=datetime.UTC).date() - checked).days
     facts = f"the facts are of {checked}, {age} days old"
     if here.which("qstat") is None:
@@ -76,7 +76,7 @@ def look_at_queues(here: Here) -> Iterator[DoctorFinding]:
     found = differences(listing)
     asked = f"{listing.server} (PBS {listing.version})"
     if not found:
-        yield ok(f"all {len(polaris().queues)} are as {asked} has them; {facts}")
+        yield ok(f"all {len(polaris().documented_queues)} are as {asked} has them; {facts}")
         return
     shown = "; ".join(map(str, found[:_SHOWN]))
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""

@@ -13,7 +13,9 @@ from polaris_parsl.facts.conflicting_sources import (
     all_conflicting_sources,
     conflicting_sources_of,
 )
+from polaris_parsl.facts.learned_queues import file_of_learned_queues, read_learned_queues
 from polaris_parsl.facts.queues import Queue, read_queue
+from polaris_parsl.facts.tables import tables
 
 _FILE = Path(__file__).with_name("polaris.toml")
 
@@ -130,7 +132,10 @@ class GlobusCompute:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is known of the system; facts/polaris.toml says from where."""
+    """All that is known of the system; facts/polaris.toml says from where.
+
+    `queues` has what the install has learned of PBS, too; documented_queues has polaris.toml's alone.
+    """
 
     system: str
     site: str
@@ -158,6 +163,7 @@ class Facts:
     default_queue: str
     reservation_pattern: str
     closed_queue_patterns: tuple[str, ...]
+    documented_queues: Mapping[str, Queue]
     queues: Mapping[str, Queue]
     parsl: ParslReleases
     globus_compute: GlobusCompute
@@ -191,6 +197,7 @@ def polaris() -> Facts:
     Source: facts/polaris.toml, where each table names its own.
     """
     data = _read()
+    documented = {name: read_queue(name, entry) for name, entry in data["queue"].items()}
     return Facts(
         system=data["system"]["name"],
         site=data["system"]["site"],
@@ -223,7 +230,8 @@ def polaris() -> Facts:
         default_queue=data["pbs"]["default_queue"],
         reservation_pattern=data["pbs"]["reservation_pattern"],
         closed_queue_patterns=tuple(data["pbs"]["closed_queue_patterns"]),
-        queues={name: read_queue(name, entry) for name, entry in data["queue"].items()},
+        documented_queues=documented,
+        queues=_with_learned(documented, data["system"]["nodes"]),
         parsl=ParslReleases(
             data["parsl"]["oldest"],
             data["parsl"]["knows_finished"],
@@ -243,6 +251,15 @@ def polaris() -> Facts:
         },
         conflicting_sources=tuple(all_conflicting_sources(data)),
     )
+
+
+def _with_learned(known: Mapping[str, Queue], nodes: int) -> Mapping[str, Queue]:
+    """The queues of the facts, with what the install has learned of PBS."""
+    learned = read_learned_queues(file_of_learned_queues())
+    if learned is None:
+        return known
+    longest = max(queue.walltime_max_minutes for queue in known.values())
+    return learned.on_top_of(known, nodes=nodes, minutes=longest)
 
 
 def reason_for_default(option: str) -> tuple[str, str]:
@@ -272,7 +289,7 @@ def _citation(entry: Mapping[str, Any]) -> str:
 @cache
 def _read() -> Mapping[str, Any]:
     with _FILE.open("rb") as stream:
-        return tomllib.load(stream)
+        return tables(tomllib.load(stream), _FILE)
 
 
 def _node(data: Mapping[str, Any]) -> Node:

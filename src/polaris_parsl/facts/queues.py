@@ -1,11 +1,13 @@
 """A queue as the facts file describes it."""
 
+import dataclasses
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 from typing import Any
 
 from polaris_parsl.facts.conflicting_sources import ConflictingSource, conflicting_sources_of
+from polaris_parsl.facts.tables import Table
 
 # Jobs of one "user" or "project", count.
 Jobs = Mapping[str, int]
@@ -113,8 +115,19 @@ class Queue:
         return tuple(each for each in self.conflicting_sources if each.fact not in _LIMITS_OF_JOBS)
 
 
-def read_queue(name: str, table: Mapping[str, Any]) -> Queue:
-    """A queue from its table; polaris.schema.json says what may stand there."""
+def read_queue(name: str, table: Table) -> Queue:
+    """A queue from its table; polaris.schema.json says what may stand there.
+
+    Raises:
+        FactsError: the table lacks a fact, or has one that no queue has.
+    """
+    wanted = {each.name for each in dataclasses.fields(Queue)} - {"name"}
+    for each in dataclasses.fields(Queue):
+        has_default = each.default is not MISSING or each.default_factory is not MISSING
+        if not has_default and each.name in wanted - {"conflicting_sources"}:
+            _ = table[each.name]  # or the table says that it is missing
+    for key in table.keys() - wanted:
+        table.refuse(f"{key} is not known")
     fields: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in table.items()

@@ -49,6 +49,7 @@ class ExecutorOptions:
 
     account: str | None
     queue: str
+    unlisted_queue: bool
     walltime: timedelta
     mode: checks.Mode
     nodes_per_block: int

@@ -53,6 +53,12 @@ class JobOptions(TypedDict, total=False):
         for_endpoint_users=True,
         pattern=checks.NAME.pattern,
     )]
+    unlisted_queue: Annotated[bool | None, Option(
+        help="Whether the queue is taken although it is not known here, as those of a workshop; PBS "
+        "alone then knows its limits.",
+        check=checks.flag,
+        default=False,
+    )]
     walltime: Annotated[str | timedelta | None, Option(
         help="Length of one block: H:MM:SS, MM:SS (minutes and seconds, as in PBS), or a timedelta.",
         check=checks.walltime,

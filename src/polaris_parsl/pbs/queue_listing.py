@@ -15,7 +15,7 @@ from polaris_parsl.process import NoAnswerError, run
 
 QSTAT = ("qstat", "-Q", "-f", "-F", "json")
 NONE = "none"
-_SCOPES = {"user": "u", "project": "p"}
+SCOPES = {"user": "u", "project": "p"}
 _COMPARED = re.compile(
     r"queue_type|enabled|started|from_route_only|route_destinations|acl_(user|group)_enable"
     r"|resources_(min|max)\.(nodect|walltime)|max_(run|queued)(_res\..*)?|queued_jobs_threshold"
@@ -146,7 +146,7 @@ def differences(listing: Listing) -> list[Difference]:
     """
     facts = polaris()
     found: list[Difference] = []
-    for name, queue in facts.queues.items():
+    for name, queue in facts.documented_queues.items():
         if name in listing.queues:
             found += _differences_of(queue, listing.queues[name])
         else:
@@ -226,4 +226,4 @@ def _size(nodes: int, walltime: timedelta) -> dict[str, Any]:
 
 
 def _limits(jobs: Jobs) -> str:
-    return ",".join(f"[{_SCOPES[scope]}:PBS_GENERIC={count}]" for scope, count in jobs.items())
+    return ",".join(f"[{SCOPES[scope]}:PBS_GENERIC={count}]" for scope, count in jobs.items())

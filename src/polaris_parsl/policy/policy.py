@@ -5,6 +5,7 @@ all: a job for a routing queue that fits none of its destinations is accepted
 and vanishes.
 """
 
+import difflib
 from collections.abc import Sequence
 
 from polaris_parsl.errors import OptionError, warn
@@ -31,7 +32,7 @@ def check_policy(options: ExecutorOptions) -> None:
         _check_partitions(options.queue)
     queue = polaris().queues.get(options.queue)
     if queue is None:
-        _check_unlisted(options.queue)
+        _check_unlisted(options)
         return
     if queue.only_by_routing:
         parents = [each.name for each in polaris().queues.values() if queue.name in each.routes_to]
@@ -97,12 +98,15 @@ def _check_filesystems(filesystems: str) -> None:
             )
 
 
-def _check_unlisted(name: str) -> None:
-    facts = polaris()
-    if facts.is_closed_or_reserved(name):
+def _check_unlisted(options: ExecutorOptions) -> None:
+    facts, name = polaris(), options.queue
+    if options.unlisted_queue or facts.is_closed_or_reserved(name):
         return
+    near = difflib.get_close_matches(name.lower(), facts.queues, n=1)
+    meant = f"did you mean {near[0]}? Or " if near else ""
     open_to_users = [queue.name for queue in facts.queues.values() if not queue.only_by_routing]
     raise OptionError(
         f"queue={name!r} is neither a queue of {facts.system} nor a reservation [{source('pbs')}]",
-        remedy=f"use one of {', '.join(open_to_users)}, or a reservation such as R123456",
+        remedy=f"{meant}use one of {', '.join(open_to_users)}, or a reservation such as R123456; if "
+        f"`qstat -Q {name}` shows it, pass unlisted_queue=True",
     )

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from polaris_parsl.cli.queues import queues
-from polaris_parsl.errors import MissingToolError, PolarisParslError
+from polaris_parsl.errors import MissingToolError, PolarisParslError, PrefixError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.pbs import queue_listing
 from polaris_parsl.pbs.queue_listing import as_pbs
@@ -75,6 +75,27 @@ def test_refresh_prints_what_differs_and_leaves_with_its_own_exit_code(
         "workq, queue: none in the facts, Execution here\n"
         "1 difference between pbs (PBS 1.0) and the facts; to correct these see docs/queues.md\n"
     )
+
+
+def test_save_keeps_what_pbs_has_in_the_prefix(
+    qstat: Qstat,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    qstat(listing(HandsOnHPC={"queue_type": "Execution", "enabled": "True"}))
+    with pytest.raises(PrefixError, match="belongs to no install"):
+        queues(refresh=True, save=True)
+    file = tmp_path / "queues.json"
+    monkeypatch.setattr("polaris_parsl.cli.queues.file_of_learned_queues", lambda: file)
+    queues(refresh=True, save=True)
+    assert list(json.loads(file.read_text())["queues"]) == ["HandsOnHPC"]
+    assert capsys.readouterr().out.startswith("HandsOnHPC: no limits\n1 queue of pbs that")
+    monkeypatch.setattr("polaris_parsl.cli.queues.file_of_learned_queues", lambda: file / "x")
+    with pytest.raises(PrefixError, match="cannot be written"):
+        queues(refresh=True, save=True)
+    with pytest.raises(typer.BadParameter, match="give both"):
+        queues(save=True)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 import datetime
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from polaris_parsl.facts.queues import Queue, read_queue
+from polaris_parsl.facts.tables import Table
 
 TABLE: dict[str, Any] = {
     "nodes_min": 2,
@@ -17,7 +19,7 @@ TABLE: dict[str, Any] = {
 
 
 def queue(**fields: Any) -> Queue:
-    return read_queue("demo", {**TABLE, **fields})
+    return read_queue("demo", Table({**TABLE, **fields}, Path("polaris.toml"), "queue.demo"))
 
 
 @pytest.mark.parametrize(

@@ -187,3 +187,14 @@ def test_a_queue_that_ignores_divided_gpus_gets_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check(queue="debug", scheduler_options=divided)
+
+
+def test_an_unlisted_queue_is_taken_by_who_insists_and_a_misspelt_one_is_corrected() -> None:
+    for name in ("HandsOnHPC", "SDL_Workshop", "fallws23scaling"):
+        with pytest.raises(OptionError) as refusal:
+            check(queue=name)
+        assert "pass unlisted_queue=True" in refusal.value.remedy
+        check(queue=name, unlisted_queue=True, nodes_per_block=30, walltime="9:00:00")
+    with pytest.raises(OptionError) as refusal:
+        check(queue="Debug-Scaling")
+    assert refusal.value.remedy.startswith("did you mean debug-scaling? Or use one of")

@@ -15,10 +15,10 @@ from typing import Any
 from polaris_parsl.env.prefix.access import READ, SEARCH, WRITE, Access, hidden_acl, read_access
 from polaris_parsl.env.prefix.permissions import group_name
 from polaris_parsl.errors import PrefixError
-from polaris_parsl.installs import INSTALL_FILE, LUA_TREE, STATE, TCL_TREE, VERSIONS
+from polaris_parsl.installs import INSTALL_FILE, LUA_TREE, QUEUES_FILE, STATE, TCL_TREE, VERSIONS
 
 # what installs make in a prefix (docs/on-disk.md); what else lies there is not ours to judge
-_OURS = (VERSIONS, LUA_TREE, TCL_TREE, STATE, INSTALL_FILE)
+_OURS = (VERSIONS, LUA_TREE, TCL_TREE, STATE, INSTALL_FILE, QUEUES_FILE)
 
 # how an outsider may write, and what ends it
 _REMEDIES = {

@@ -20,7 +20,15 @@ from polaris_parsl.env.prefix.releases import (
 from polaris_parsl.env.prefix.state import State, commit, generations, read_state
 from polaris_parsl.env.prefix.usage import find_usage
 from polaris_parsl.errors import VersionError
-from polaris_parsl.installs import LUA_TREE, MODULE_FOLDERS, STATE, TCL_TREE, VERSIONS, version_root
+from polaris_parsl.installs import (
+    LUA_TREE,
+    MODULE_FOLDERS,
+    QUEUES_FILE,
+    STATE,
+    TCL_TREE,
+    VERSIONS,
+    version_root,
+)
 from polaris_parsl.version import NAME
 
 
@@ -155,6 +163,7 @@ def _clear(prefix: Path) -> None:
     # the newest last: it says that the versions are withdrawn
     for path in reversed(generations(prefix)):
         path.unlink(missing_ok=True)
+    (prefix / QUEUES_FILE).unlink(missing_ok=True)
     for name in (*MODULE_FOLDERS, LUA_TREE, TCL_TREE, VERSIONS, STATE, ""):
         with suppress(OSError):
             (prefix / name).rmdir()

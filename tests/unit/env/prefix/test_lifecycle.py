@@ -263,6 +263,7 @@ def test_removing_all_leaves_what_users_put_there_and_nothing_else(prefix: Path)
 
 
 def test_removing_all_of_a_prefix_of_ours_removes_the_prefix(prefix: Path) -> None:
+    (prefix / "queues.json").write_text("{}\n")
     removal.remove_all(prefix, **QUIET)
     assert not prefix.exists()
 
