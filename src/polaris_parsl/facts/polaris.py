@@ -147,6 +147,7 @@ class Facts:
     doubtful_filesystems: tuple[str, ...]
     default_filesystems: str
     mounts: Mapping[str, Path]
+    mounted_below: Path
     home_quota_gb: int
     modulefiles: Path
     conda_prefixes: Path
@@ -209,6 +210,7 @@ def polaris() -> Facts:
         doubtful_filesystems=_doubtful(data["filesystems"]),
         default_filesystems=data["filesystems"]["default"],
         mounts={name: Path(path) for name, path in data["filesystems"]["mounts"].items()},
+        mounted_below=Path(data["filesystems"]["mounted_below"]),
         home_quota_gb=data["filesystems"]["home_quota_gb"],
         modulefiles=Path(data["modules"]["modulefiles"]),
         conda_prefixes=Path(data["modules"]["conda_prefixes"]),

@@ -1,17 +1,21 @@
 """Checks of single option values: each takes name and value, returns the final value or refuses."""
 
 import ipaddress
+import numbers
+import operator
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, get_args
+from functools import cache
+from typing import Any, Literal, NoReturn, get_args
 
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts.polaris import Accelerator, polaris, source
 from polaris_parsl.pbs.directives import read_scheduler_options, resources
 from polaris_parsl.pbs.walltime import LONGEST, read_walltime, write_walltime
+from polaris_parsl.process import run
 
 Launcher = Literal["mpiexec", "gnu_parallel"]
 Mode = Literal["blocks", "inside_job", "sandbox"]
@@ -25,9 +29,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 # Surrogates stand for bytes of the environment that are not UTF-8; Parsl could not write them.
 _SHELL_TEXT = re.compile(r"[^\x00\ud800-\udfff]*")
 _SHOWN = 60
+_SECONDS_OF_BASH = 10
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
 # What Parsl writes around a label, in the name of a job (parsl.LABEL.block-N.TIME) and of its files.
 _ROOM_OF_PARSL = 60
+# Of our own pages, which run unchanged in the sandbox.
+_OUR_PLACEHOLDER = "PROJECT"
 _PLACEHOLDER_ACCOUNTS = frozenset({"YOURPROJECT", "YOUR_PROJECT", "YOURACCOUNT", "YOUR_ACCOUNT"})
 PLACEHOLDER_PATHS = ("/path/to/", "/yourproject/", "/yourrundir")
 
@@ -38,11 +45,30 @@ def account(name: str, value: Any) -> str | None:
         return None
     text = word(name, value)
     if text.upper() in _PLACEHOLDER_ACCOUNTS:
-        raise OptionError(
-            f"account={text!r} is the placeholder of an example, not a project",
-            remedy="put the ALCF project to charge in its place (`sbank` lists yours)",
-        )
+        refuse_placeholder(text)
     return text
+
+
+def refuse_our_placeholder(account: str) -> None:
+    """Refuse the account of our own pages, where PBS would be asked for it.
+
+    Raises:
+        OptionError: it is.
+    """
+    if account == _OUR_PLACEHOLDER:
+        refuse_placeholder(account)
+
+
+def refuse_placeholder(account: str) -> NoReturn:
+    """Refuse an account that stands for another.
+
+    Raises:
+        OptionError: always.
+    """
+    raise OptionError(
+        f"account={account!r} is the placeholder of an example, not a project",
+        remedy="put the ALCF project to charge in its place (`sbank` lists yours)",
+    )
 
 
 def word(name: str, value: Any) -> str:
@@ -113,7 +139,8 @@ class WholeNumber:
         """The value, or a refusal."""
         limits = f"from {self.least} to {self.most}"
         remedy = f"give a whole number, {limits}"
-        if isinstance(value, bool) or not isinstance(value, int):
+        value = whole(value)
+        if type(value) is not int:
             raise OptionError(f"{name}={value!r} is not a whole number", remedy=remedy)
         if not self.least <= value <= self.most:
             cited = f" [{source(self.table)}]" if self.table else ""
@@ -123,14 +150,25 @@ class WholeNumber:
         return value
 
 
+def whole(value: Any) -> Any:
+    """A whole number of any library as Python's; what is none stays as it is."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:
+        return value
+
+
 def number(least: float, most: float) -> Check:
     """A check for a number within limits, both included."""
     limits = f"from {least:g} to {most:g}"
 
     def check(name: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise OptionError(f"{name}={value!r} is not a number", remedy=f"give one {limits}")
-        if not least <= value <= most:
+        amount: Any = value
+        if not least <= amount <= most:
             raise OptionError(
                 f"{name}={start_of(value)} is out of range, {limits}",
                 remedy=f"give a number {limits}",
@@ -153,13 +191,14 @@ def accelerators(name: str, value: Any) -> tuple[Accelerator, ...]:
     """How many GPUs of a node get workers, or which; 0 or an empty list for CPU-only work."""
     known = {accelerator.gpu: accelerator for accelerator in polaris().node.accelerators}
     remedy = f"give how many GPUs get a worker, 0 to {len(known)}, or a list of GPU numbers"
-    if isinstance(value, int) and not isinstance(value, bool):
+    value = whole(value)
+    if type(value) is int:
         chosen: Sequence[Any] = range(WholeNumber(0, len(known), "node")(name, value))
     elif isinstance(value, list | tuple):
         chosen = value
     else:
         raise OptionError(f"{name}={value!r} names no GPUs", remedy=remedy)
-    gpus = [int(gpu) if isinstance(gpu, str) and gpu.isdecimal() else gpu for gpu in chosen]
+    gpus = [int(gpu) if isinstance(gpu, str) and gpu.isdecimal() else whole(gpu) for gpu in chosen]
     if not all(type(gpu) is int and gpu in known for gpu in gpus):
         raise OptionError(
             f"{name}={value!r} names a GPU that a node does not have: it has {sorted(known)} "
@@ -202,7 +241,25 @@ def worker_init(name: str, value: Any) -> str:
                 "get the environment of this process without it",
             )
             break
+    if complaint := _complaint_of_bash(value):
+        raise OptionError(
+            f"{name}={start_of(value)} is not shell text that bash reads: {complaint}",
+            remedy="correct it; `bash -n FILE` says the same of a file with that text",
+        )
     return value.strip()
+
+
+@cache
+def _complaint_of_bash(text: str) -> str:
+    """What bash has against a text, which it reads and does not run; "" if nothing."""
+    if not text.strip():
+        return ""
+    try:
+        done = run(["bash", "-n"], stdin=f"{text}\n", timeout_seconds=_SECONDS_OF_BASH)
+    except (OSError, UnicodeDecodeError):
+        return ""  # no bash here; that of the node will say so
+    # bash warns, without an error code, of a here document that does not end
+    return done.stderr.strip().replace("bash: ", "").replace("\n", "; ")
 
 
 def choice(kind: Any) -> Check:

@@ -1,7 +1,7 @@
 """Where the workers run: in blocks through PBS, in the running job, or in the sandbox."""
 
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
@@ -25,6 +25,8 @@ def choose_mode(asked: object, driver: Driver) -> tuple[Mode, str]:
     if asked is None:
         if inside:
             return "inside_job", f"{_INSIDE}: this is job {driver.job}"
+        if driver.job or driver.nodefile:
+            _refuse_half_a_job(driver)
         if driver.in_sandbox:
             return "sandbox", "qsub here is the sandbox's"
         return "blocks", f"{_OUTSIDE}: blocks come from PBS"
@@ -40,6 +42,18 @@ def choose_mode(asked: object, driver: Driver) -> tuple[Mode, str]:
             remedy="run `polaris-parsl sandbox -- COMMAND`, or leave mode out",
         )
     return mode, f"asked for; {' and '.join(get_args(Mode))} can be"
+
+
+def _refuse_half_a_job(driver: Driver) -> NoReturn:
+    """Refuse to guess: this may be a job, and asking for more of them from inside costs node-hours."""
+    there, missing = "PBS_NODEFILE", "PBS_JOBID"
+    if driver.job:
+        there, missing = missing, there
+    raise OptionError(
+        f"{there} is set, as in a job, and {missing} is not: where the workers should run is not clear",
+        remedy=f"pass {missing} on to this process to use the nodes of the job, or pass mode='blocks' "
+        "to ask PBS for others",
+    )
 
 
 def nodes_of_job(driver: Driver) -> tuple[str, ...]:

@@ -149,6 +149,8 @@ def refuse_misfits(options: ExecutorOptions) -> None:
             f"no account is given, and PBS refuses a job without one [{source('pbs')}]",
             remedy='pass account="..." with the ALCF project to charge (`sbank` lists yours)',
         )
+    if options.account and options.mode == "blocks":
+        checks.refuse_our_placeholder(options.account)
     _refuse_misfit_times(options)
     if not options.min_blocks <= options.init_blocks <= options.max_blocks:
         raise OptionError(
@@ -166,6 +168,11 @@ def refuse_misfits(options: ExecutorOptions) -> None:
             f"address={options.address!r} is a loopback address; workers on other nodes cannot "
             "reach it",
             remedy="give the address that compute nodes reach, or leave it out",
+        )
+    if options.interface == "lo" and options.mode == "blocks":
+        raise OptionError(
+            "interface='lo' is the loopback interface; workers on other nodes cannot reach it",
+            remedy="name one that compute nodes reach, or leave it out",
         )
     if options.strategy == "none" and not options.init_blocks:
         raise OptionError(

@@ -69,6 +69,12 @@ def _entries(common: Mapping[str, Given]) -> list[dict[str, Given]]:
     executors = common.get("executors")
     if executors is None or executors.value is None:
         return [shared]
+    label = common.get("label")
+    if label and label.source.rank <= executors.source.rank:
+        raise OptionError(
+            f"label={label.value!r} is given beside executors, whose keys are the labels",
+            remedy=f"leave label out, or write executors={{{label.value!r}: {{...}}}}",
+        )
     return [
         _entry(shared, label, special, executors.source)
         for label, special in _special(executors).items()

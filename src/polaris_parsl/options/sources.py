@@ -6,6 +6,8 @@ value who set it.
 """
 
 import difflib
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.installs import INSTALL_FILE, lies_in_a_prefix, prefix_of, receipt_of
+from polaris_parsl.options.options import REPLACED
 from polaris_parsl.options.table import OPTIONS
 
 PROJECT_FILE = "polaris-parsl.toml"
@@ -23,6 +26,10 @@ _NAMES = ("argument", "environment", "project file", "install")
 
 # Of each of these pairs a stronger source's choice overrules the other in a weaker one.
 _ALTERNATIVES = {"address": "interface", "interface": "address"}
+
+
+# Variables of the module, of tasks and of the sandbox.
+_OF_OTHER_USE = re.compile("MODULE.*|ROOT|VERSION|SITE_TREE|REQUIRE|RANK|GPU_CPUS|SANDBOX.*")
 
 
 def variable(option: str) -> str:
@@ -126,7 +133,12 @@ def _warn_of_misspelt(driver: Driver) -> None:
     # other variables POLARIS_PARSL_* mean something else
     options = {name.upper() for name in OPTIONS}
     for name in sorted(driver.variables.keys() - options):
-        near = difflib.get_close_matches(name, options, n=1, cutoff=0.85)
+        if _OF_OTHER_USE.fullmatch(name):
+            continue
+        if name.lower() in REPLACED:
+            warn(f"{variable(name)} is set and stands for no option; {REPLACED[name.lower()]}")
+            continue
+        near = difflib.get_close_matches(name, options, n=1, cutoff=0.7)
         if near:
             warn(
                 f"{variable(name)} is set and stands for no option; did you mean {variable(near[0])}?"
@@ -139,10 +151,8 @@ def _nearest(folder: Path) -> Path | None:
 
 
 def _is_there(file: Path) -> bool:
-    try:
-        return file.is_file()
-    except PermissionError:  # a directory above the working directory may be closed to the user
-        return False
+    # a directory or a dangling link of that name is read, and refused; one above may be closed to us
+    return os.path.lexists(file)
 
 
 def _of_install(python: Path) -> Path | None:

@@ -14,6 +14,7 @@ from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.pbs.directives import read_scheduler_options, resources
 from polaris_parsl.policy.job_count import check_blocks
 from polaris_parsl.policy.job_size import check_size, destination, lengths, sizes
+from polaris_parsl.policy.run_dir import check_run_dir
 
 
 def check_policy(options: ExecutorOptions) -> None:
@@ -21,12 +22,13 @@ def check_policy(options: ExecutorOptions) -> None:
 
     Raises:
         OptionError: the queue does not exist or does not take such a job, a filesystem does not
-            exist, or the nodes could never be placed as asked.
+            exist or lacks the run directory, or the nodes could never be placed as asked.
 
     Source: [queue.*] and [filesystems] in facts/polaris.toml.
     """
     asked = resources(read_scheduler_options("scheduler_options", options.scheduler_options))
     _check_filesystems(asked["filesystems"])
+    check_run_dir(options, asked["filesystems"])
     _check_placement(asked.get("place", ""), options.nodes_per_block)
     if "mig_config" in asked:
         _check_partitions(options.queue)
