@@ -21,7 +21,6 @@ _INSTEAD = {
     "monitoring": "set it on the result: config.monitoring = ...",
     "retry_handler": "set it on the result: config.retry_handler = ...",
     "working_dir": "left out: tasks start in run_dir",
-    "parallelism": "left out: Parsl's default, 1, requests as many blocks as the tasks need",
     "mem_per_worker": "left out: the number of workers follows from GPUs and CPUs",
     "worker_logdir_root": "left out: logs are written to run_dir",
     "launch_cmd": "left out: workers run with the interpreter of your script",

@@ -27,6 +27,7 @@ _THREADS, _GPUS = _FACTS.node.threads, len(_FACTS.node.accelerators)
 # More than anybody means; Parsl's own arithmetic has trouble with numbers far beyond.
 _MANY_TASKS = 1_000_000
 _LEAST_SHARE_OF_A_THREAD = 0.01
+_LEAST_SHARE_OF_TASKS = 0.000001
 _LEAST_SECONDS = 0.001
 _seconds = WholeNumber(1, checks.SECONDS_MAX)
 # Each block has a node at least.
@@ -186,6 +187,12 @@ class BlockOptions(TypedDict, total=False):
         help="Blocks at the most.",
         check=WholeNumber(1, _FACTS.node_count, "system"),
         unit="blocks",
+        handed_to="provider",
+    )]
+    parallelism: Annotated[float | None, Option(
+        help="Share of the tasks that wait for which blocks are asked for: 1 for all, 0.5 for half.",
+        check=checks.number(_LEAST_SHARE_OF_TASKS, 1),
+        default=1,
         handed_to="provider",
     )]
     strategy: Annotated[checks.Strategy | None, Option(
