@@ -5,7 +5,7 @@ from typing import Unpack
 
 from parsl.config import Config
 
-from polaris_parsl.configuration.checkpoints import CheckpointMemoizer
+from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
 from polaris_parsl.configuration.explain import explain_plan
 from polaris_parsl.configuration.plan import PlannedExecutor, plan
@@ -31,7 +31,8 @@ def config(**user_opts: Unpack[UserOpts]) -> Config:
 
     The workers run in the environment of the calling process: its module where the
     polaris-parsl module is loaded, else its interpreter. Results of apps with cache=True
-    are checkpointed when their task ends, and found again by the next run with the same run_dir.
+    are checkpointed when their task ends, and found again by the next run with the same run_dir,
+    unless the app's code has changed.
 
     Args:
         **user_opts: {user_opts}
@@ -57,7 +58,7 @@ def config(**user_opts: Unpack[UserOpts]) -> Config:
     if packages := own_packages():
         files[PACKAGES] = "".join(f"{each}\n" for each in packages)
     record = RunRecord(files, job=driver.job if first.options.mode == "inside_job" else None)
-    memoizer = CheckpointMemoizer(record)
+    memoizer = CheckpointMemoizer(record, first.options.checkpoint_version)
     made = Config(
         executors=[_executor(executor, record) for executor in planned.executors],
         memoizer=memoizer,

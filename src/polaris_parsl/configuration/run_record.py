@@ -175,6 +175,10 @@ class RunRecord:
                 self._written = counts
                 self._write("tasks", **counts)
 
+    def results_of_earlier_runs(self, taken: Mapping[str, int], left: Mapping[str, int]) -> None:
+        """Add how many results were taken from each earlier run, and how many were left of each app."""
+        self._write("checkpoints", taken=dict(taken), left=dict(left))
+
     def executor_ends(self, executor: str) -> None:
         """Add that Parsl has shut an executor down."""
         with self._lock:

@@ -262,6 +262,16 @@ def _complaint_of_bash(text: str) -> str:
     return done.stderr.strip().replace("bash: ", "").replace("\n", "; ")
 
 
+def text(name: str, value: Any) -> str:
+    """A line of text."""
+    if not isinstance(value, str) or not value.isprintable() or not value.strip():
+        raise OptionError(
+            f"{name}={start_of(value) if isinstance(value, str) else repr(value)} is no line of text",
+            remedy='give a text, as "2"',
+        )
+    return value.strip()
+
+
 def choice(kind: Any) -> Check:
     """A check for one of the names of a Literal type."""
     names = get_args(kind)

@@ -72,6 +72,7 @@ class ExecutorOptions:
     strategy: checks.Strategy
     max_idletime: float
     retries: int
+    checkpoint_version: str | None
     drain_period: int | None
     address: str | None
     interface: str | None

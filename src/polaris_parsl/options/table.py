@@ -230,6 +230,14 @@ class TaskOptions(TypedDict, total=False):
         is_for_run=True,
         handed_to="config",
     )]
+    checkpoint_version: Annotated[str | None, Option(
+        help='A text of yours in place of the code of the apps: results of earlier runs with the same '
+        'text are taken, though the code has changed; "ignore" takes the results of any code.',
+        check=checks.optional(checks.text),
+        otherwise="results of earlier runs are taken while the app's code is the same",
+        is_for_run=True,
+        not_for_endpoint="it keeps no checkpoints",
+    )]
     prefetch_capacity: Annotated[int | None, Option(
         help="Tasks that wait on a node beyond those that run; with 0, no GPU idles while tasks wait "
         "elsewhere.",
