@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,8 @@ from types import ModuleType
 import pytest
 
 from polaris_parsl.env.prefix.permissions import seal
-from polaris_parsl.env.receipt import scan, write_receipt
+from polaris_parsl.env.receipt import FORMAT, scan, write_receipt
+from polaris_parsl.pins.bundle import write_sums
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # the interpreter under the environment of the tests
@@ -343,6 +345,36 @@ def small_release(prefix: Path, name: str, *, folder: Path | None = None) -> Pat
     write_receipt(root, contents, scan(root, prefix=prefix))
     seal(root, group=None)
     return root
+
+
+def small_bundle(folder: Path, trace: Path) -> Path:
+    """A bundle of four small files; its source leaves a trace and makes an install of one file."""
+    lock = "parsl==1 --hash=sha256:00\n"
+    (folder / "source/scripts").mkdir(parents=True)
+    (folder / "source/overlay.lock").write_text(lock)
+    base = {
+        "executable": sys.executable, "prefix": sys.base_prefix, "module": None, "conda": None,
+        "start_files": {}, "distributions": {},
+        "interpreter": dict.fromkeys(
+            ("implementation", "version", "build", "soabi", "cache_tag", "platform", "libc"), "3.12"
+        ),
+    }  # fmt: skip
+    receipt = {
+        "format": FORMAT, "version": "1", "track": "current", "prefix": "/p", "command": [],
+        "locks": {"overlay.lock": hashlib.sha256(lock.encode()).hexdigest()}, "base": base,
+        "parsl": "1", "gnu_parallel": {"source": "none"}, "overlay": [], "from_base": {},
+        "prefix_bound": [], "links": {}, "files": {},
+    }  # fmt: skip
+    text = json.dumps(receipt)
+    (folder / "source/scripts/bootstrap.py").write_text(
+        f"import pathlib, sys\npathlib.Path({str(trace)!r}).touch()\n"
+        "root = pathlib.Path(sys.argv[sys.argv.index('--prefix') + 1], 'versions', '1')\n"
+        f"root.mkdir(parents=True)\n(root / 'receipt.json').write_text({text!r})\n"
+    )
+    (folder / "receipt.json").write_text(text)
+    (folder / "base.json").write_text("{}")
+    write_sums(folder)
+    return folder
 
 
 def interpreters() -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """Bundles for papers: made of a real install and run, checked, and built again without a network."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -61,6 +62,11 @@ def bundle(install: Any, run_dir: Path, tmp_path_factory: pytest.TempPathFactory
     done = polaris_parsl(install, "pin", target, "--run", run_dir, "--wheelhouse")
     assert done.returncode == 0, done.stdout + done.stderr
     return target
+
+
+def identity(bundle: Path) -> str:
+    """The sha256 of SHA256SUMS."""
+    return hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).hexdigest()
 
 
 def test_the_same_install_and_run_give_the_same_bytes(
@@ -145,7 +151,8 @@ def test_it_is_built_again_elsewhere_without_a_network_to_the_byte(
 ) -> None:
     alone = builder.namespace("-rn")
     prefix = tmp_path / "years later"
-    done = polaris_parsl(install, "recreate", bundle, "--prefix", prefix, before=tuple(alone))
+    words = ("recreate", bundle, "--prefix", prefix, "--trust", identity(bundle))
+    done = polaris_parsl(install, *words, before=tuple(alone))
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 differ" in done.stdout
     again = json.loads((prefix / "versions" / install.root.name / "receipt.json").read_text())
@@ -159,6 +166,24 @@ def test_it_is_built_again_elsewhere_without_a_network_to_the_byte(
 def test_a_bundle_is_held_against_the_machine(install: Any, bundle: Path) -> None:
     done = polaris_parsl(install, "verify", bundle)
     assert (done.returncode, done.stdout.partition(":")[0]) == (0, "intact")
+
+
+def test_a_pin_is_signed_and_shows_how_to_check_it(install: Any, tmp_path: Path) -> None:
+    key, signers = tmp_path / "key", tmp_path / "signers"
+    keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(keygen, check=True)
+    signers.write_text(f"ada@example.org {Path(f'{key}.pub').read_text()}")
+    target = tmp_path / "paper.tar.zst"
+    done = polaris_parsl(install, "pin", target, "--sign", key)
+    assert done.returncode == 0, done.stderr
+    done = polaris_parsl(install, "verify", target, "--allowed-signers", signers)
+    assert done.returncode == 0, done.stderr
+    assert "signed by ada@example.org, ED25519 key SHA256:" in done.stderr
+    unpack = ["tar", "-xOf", str(target), "paper/REPRODUCE.md"]
+    text = subprocess.run(unpack, capture_output=True, text=True, check=True).stdout
+    assert "python3 -I source/scripts/bootstrap.py recreate . --prefix" in text
+    assert "`--trust`" in text
+    assert "`--allowed-signers`" in text
 
 
 @pytest.mark.parametrize("name", ["receipt.json", "source/overlay.lock", "METHODS.md"])

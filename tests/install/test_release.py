@@ -61,9 +61,10 @@ def test_a_pin_is_built_again(version: str, env: dict[str, str], tmp_path: Path)
     with opened(pin) as bundle:
         was = bundle.receipt
         locked = read_requirements(bundle.folder / "source/overlay.lock")
+        base = ["--trust", bundle.identity]
     assert was["version"] == version
     has_base = Path(was["base"]["executable"]).exists()
-    base = [] if has_base else ["--base", sys.base_prefix]
+    base += [] if has_base else ["--base", sys.base_prefix]
     command = builder.command(
         builder.REPOSITORY, "recreate", pin, "--prefix", tmp_path / "p", *base
     )

@@ -28,6 +28,16 @@ def pin(
             help="Include every wheel, so that no network is needed to build it again.",
         ),
     ] = False,
+    sign: Annotated[
+        Path | None,
+        typer.Option(
+            "--sign",
+            metavar="KEY",
+            help="Sign the bundle with this SSH key: a private one, or a public one that your agent "
+            "holds.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Make a bundle that records an install and a run, and can build the install again."""
     from polaris_parsl.pins.pin import make_pin  # noqa: PLC0415 - other verbs need none of it
@@ -40,6 +50,7 @@ def pin(
         root=own_root(root),
         run_dir=run and run.expanduser().absolute(),
         with_wheelhouse=wheelhouse,
+        key=sign and absolute(sign),
         env=os.environ,
         step=step,
     )

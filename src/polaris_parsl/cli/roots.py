@@ -36,6 +36,17 @@ Prefix = Annotated[
     ),
 ]
 
+AllowedSigners = Annotated[
+    Path | None,
+    typer.Option(
+        "--allowed-signers",
+        metavar="FILE",
+        help="Whose SSH keys may have signed the bundle, in the format of ssh-keygen; a bundle that "
+        "none of them signed is refused.",
+        show_default=False,
+    ),
+]
+
 
 def absolute(path: Path) -> Path:
     """A path of the command line as it is recorded: `~` and `..` resolved, symbolic links kept."""

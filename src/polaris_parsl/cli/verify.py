@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.cli.roots import AllowedSigners, Root, absolute, own_root
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.verify import VerifyReport, verify_install
 from polaris_parsl.env.receipt import read_receipt
@@ -23,6 +23,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    *,
     root: Root = None,
     files: Annotated[
         bool,
@@ -37,6 +38,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    allowed_signers: AllowedSigners = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare an install and its base with the receipt, or a bundle with this machine.
@@ -54,7 +56,7 @@ def verify(
     elif ((place := absolute(directory)) / "pyvenv.cfg").is_file():
         report = _verify_venv(place, every_file=files)
     else:
-        report = _verify_bundle(place, base and absolute(base))
+        report = _verify_bundle(place, base and absolute(base), allowed_signers)
     if as_json:
         say(json.dumps(report.as_json(), indent=2))
     else:
@@ -83,13 +85,16 @@ def _own_base() -> Path | None:
         return None
 
 
-def _verify_bundle(place: Path, named: Path | None) -> VerifyReport:
+def _verify_bundle(place: Path, named: Path | None, signers: Path | None) -> VerifyReport:
     from polaris_parsl.pins.comparison import verify_bundle  # noqa: PLC0415
     from polaris_parsl.pins.packed import opened  # noqa: PLC0415
+    from polaris_parsl.pins.signature import signer_of  # noqa: PLC0415
 
     with opened(place) as bundle:
         say(
             f"complete: {len(bundle.sums)} files; sha256 of SHA256SUMS: {bundle.identity}",
             to_errors=True,
         )
+        if signers:
+            say(f"signed by {signer_of(bundle, signers, os.environ)}", to_errors=True)
         return verify_bundle(bundle, named=named, own=_own_base(), env=os.environ)

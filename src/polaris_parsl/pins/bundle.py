@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from polaris_parsl.env.locks.files import CURRENT, release_name
 from polaris_parsl.env.receipt import FORMAT
 from polaris_parsl.errors import BundleError
 from polaris_parsl.files import digest, read_regular
 from polaris_parsl.installs import RECEIPT
 
 SUMS = "SHA256SUMS"
+# of SHA256SUMS, which cannot name it
+SIGNATURE = f"{SUMS}.sig"
 BASE = "base.json"
 SOURCE = "source"
 RUN = "run"
@@ -22,7 +25,8 @@ WHEELHOUSE = "wheelhouse"
 
 _AGAIN = "copy or unpack the bundle again; if that does not help, ask its author"
 # receipts and sums of whole installs are a hundredth of it
-_TEXT_BYTES_MAX = 64 << 20
+TEXT_BYTES_MAX = 64 << 20
+_RELEASE = re.compile(r"[0-9][A-Za-z0-9.]*(-[A-Za-z0-9][A-Za-z0-9._-]*)?")
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _NEEDED = (RECEIPT, BASE, f"{SOURCE}/scripts/bootstrap.py")
 
@@ -37,6 +41,7 @@ class Bundle:
         sums: sha256 of each file, by its name below the folder.
         receipt: receipt of the pinned install.
         base: the fingerprint of its base when it was pinned, with licences.
+        identity: the sha256 of its SHA256SUMS, which identifies the whole bundle.
     """
 
     place: Path
@@ -44,11 +49,12 @@ class Bundle:
     sums: Mapping[str, str]
     receipt: Mapping[str, Any]
     base: Mapping[str, Any]
+    identity: str = ""
 
     @property
-    def identity(self) -> str:
-        """The sha256 of its SHA256SUMS, which identifies the whole bundle."""
-        return digest(self.folder / SUMS)
+    def is_signed(self) -> bool:
+        """Whether there is a signature; whose it is, says `signature.signer_of`."""
+        return (self.folder / SIGNATURE).is_file()
 
     @property
     def wheelhouse(self) -> Path | None:
@@ -66,7 +72,7 @@ def write_sums(folder: Path) -> str:
     Raises:
         BundleError: a file has a name that the form cannot hold.
     """
-    lines = [f"{digest(folder / name)}  {name}\n" for name in _files(folder)]
+    lines = [f"{digest(folder / name)}  {name}\n" for name in files_below(folder)]
     text = "".join(lines)
     (folder / SUMS).write_text(text, encoding="utf-8")
     return hashlib.sha256(text.encode()).hexdigest()
@@ -83,8 +89,9 @@ def open_bundle(folder: Path) -> Bundle:
         raise BundleError(
             f"there is no bundle {folder}", remedy="name a bundle that `polaris-parsl pin` made"
         )
-    sums = _read_sums(folder)
-    present = set(_files(folder))
+    text = _read_sums(folder)
+    sums = _parse_sums(folder / SUMS, text)
+    present = set(files_below(folder))
     for names, what in (
         (sums.keys() - present, f"{SUMS} names files that are missing"),
         (present - sums.keys(), f"it has files that {SUMS} does not name"),
@@ -101,6 +108,7 @@ def open_bundle(folder: Path) -> Bundle:
         sums=sums,
         receipt=_read_json(folder / RECEIPT, _RECEIPT_KEYS),
         base=_read_json(folder / BASE, ()),
+        identity=hashlib.sha256(text).hexdigest(),
     )
     _refuse_contradiction(bundle)
     return bundle
@@ -124,7 +132,14 @@ def _refuse_contradiction(bundle: Bundle) -> None:
     if made != FORMAT:
         raise BundleError(
             f"{bundle.folder / RECEIPT} has format {made}; this polaris-parsl reads {FORMAT}",
-            remedy=f"use the polaris-parsl that is inside: python3 {SOURCE}/scripts/bootstrap.py",
+            remedy=f"use the polaris-parsl that is inside: python3 -I {SOURCE}/scripts/bootstrap.py",
+        )
+    release = release_name(bundle.receipt["version"], bundle.receipt.get("track", CURRENT))
+    # the name of a directory in somebody's prefix
+    if not _RELEASE.fullmatch(release):
+        raise BundleError(
+            f"{bundle.folder / RECEIPT} names the version {release!r}, which is none",
+            remedy="do not use this bundle; ask its author",
         )
     for name, expected in bundle.receipt["locks"].items():
         if bundle.sums.get(f"{SOURCE}/{name}") != expected:
@@ -134,16 +149,20 @@ def _refuse_contradiction(bundle: Bundle) -> None:
             )
 
 
-def _read_sums(folder: Path) -> dict[str, str]:
+def _read_sums(folder: Path) -> bytes:
     path = folder / SUMS
     try:
-        content = read_regular(path, most_bytes=_TEXT_BYTES_MAX, through_link=False)
-        lines = content.decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        if path.is_symlink():
-            reason = "it is a link"
+        return read_regular(path, most_bytes=TEXT_BYTES_MAX, through_link=False)
+    except OSError as error:
+        reason = "it is a link" if path.is_symlink() else error.strerror
         raise BundleError(f"cannot read {path}: {reason}", remedy=_AGAIN) from error
+
+
+def _parse_sums(path: Path, text: bytes) -> dict[str, str]:
+    try:
+        lines = text.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BundleError(f"cannot read {path}: it is not text", remedy=_AGAIN) from error
     sums: dict[str, str] = {}
     for line in lines:
         entry = _LINE.fullmatch(line)
@@ -162,8 +181,12 @@ def _read_sums(folder: Path) -> dict[str, str]:
     return sums
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """The names of all files below a folder except SHA256SUMS, sorted."""
+def files_below(folder: Path) -> Iterator[str]:
+    """The names of all files below a folder except SHA256SUMS and its signature, sorted.
+
+    Raises:
+        BundleError: it holds a link or a special file, or a name that could mislead.
+    """
     found = []
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
@@ -180,7 +203,7 @@ def _files(folder: Path) -> Iterator[str]:
             raise BundleError(
                 f"{folder} has a file named {name!r}", remedy="use names without control characters"
             )
-        if name != SUMS:
+        if name not in (SUMS, SIGNATURE):
             found.append(name)
     yield from sorted(found)
 
@@ -194,7 +217,7 @@ def _digest(path: Path) -> str:
 
 def _read_json(path: Path, keys: tuple[tuple[str, type], ...]) -> dict[str, Any]:
     try:
-        data = json.loads(read_regular(path, most_bytes=_TEXT_BYTES_MAX, through_link=False))
+        data = json.loads(read_regular(path, most_bytes=TEXT_BYTES_MAX, through_link=False))
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}", remedy=_AGAIN) from error
     except (ValueError, RecursionError) as error:

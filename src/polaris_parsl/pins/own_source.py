@@ -6,6 +6,8 @@ from pathlib import Path
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.process import WORK_SECONDS, run
 
+BOOTSTRAP = "scripts/bootstrap.py"
+
 
 class OwnSourceError(PolarisParslError):
     """The polaris-parsl of a bundle failed; its own message says why."""
@@ -33,7 +35,7 @@ def bootstrap(
     Raises:
         OwnSourceError: the verb failed.
     """
-    command: list[str | Path] = [python, source / "scripts" / "bootstrap.py", *arguments]
+    command: list[str | Path] = [python, "-I", source / BOOTSTRAP, *arguments]
     done = run(
         command,
         env={**env, "PYTHONDONTWRITEBYTECODE": "1"},

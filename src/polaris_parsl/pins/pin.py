@@ -22,6 +22,7 @@ from polaris_parsl.pins.own_source import bootstrap
 from polaris_parsl.pins.packed import new_bundle
 from polaris_parsl.pins.run_record import Run, read_run, write_run
 from polaris_parsl.pins.sbom import sbom
+from polaris_parsl.pins.signature import sign
 from polaris_parsl.pins.source import copy_source
 from polaris_parsl.pins.texts import texts
 from polaris_parsl.process import Step
@@ -50,6 +51,7 @@ def make_pin(
     root: Path,
     run_dir: Path | None,
     with_wheelhouse: bool,
+    key: Path | None,
     env: Mapping[str, str],
     step: Step,
 ) -> Pinned:
@@ -60,12 +62,14 @@ def make_pin(
         root: the install, PREFIX/versions/VERSION.
         run_dir: run directory of Parsl, as runinfo/000; None pins no run.
         with_wheelhouse: include every artifact of the locks.
+        key: the SSH key to sign with; None signs nothing.
         env: environment variables.
         step: called with the name of each step.
 
     Raises:
         BundleError: the install or its base is broken, or the run used another one.
         PrefixError: the target exists, or it cannot be made.
+        MissingToolError: there is no ssh-keygen to sign with.
     """
     with new_bundle(target) as folder:
         with step("compare the install with its receipt"):
@@ -86,7 +90,10 @@ def make_pin(
             with step("collect the wheelhouse"):
                 _collect(folder, receipt, env)
         _write_texts(folder, receipt, base, run)
-        return Pinned(write_sums(folder), len(layers), run.facts if run else None, tuple(notes))
+        identity = write_sums(folder)
+        if key:
+            sign(folder, key, env)
+        return Pinned(identity, len(layers), run.facts if run else None, tuple(notes))
 
 
 def _notes(root: Path, env: Mapping[str, str]) -> list[str]:

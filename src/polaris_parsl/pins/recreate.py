@@ -14,10 +14,11 @@ from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import compare
 from polaris_parsl.env.locks.files import CURRENT, release_name
 from polaris_parsl.env.modules.base_module import NO_MODULE
-from polaris_parsl.errors import BaseEnvironmentError
+from polaris_parsl.errors import BaseEnvironmentError, BundleError
+from polaris_parsl.files import digest
 from polaris_parsl.installs import OVERLAY, receipt_of, version_root
-from polaris_parsl.pins.bundle import SOURCE, Bundle
-from polaris_parsl.pins.own_source import bootstrap
+from polaris_parsl.pins.bundle import SOURCE, Bundle, files_below
+from polaris_parsl.pins.own_source import BOOTSTRAP, bootstrap
 from polaris_parsl.process import Step
 
 _OWN = ("parsl", "polaris_parsl")
@@ -65,15 +66,36 @@ def recreate(
         OwnSourceError: the bundle's polaris-parsl refuses to install.
     """
     chosen = base or _same_base(bundle.receipt["base"])
-    version = bundle.receipt["version"]
-    track = bundle.receipt.get("track", CURRENT)
+    version, track = bundle.receipt["version"], bundle.receipt.get("track", CURRENT)
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-recreate-") as scratch:
         source = Path(scratch, SOURCE)
-        shutil.copytree(bundle.folder / SOURCE, source)
+        _copy_source(bundle, source)
         with step(f"install with the polaris-parsl {version} of the bundle"):
-            arguments = _arguments(bundle, prefix, chosen, track)
+            arguments = _arguments(bundle, prefix, chosen)
             bootstrap(source, arguments, python=_interpreter(chosen), env=env)
     return _compared(bundle.receipt, version_root(prefix, release_name(version, track)))
+
+
+def command(bundle: Bundle, *, prefix: Path, base: Path | None) -> list[str]:
+    """What `recreate` would run, for the user to see before; arguments as for `recreate`.
+
+    Raises:
+        BaseEnvironmentError: the base of the receipt is not on this machine.
+    """
+    chosen = base or _same_base(bundle.receipt["base"])
+    program = [str(_interpreter(chosen)), "-I", f"{SOURCE}/{BOOTSTRAP}"]
+    return [*program, *_arguments(bundle, prefix, chosen)]
+
+
+def _copy_source(bundle: Bundle, target: Path) -> None:
+    """Copy what will run out of the bundle, and compare the copy: nobody can change that."""
+    shutil.copytree(bundle.folder / SOURCE, target, symlinks=True)
+    copied = {f"{SOURCE}/{name}": digest(target / name) for name in files_below(target)}
+    wanted = {name: each for name, each in bundle.sums.items() if name.startswith(f"{SOURCE}/")}
+    if copied != wanted:
+        raise BundleError(
+            f"{bundle.place} has changed since it was read", remedy="copy it, and use the copy"
+        )
 
 
 def _same_base(base: Mapping[str, Any]) -> Path:
@@ -92,7 +114,8 @@ def _interpreter(base: Path) -> Path:
     return base / "bin" / "python3" if base.is_dir() else base
 
 
-def _arguments(bundle: Bundle, prefix: Path, base: Path, track: str) -> list[str]:
+def _arguments(bundle: Bundle, prefix: Path, base: Path) -> list[str]:
+    track = bundle.receipt.get("track", CURRENT)
     arguments = ["install", "--prefix", str(prefix), "--base", str(base)]
     module = bundle.receipt["base"]["module"]
     if module and str(base) == bundle.receipt["base"]["executable"]:
