@@ -15,14 +15,17 @@ Standard library only. The syntax stays that of Python 3.6, so that an old
 python3 gets a sentence and no traceback.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +33,9 @@ LOCKS = ("tools.lock", "installer.lock")
 # for what only this verb needs
 MORE_LOCKS = {"lock": ("maintainer.lock",)}
 OLDEST, NEWEST = (3, 11), (3, 13)
+
+# As in src/polaris_parsl/process.py; no program that is asked may take for ever or print without end.
+ANSWER_SECONDS, WORK_SECONDS, OUTPUT_BYTES = 120, 7200, 16 << 20
 
 # As ExitCode in src/polaris_parsl/errors.py has them.
 FAILED, BASE, LOCK, CACHE = 1, 3, 4, 6
@@ -68,7 +74,7 @@ def main(arguments):
     # some verbs look at the user's (env/variables.py)
     given = {f"POLARIS_BOOTSTRAP_{name}": os.environ.get(name, "") for name in own}
     env = {**os.environ, **given, **own}
-    os.execve(python, [python, "-m", "polaris_parsl", *arguments], env)
+    os.execve(python, [python, "-P", "-m", "polaris_parsl", *arguments], env)
 
 
 def tools_python(arguments):
@@ -151,13 +157,47 @@ def value_of(option, arguments):
 def ask(interpreter):
     """What an interpreter says of itself; None if it does not start."""
     try:
-        # from the root directory, so that no file of the current one is imported
-        answer = subprocess.check_output(
-            [interpreter, "-c", ASK], env=clean_environment(), stderr=subprocess.DEVNULL, cwd="/"
-        )
-        return json.loads(answer.decode())
-    except (OSError, ValueError, subprocess.CalledProcessError):
+        command = [interpreter, "-I", "-c", ASK]
+        output = output_of(command, clean_environment(), subprocess.DEVNULL, ANSWER_SECONDS)[1]
+        answer = json.loads(output.decode())
+    except (OSError, ValueError):
         return None
+    return answer if isinstance(answer, list) and len(answer) == 6 else None
+
+
+def output_of(command, env, errors, seconds):
+    """Exit code and output of a program; it ends after a time or too much output, with what it started."""
+    # in the root directory no file of the current one is imported
+    started = subprocess.Popen(
+        command,
+        env=env,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        start_new_session=True,
+    )
+    alarm = threading.Timer(seconds, end, [started])
+    alarm.daemon = True
+    alarm.start()
+    try:
+        output = started.stdout.read(OUTPUT_BYTES)
+        if len(output) == OUTPUT_BYTES:
+            end(started)
+        return started.wait(), output
+    except BaseException:
+        end(started)
+        started.wait()
+        raise
+    finally:
+        alarm.cancel()
+        started.stdout.close()
+
+
+def end(started):
+    """Kill a program and all of its session that has not left it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
 
 
 def clean_environment(is_offline=False):
@@ -191,7 +231,7 @@ def build(target, make):
 
 def fetch(interpreter, lock, folder, house):
     """Download the wheels of a lock, or take them from a wheelhouse; pip checks their hashes."""
-    pip = [interpreter, "-m", "pip", "download", *CHECKED, "-r", str(lock), "-d", str(folder)]
+    pip = [interpreter, "-I", "-m", "pip", "download", *CHECKED, "-r", str(lock), "-d", str(folder)]
     what = f"fetch the wheels of {lock.name}"
     for name in PLATFORMS:
         pip += ["--platform", name]
@@ -218,13 +258,16 @@ def network(function, interpreter):
     code = "import json, os; from polaris_parsl.env import network; "
     code += f"print(json.dumps(network.{function}(os.environ)))"
     env = {**clean_environment(), "PYTHONPATH": str(ROOT / "src")}
-    return json.loads(subprocess.check_output([interpreter, "-c", code], env=env, cwd="/").decode())
+    return json.loads(
+        output_of([interpreter, "-P", "-c", code], env, None, ANSWER_SECONDS)[1].decode()
+    )
 
 
 def fill(interpreter, folder, wheels):
     """Make an environment with the wheels of locks; Python compiles them when it needs to."""
-    step("create the tools environment", [interpreter, "-m", "venv", "--without-pip", str(folder)])
-    pip = [interpreter, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    making = [interpreter, "-I", "-m", "venv", "--without-pip", str(folder)]
+    step("create the tools environment", making)
+    pip = [interpreter, "-I", "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
     pip += ["--no-compile", "--no-index", *CHECKED]
     for lock, place in wheels.items():
         pip += ["--find-links", str(place), "-r", str(lock)]
@@ -235,16 +278,11 @@ def fill(interpreter, folder, wheels):
 def step(what, command, is_offline=False, variables=(), lock="its lock"):
     """Run one step; its output is shown only where it fails."""
     say(f"  {what} ...")
-    started = subprocess.Popen(
-        command,
-        env={**clean_environment(is_offline), **dict(variables)},
-        cwd="/",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    output = started.communicate()[0].decode("utf-8", "replace")
-    if started.returncode == 0:
+    env = {**clean_environment(is_offline), **dict(variables)}
+    code, output = output_of(command, env, subprocess.STDOUT, WORK_SECONDS)
+    if code == 0:
         return
+    output = output.decode("utf-8", "replace")
     # as in text.py: no user and password of an address
     output = re.sub(r"//\S*@", "//", output)
     shown = "\n".join(f"    {line}" for line in output.strip().splitlines()[-15:])

@@ -15,6 +15,8 @@ if [[ -d $demo ]]; then
   chmod -R u+w "$demo" # an install is read-only
   rm -r "$demo"
 fi
+mkdir "$demo"
+cd "$demo" # nothing is imported from the directory in which this was called
 "$root/scripts/install.sh" --prefix "$demo/prefix"
 
 module use "$demo/prefix/modulefiles"

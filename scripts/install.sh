@@ -6,4 +6,4 @@ if ! python=$(command -v python3); then
   printf 'error: no python3 on PATH\n  fix: load the base module first\n' >&2
   exit 3
 fi
-exec "$python" "$root/scripts/bootstrap.py" install "$@"
+exec "$python" -I "$root/scripts/bootstrap.py" install "$@"

@@ -38,10 +38,10 @@ for shell in zsh tcsh fish; do
   need "$shell" command -v "$shell"
 done
 # tests with several users need a Python that all of them can read
-need "python3-venv python3-pip" /usr/bin/python3 -c "import ensurepip, pip, venv"
+need "python3-venv python3-pip" /usr/bin/python3 -I -c "import ensurepip, pip, venv"
 install_missing
 
-tools=$(python3 scripts/bootstrap.py --only-print-python)
+tools=$(python3 -I scripts/bootstrap.py --only-print-python)
 uv=$(dirname "$tools")/uv
 # index, proxy and certificates as pip has them
 network=$(PYTHONPATH=src "$tools" -c \

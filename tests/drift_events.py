@@ -39,7 +39,9 @@ class World:
     def report(self, *options: str, **more: str) -> dict[str, Any]:
         """What a polaris-parsl of the source tree says, which needs nothing of the install."""
         command = [sys.executable, "-m", "polaris_parsl", "verify", "--root", self.root, "--json"]
-        done = builder.run(*command, *options, env={**self.env, **more})
+        # of an install that is not loaded nothing would be started
+        env = {**self.env, "POLARIS_PARSL_ROOT": str(self.root), **more}
+        done = builder.run(*command, *options, env=env)
         report: dict[str, Any] = json.loads(done.stdout)
         assert done.returncode == report["exit_code"], done.stderr
         return report

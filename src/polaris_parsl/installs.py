@@ -11,6 +11,7 @@ it: Python reads that file at each start, and its first path is the overlay's si
 """
 
 import json
+import stat
 import sys
 from collections.abc import Iterator
 from importlib.metadata import distributions
@@ -27,6 +28,8 @@ MODULE_FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
 OVERLAY, TOOLS, BIN, RECEIPT = "overlay", "tools", "bin", "receipt.json"
 # what is being made, what is being deleted: the starts of their names
 STAGING, REMOVED = ".staging-", ".removed-"
+# makes a directory the group's; whether others may read it is its owner's choice
+GROUP_MODE = stat.S_ISGID | stat.S_IRWXG
 # for messages
 INSTALL_PATH = f"PREFIX/{VERSIONS}/VERSION"
 
@@ -48,6 +51,15 @@ def lies_in_a_prefix(root: Path) -> bool:
 def prefix_of(root: Path) -> Path:
     """The prefix that holds an install."""
     return root.parents[1]
+
+
+def group_of(prefix: Path) -> int | None:
+    """Number of the group that a prefix belongs to; None if it is personal, or does not exist."""
+    try:
+        status = prefix.stat()
+    except OSError:
+        return None
+    return status.st_gid if status.st_mode & GROUP_MODE == GROUP_MODE else None
 
 
 def overlay_of(root: Path) -> Path:

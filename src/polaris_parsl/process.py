@@ -50,6 +50,7 @@ def run(
     timeout_seconds: float = ANSWER_SECONDS,
     output_bytes: int = OUTPUT_BYTES,
     own_session: bool = False,
+    may_ask: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, capture its output as text and return it whatever the exit code.
 
@@ -58,9 +59,10 @@ def run(
         env: the whole environment of the command; None passes on our own.
         cwd: directory to run in.
         stdin: text for its standard input; None gives it an empty one.
-        timeout_seconds: after so many seconds the command is killed.
+        timeout_seconds: after so many seconds the command is killed, with all of its process group.
         output_bytes: after so many bytes of output and errors it is killed, too.
-        own_session: give it a session without a terminal; all of its process group is killed.
+        own_session: give it a session without a terminal.
+        may_ask: leave it in our process group, so that it may ask the user at the terminal.
 
     Raises:
         OSError: the program cannot be started.
@@ -76,12 +78,14 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=own_session,
+        # a group of its own, so that what the command starts is killed with it
+        process_group=None if own_session or may_ask else 0,
     )
     with process:
         try:
             written = _exchange(process, (stdin or "").encode(), timeout_seconds, output_bytes)
         except BaseException:
-            _kill(process, whole_group=own_session)
+            _kill(process, whole_group=not may_ask)
             raise
     logger.info("exit code %d from %s", process.returncode, argv[0])
     output, errors = (_text(each) for each in written)

@@ -44,6 +44,7 @@ class Bed:
     before: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     shell: str = ""
+    commanded: Path | None = None
     words: list[str] = field(default_factory=lambda: ["account=datascience"])
 
     @property
@@ -164,7 +165,8 @@ def compiler_gone(bed: Bed) -> None:
     path.parent.mkdir(parents=True)
     path.write_text('depends_on("gcc-native/14.2")\n')
     bed.variables["MODULEPATH"] = str(path.parents[1])
-    bed.words += ["--root", str(bed.conda.root)]
+    # nothing of another install is loaded
+    bed.commanded = bed.conda.root
 
 
 def wrong_interface(bed: Bed) -> None:
@@ -250,7 +252,7 @@ def doctor(bed: Bed, lmod: Path) -> str:
     module use {quote(str(bed.prefix))}/modulefiles; module load polaris-parsl/{bed.version}
     cd {bed.folder}
     {bed.shell}
-    exec {" ".join(bed.before)} {quote(str(bed.root))}/bin/polaris-parsl doctor {" ".join(bed.words)}
+    exec {" ".join(bed.before)} {quote(str(bed.commanded or bed.root))}/bin/polaris-parsl doctor {" ".join(bed.words)}
     """
     env = {"HOME": str(bed.folder), "PATH": _PATH, "LMOD_IGNORE_CACHE": "yes", **bed.variables}
     done = builder.run("bash", "--noprofile", "--norc", "-c", script, env=env)

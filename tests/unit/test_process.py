@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import builder
 from polaris_parsl.cli import main
 from polaris_parsl.env.base import fingerprint
 from polaris_parsl.env.base.choice import probe
@@ -80,4 +81,40 @@ def test_a_group_of_processes_ends_with_its_first(tmp_path: Path) -> None:
         )
     os.set_blocking(reading, True)
     assert os.read(reading, 1) == b""  # the end comes when the last that holds it has ended
+    os.close(reading)
+
+
+def test_what_a_base_has_started_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "held")
+    reading = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    base = tmp_path / "python"
+    base.write_text(f"#!/bin/sh\n(sleep 600 > '{tmp_path}/held' 2>&1 & )\nexec sleep 600\n")
+    base.chmod(0o755)
+    monkeypatch.setattr(fingerprint, "_ANSWER_TIMEOUT_SECONDS", 0.5)
+    with pytest.raises(BaseEnvironmentError, match="did not answer"):
+        probe(base, names=(), env=os.environ)
+    os.set_blocking(reading, True)
+    assert os.read(reading, 1) == b""  # the end comes when the last that holds it has ended
+    os.close(reading)
+
+
+@pytest.mark.parametrize(
+    "text", ["sleep 600 > '{held}' & exec sleep 600", "sleep 600 > '{held}' & exec yes", "exec yes"]
+)
+def test_the_bootstrap_ends_a_base_that_hangs_or_prints_without_end(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap = builder.load_bootstrap()
+    monkeypatch.setattr(bootstrap, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(bootstrap, "OUTPUT_BYTES", 1000000)
+    os.mkfifo(tmp_path / "held")
+    reading = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    base = tmp_path / "python"
+    base.write_text(f"#!/bin/sh\n{text.format(held=tmp_path / 'held')}\n")
+    base.chmod(0o755)
+    assert bootstrap.ask(str(base)) is None
+    os.set_blocking(reading, True)
+    assert os.read(reading, 1) == b""
     os.close(reading)

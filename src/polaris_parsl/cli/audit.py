@@ -9,8 +9,9 @@ import typer
 from polaris_parsl.cli.roots import Prefix, own_prefix
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.audit import audit as look_at
-from polaris_parsl.env.prefix.permissions import find_group, group_name, group_of
+from polaris_parsl.env.prefix.permissions import find_group, group_name
 from polaris_parsl.errors import ExitCode
+from polaris_parsl.installs import group_of
 
 _SHOWN = 5
 

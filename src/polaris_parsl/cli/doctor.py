@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
-from polaris_parsl.cli.roots import Root, own_root
+from polaris_parsl.cli.roots import Root, own_base, own_root, runs_here
 from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 from polaris_parsl.driver import working_folder
+from polaris_parsl.env.prefix.verify import Trust
 from polaris_parsl.env.variables import of_user
 from polaris_parsl.errors import ExitCode, PrefixError
 
@@ -44,7 +45,9 @@ def doctor(
     from polaris_parsl.doctor.node_checks import examine_nodes  # noqa: PLC0415
     from polaris_parsl.doctor.registry import CHECKS  # noqa: PLC0415
 
-    here = Here(of_user(os.environ), working_folder(), _root(root), read_words(options))
+    place = _root(root)
+    trust = Trust(is_whole=place is not None and runs_here(place), own=own_base())
+    here = Here(of_user(os.environ), working_folder(), place, read_words(options), trust)
     results = []
     for result in examine(CHECKS, here):
         results.append(result)

@@ -29,8 +29,11 @@ def step(name: str) -> Iterator[None]:
 
 
 def leave_nothing_when_stopped() -> None:
-    """End on SIGTERM as on Ctrl-C: by an exception, so that unfinished work is removed."""
-    signal.signal(signal.SIGTERM, _stop)
+    """End on SIGTERM and SIGHUP as on Ctrl-C: by an exception, so that unfinished work is removed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup ignores SIGHUP, and that stays so
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

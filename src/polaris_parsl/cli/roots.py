@@ -2,17 +2,20 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from polaris_parsl.errors import PrefixError
+from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.errors import PrefixError, ReceiptError
 from polaris_parsl.installs import (
     INSTALL_PATH,
     TOOLS,
     VERSIONS,
     command_of,
+    is_same_place,
     lies_in_a_prefix,
     prefix_of,
 )
@@ -72,6 +75,23 @@ def own_root(given: Path | None) -> Path:
         "this polaris-parsl belongs to no install, and no polaris-parsl module is loaded",
         remedy=f"name an install: --root {INSTALL_PATH}",
     )
+
+
+def runs_here(root: Path) -> bool:
+    """Whether an install is that of this command or the loaded one: its programs run here anyway."""
+    own = Path(sys.prefix).parent if Path(sys.prefix).name == TOOLS else None
+    loaded = os.environ.get("POLARIS_PARSL_ROOT")
+    with suppress(OSError):  # of an install that is closed to us nothing can be started
+        return any(is_same_place(root, Path(each)) for each in (own, loaded) if each)
+    return False
+
+
+def own_base() -> Path | None:
+    """The base of the install that this command belongs to, or of the loaded one; else its Python."""
+    try:
+        return Path(read_receipt(own_root(None)).base["executable"])
+    except (PrefixError, ReceiptError):
+        return Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
 
 
 def own_prefix(given: Path | None) -> Path:

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import AllowedSigners, Root, absolute, own_root
+from polaris_parsl.cli.roots import AllowedSigners, Root, absolute, own_base, own_root, runs_here
 from polaris_parsl.cli.say import say
-from polaris_parsl.env.prefix.verify import VerifyReport, verify_install
-from polaris_parsl.env.receipt import read_receipt
-from polaris_parsl.errors import PrefixError, ReceiptError
+from polaris_parsl.env.prefix.verify import Trust, VerifyReport, verify_install
 
 
 def verify(
@@ -33,8 +31,8 @@ def verify(
         Path | None,
         typer.Option(
             "--base",
-            help="For a bundle: the Python to compare with. [default: the base of this command's "
-            "install, if the bundle names the same]",
+            help="The Python to compare with, for a bundle or another install than that of this "
+            "command or the loaded one. [default: the base of this command, if the same is named]",
             show_default=False,
         ),
     ] = None,
@@ -50,11 +48,13 @@ def verify(
     what was installed), 14 the bundle is damaged.
     """
     if directory is None:
-        report = verify_install(own_root(root), every_file=files, env=os.environ)
+        place = own_root(root)
+        trust = _trust(place, base)
+        report = verify_install(place, every_file=files, env=os.environ, trust=trust)
     elif root is not None:
         raise typer.BadParameter("give a directory or --root, not both")
     elif ((place := absolute(directory)) / "pyvenv.cfg").is_file():
-        report = _verify_venv(place, every_file=files)
+        report = _verify_venv(place, base, every_file=files)
     else:
         report = _verify_bundle(place, base and absolute(base), allowed_signers)
     if as_json:
@@ -71,18 +71,18 @@ def verify(
     raise typer.Exit(report.verdict)
 
 
-def _verify_venv(place: Path, *, every_file: bool) -> VerifyReport:
+def _trust(root: Path, base: Path | None) -> Trust:
+    """What may be started to look at an install: all of one that runs here anyway."""
+    named = base and absolute(base)
+    return Trust(is_whole=runs_here(root), named=named, own=own_base())
+
+
+def _verify_venv(place: Path, base: Path | None, *, every_file: bool) -> VerifyReport:
+    from polaris_parsl.env.user.venv import read_venv  # noqa: PLC0415
     from polaris_parsl.env.user.verify_venv import verify_venv  # noqa: PLC0415
 
-    return verify_venv(place, every_file=every_file, env=os.environ)
-
-
-def _own_base() -> Path | None:
-    """The base of the install that this command belongs to, or of the loaded one."""
-    try:
-        return Path(read_receipt(own_root(None)).base["executable"])
-    except (PrefixError, ReceiptError):
-        return None
+    trust = _trust(read_venv(place), base)
+    return verify_venv(place, every_file=every_file, env=os.environ, trust=trust)
 
 
 def _verify_bundle(place: Path, named: Path | None, signers: Path | None) -> VerifyReport:
@@ -97,4 +97,4 @@ def _verify_bundle(place: Path, named: Path | None, signers: Path | None) -> Ver
         )
         if signers:
             say(f"signed by {signer_of(bundle, signers, os.environ)}", to_errors=True)
-        return verify_bundle(bundle, named=named, own=_own_base(), env=os.environ)
+        return verify_bundle(bundle, named=named, own=own_base(), env=os.environ)

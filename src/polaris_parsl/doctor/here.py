@@ -12,6 +12,7 @@ from typing import Any
 
 from polaris_parsl.configuration.plan import PlannedExecutor, plan
 from polaris_parsl.driver import Driver
+from polaris_parsl.env.prefix.verify import WHOLE, Trust
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import OptionError, ReceiptError
 from polaris_parsl.installs import overlay_of
@@ -62,12 +63,14 @@ class Here:
         folder: working directory of the user.
         root: the install, PREFIX/versions/VERSION; None without one.
         user_opts: options of `polaris_parsl.config`.
+        trust: what of the install may be started.
     """
 
     env: Mapping[str, str]
     folder: Path
     root: Path | None
     user_opts: Mapping[str, Any]
+    trust: Trust = WHOLE
 
     @cached_property
     def receipt(self) -> Receipt | None:

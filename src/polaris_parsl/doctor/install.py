@@ -16,10 +16,11 @@ from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.env.prefix.verify import (
     is_published,
-    verify_base,
+    not_started,
     verify_files,
     verify_module,
     verify_overlay,
+    verify_trusted_base,
 )
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.installs import INSTALL_PATH, overlay_python
@@ -91,9 +92,11 @@ def look_at_files(root: Path, receipt: Receipt, _here: Here) -> Iterator[DoctorF
 @_of_install
 def look_at_base(_root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFinding]:
     """The base has not changed since the install was built."""
-    found = verify_base(receipt, quick=True, env=here.env)
+    found, unasked = verify_trusted_base(receipt, here.trust, quick=True, env=here.env)
     yield from _as_findings(found)
-    if not found:
+    if unasked:
+        yield unknown(f"not started: {receipt.base['executable']}, which only the receipt names")
+    elif not found:
         base = receipt.base
         yield ok(f"CPython {base['interpreter']['version']} of {base['prefix']}, unchanged")
 
@@ -101,6 +104,9 @@ def look_at_base(_root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFi
 @_of_install
 def look_at_overlay(root: Path, receipt: Receipt, here: Here) -> Iterator[DoctorFinding]:
     """The overlay's Python starts and finds what Parsl needs."""
+    if not here.trust.is_whole:
+        yield unknown(not_started(root))
+        return
     found = verify_overlay(root, receipt, tries=False, env=here.env)
     yield from _as_findings(found)
     if not found:
@@ -114,6 +120,9 @@ def look_at_modulefile(root: Path, receipt: Receipt, here: Here) -> Iterator[Doc
     closed = _closed(modulefile(tree, root.name))
     if closed and is_published(root, receipt):
         yield problem(closed, f"ask its owner to open it, or {_AGAIN}")
+        return
+    if not here.trust.is_whole:
+        yield unknown(not_started(root))
         return
     found, untried = verify_module(root, receipt, env=here.env)
     yield from _as_findings(found)

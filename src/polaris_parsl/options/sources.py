@@ -6,21 +6,35 @@ value who set it.
 """
 
 import difflib
+import logging
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, warn
-from polaris_parsl.installs import INSTALL_FILE, lies_in_a_prefix, prefix_of, receipt_of
+from polaris_parsl.installs import (
+    INSTALL_FILE,
+    group_of,
+    lies_in_a_prefix,
+    prefix_of,
+    receipt_of,
+)
 from polaris_parsl.options.options import REPLACED
 from polaris_parsl.options.table import OPTIONS
+from polaris_parsl.trusted import ForeignFileError, read_trusted
 
 PROJECT_FILE = "polaris-parsl.toml"
+
+_FILE_BYTES_MAX = 1 << 20
+# what runs, who pays, who can listen: a project file that sets one is named
+_NAMED = {"account", "encrypted", "worker_init"}
+
+logger = logging.getLogger(__name__)
 
 _NAMES = ("argument", "environment", "project file", "install")
 
@@ -89,12 +103,9 @@ def gather(arguments: Mapping[str, Any], driver: Driver) -> list[Source]:
     }
     sources.append(Source("environment", None, environment))
     _warn_of_misspelt(driver)
-    for name, file in (
-        ("project file", _nearest(driver.folder)),
-        ("install", _of_install(driver.python)),
-    ):
-        if file is not None:
-            sources.append(Source(name, file, _read(file)))
+    prefix = _prefix(driver.python)
+    sources += _of_project(driver.folder, prefix)
+    sources += _of_install(prefix)
     return sources
 
 
@@ -145,9 +156,32 @@ def _warn_of_misspelt(driver: Driver) -> None:
             )
 
 
-def _nearest(folder: Path) -> Path | None:
-    places = (place / PROJECT_FILE for place in (folder, *folder.parents))
-    return next((file for file in places if _is_there(file)), None)
+def _of_project(folder: Path, prefix: Path | None) -> Iterator[Source]:
+    """The nearest project file upwards that nobody but trusted users can have written."""
+    group = group_of(prefix) if prefix else None
+    for file in (place / PROJECT_FILE for place in (folder, *folder.parents)):
+        if not _is_there(file):
+            continue
+        try:
+            values = _read(file, owners=(os.geteuid(),), group=group)
+        except ForeignFileError as error:
+            warn(
+                f"{file} is ignored: {error.strerror}; a project file counts where it and its directory "
+                "are yours, root's or of the group of the install, and nobody else can write them"
+            )
+            continue
+        if named := sorted(_NAMED & {*_option_names(values)}):
+            logger.warning("%s sets %s", file, ", ".join(named))
+        yield Source("project file", file, values)
+        return
+
+
+def _option_names(values: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the options that a file sets, for one executor or for all."""
+    for name, value in values.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from _option_names(value)
 
 
 def _is_there(file: Path) -> bool:
@@ -155,19 +189,33 @@ def _is_there(file: Path) -> bool:
     return os.path.lexists(file)
 
 
-def _of_install(python: Path) -> Path | None:
-    """The defaults.toml of the prefix that this package, or the interpreter, is installed in."""
+def _prefix(python: Path) -> Path | None:
+    """The prefix that this package, or the interpreter, is installed in."""
     for start in (Path(__file__), python):
         for place in start.parents:
             if receipt_of(place).is_file() and lies_in_a_prefix(place):
-                file = prefix_of(place) / INSTALL_FILE
-                return file if file.is_file() else None
+                return prefix_of(place)
     return None
 
 
-def _read(file: Path) -> Mapping[str, Any]:
+def _of_install(prefix: Path | None) -> Iterator[Source]:
+    """The defaults.toml of a prefix; its owner, whose programs run here anyway, is trusted."""
+    file = prefix / INSTALL_FILE if prefix else None
+    if prefix is None or file is None or not file.is_file():
+        return
+    owners = (os.geteuid(), prefix.stat().st_uid)
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        yield Source("install", file, _read(file, owners=owners, group=group_of(prefix)))
+    except ForeignFileError as error:
+        warn(f"{file} is ignored: {error.strerror}; only those who look after the install may")
+
+
+def _read(file: Path, *, owners: Collection[int], group: int | None) -> Mapping[str, Any]:
+    try:
+        text = read_trusted(file, owners=owners, group=group, most_bytes=_FILE_BYTES_MAX)
+        return tomllib.loads(text.decode("utf-8"))
+    except ForeignFileError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         default = OPTIONS["walltime"].default_value
         raise OptionError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import Verdict, VerifyFinding
-from polaris_parsl.env.prefix.verify import VerifyReport, verify_base
+from polaris_parsl.env.prefix.verify import Trust, VerifyReport, verify_base
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.pins.bundle import Bundle
 
@@ -25,9 +25,8 @@ def verify_bundle(
         env: environment variables.
     """
     receipt = read_receipt(bundle.folder)
-    if named:
-        receipt = replace(receipt, base={**receipt.base, "executable": str(named)})
-    executable = Path(receipt.base["executable"])
+    asked = Trust(named=named, own=own).base_of(receipt)
+    executable = Path((asked or receipt).base["executable"])
     again = f"polaris-parsl recreate {shlex.quote(str(bundle.place))} --prefix DIR"
     findings: list[VerifyFinding] = []
     unchecked = []
@@ -35,14 +34,14 @@ def verify_bundle(
         text = f"the base of the bundle is not on this machine: there is no {executable}"
         remedy = f"name another base, CPython {receipt.minor} with pip: {again} --base PYTHON"
         findings = [VerifyFinding(Verdict.RELEVANT, text, remedy)]
-    elif executable not in (named, own):
+    elif asked is None:
         unchecked.append(
             f"the base: {executable} is named by the bundle, and nothing that a bundle names is "
             f"started; where you trust it: --base {shlex.quote(str(executable))}"
         )
     else:
         remedy = f"`{again}` builds it again and reports which files differ"
-        found = verify_base(receipt, quick=False, env=env)
+        found = verify_base(asked, quick=False, env=env)
         findings = [replace(finding, remedy=remedy) for finding in found]
     if bundle.wheelhouse is None:
         unchecked.append("whether the packages are available: the bundle has no wheelhouse")

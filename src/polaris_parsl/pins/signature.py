@@ -80,7 +80,9 @@ def _keygen(
     verb: str, *words: str, env: Mapping[str, str], stdin: str | None = None
 ) -> CompletedProcess[str]:
     try:
-        return run([_PROGRAM, "-Y", verb, *words], env=env, stdin=stdin)
+        # for the passphrase of a key
+        may_ask = verb == "sign"
+        return run([_PROGRAM, "-Y", verb, *words], env=env, stdin=stdin, may_ask=may_ask)
     except FileNotFoundError as error:
         raise MissingToolError(
             f"there is no {_PROGRAM}, which checks signatures", remedy="install OpenSSH"

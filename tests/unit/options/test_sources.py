@@ -1,3 +1,4 @@
+import os
 import sys
 import warnings
 from datetime import timedelta
@@ -139,3 +140,74 @@ def test_a_word_of_the_command_line_that_is_no_option_or_a_second_one_is_refused
     with pytest.raises(BadParameter, match=r"NAME=VALUE|retries is given twice"):
         read_words(words)
     assert read_words(["retries=1", "queue=debug"]) == {"retries": 1, "queue": "debug"}
+
+
+def test_a_project_file_that_others_can_write_is_ignored_with_one_sentence(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    below = mine / "shared" / "private"
+    below.mkdir(parents=True)
+    (mine / "polaris-parsl.toml").write_text("retries = 5\n")
+    theirs = mine / "shared" / "polaris-parsl.toml"
+    theirs.write_text('worker_init = "id"\nencrypted = false\naccount = "ATTACKER"\n')
+    theirs.parent.chmod(0o1777)
+    with pytest.warns(PolarisParslWarning) as caught:
+        options = ask(below, account="datascience").options
+    (sentence,) = [str(each.message) for each in caught]
+    assert sentence.startswith(f"{theirs} is ignored: everybody can write {theirs.parent}; ")
+    assert "\n" not in sentence
+    # the next one upwards counts
+    assert (options.retries, options.account) == (5, "datascience")
+    assert "id" not in str(options.worker_init)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_project_file_of_the_group_of_the_install_counts_and_of_others_does_not(
+    tmp_path: Path,
+) -> None:
+    prefix = tmp_path / "prefix"
+    python = install_with_defaults(prefix, "retries = 4\n")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    file = folder / "polaris-parsl.toml"
+    file.write_text('queue = "demand"\n')
+    for path in (folder, file):
+        os.chown(path, 65533, 54321)
+    folder.chmod(0o2775)
+    driver = Driver(python=python, folder=folder)
+    with pytest.warns(PolarisParslWarning, match="belongs to the user 65533"):
+        (request,) = resolve({"account": "datascience"}, driver)
+    assert request.options.queue != "demand"
+    os.chown(prefix, -1, 54321)
+    prefix.chmod(0o2775)
+    (request,) = resolve({"account": "datascience"}, driver)
+    assert request.options.queue == "demand"
+
+
+def test_a_file_of_the_install_that_others_can_write_is_ignored(tmp_path: Path) -> None:
+    python = install_with_defaults(tmp_path / "prefix", "retries = 4\n")
+    (tmp_path / "prefix/defaults.toml").chmod(0o666)
+    driver = Driver(python=python, folder=tmp_path)
+    with pytest.warns(PolarisParslWarning, match=r"defaults\.toml is ignored: everybody can write"):
+        (request,) = resolve({"account": "datascience"}, driver)
+    assert request.options.retries == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('account = "a1"\nretries = 3\n', "account"),
+        (
+            'worker_init = "x"\naccount = "a1"\nencrypted = false\n',
+            "account, encrypted, worker_init",
+        ),
+        ('[executors.cpu]\nworker_init = "x"\n', "worker_init"),
+        ("retries = 3\n", ""),
+    ],
+)
+def test_a_project_file_that_says_who_pays_or_what_runs_is_named(
+    text: str, named: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "polaris-parsl.toml").write_text(text)
+    ask(tmp_path, account="datascience")
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == ([f"{tmp_path}/polaris-parsl.toml sets {named}"] if named else [])

@@ -67,7 +67,14 @@ def compute_delta(
     empty = scratch / "empty"
     create(empty, base.executable, sees_base=True, env=env)
     folder = next(iter(wheels.values())).path.parent
-    command: list[str | Path] = [base.executable, "-m", "pip", "--python", empty / "bin/python"]
+    command: list[str | Path] = [
+        base.executable,
+        "-I",
+        "-m",
+        "pip",
+        "--python",
+        empty / "bin/python",
+    ]
     command += ["install", "--dry-run", "--report", "-", "--quiet", "--only-binary", ":all:"]
     command += ["--no-index", "--find-links", folder, *requirements]
     # pip believes the metadata of the base

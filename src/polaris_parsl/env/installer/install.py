@@ -22,11 +22,11 @@ from polaris_parsl.env.modules.base_module import describe
 from polaris_parsl.env.modules.module_system import module_tree
 from polaris_parsl.env.modules.modulefile import render_modulefiles, values_of
 from polaris_parsl.env.prefix.lifecycle import publish
-from polaris_parsl.env.prefix.permissions import group_of, seal
+from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
 from polaris_parsl.env.variables import user_cache
 from polaris_parsl.errors import ExitCode, MissingToolError
-from polaris_parsl.installs import BIN, overlay_of, tools_of
+from polaris_parsl.installs import BIN, group_of, overlay_of, tools_of
 from polaris_parsl.process import Step
 from polaris_parsl.version import NAME
 

@@ -34,7 +34,7 @@ def check_overlay(folder: Path, *, parsl: str, version: str, env: Mapping[str, s
     Raises:
         LockError: it does not, or other versions than the locked ones.
     """
-    done = run([overlay_python(folder), "-c", _IMPORT], env=for_python(env), cwd=Path("/"))
+    done = run([overlay_python(folder), "-I", "-c", _IMPORT], env=for_python(env), cwd=Path("/"))
     if done.returncode != 0:
         raise LockError(
             f"the overlay cannot import parsl and polaris_parsl:\n    {done.stderr.strip()[-800:]}",
@@ -105,7 +105,7 @@ def check_requirements(
 
 def _unmet(environment: Path, base: Base, *, env: Mapping[str, str]) -> set[str]:
     """What `pip check` complains of in an environment, one sentence each."""
-    command: list[str | Path] = [base.executable, "-m", "pip", "--python"]
+    command: list[str | Path] = [base.executable, "-I", "-m", "pip", "--python"]
     command += [environment / "bin/python", "check"]
     done = run(command, env=for_offline_pip(env), cwd=environment, timeout_seconds=WORK_SECONDS)
     return {line for line in done.stdout.splitlines() if line and done.returncode != 0}

@@ -70,7 +70,7 @@ def build_own(folder: Path, *, env: Mapping[str, str], kind: str = "wheel") -> P
         MissingToolError: there is no source tree, or hatchling is missing or refuses it.
     """
     source = source_tree("install" if kind == "wheel" else "wheelhouse")
-    command: list[str | Path] = [sys.executable, "-m", "hatchling", "build"]
+    command: list[str | Path] = [sys.executable, "-I", "-m", "hatchling", "build"]
     command += ["-t", kind, "-d", folder]
     done = run(
         command,
@@ -151,7 +151,7 @@ def download(
     Raises:
         LockError: a wheel is not the one that the lock names, or cannot be had.
     """
-    command: list[str | Path] = [python, "-m", "pip", "download", "--quiet"]
+    command: list[str | Path] = [python, "-I", "-m", "pip", "download", "--quiet"]
     command += ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
     command += [word for name in PLATFORMS for word in ("--platform", name)]
     command += ["--progress-bar", "off", *options, "-r", lock, "-d", folder]

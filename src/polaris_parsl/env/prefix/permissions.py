@@ -14,21 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from polaris_parsl.errors import PrefixError
-from polaris_parsl.installs import receipt_of
+from polaris_parsl.installs import GROUP_MODE, group_of, receipt_of
 
 FILE = 0o644
 _PERSONAL = 0o755
-# makes a directory the group's; whether others may read it is its owner's choice
-_GROUP = stat.S_ISGID | stat.S_IRWXG
-
-
-def group_of(prefix: Path) -> int | None:
-    """Number of the group that a prefix belongs to; None if it is personal, or does not exist."""
-    try:
-        status = prefix.stat()
-    except OSError:
-        return None
-    return status.st_gid if status.st_mode & _GROUP == _GROUP else None
 
 
 def choose_group(prefix: Path, name: str | None) -> int | None:
@@ -93,7 +82,7 @@ def make_shared(folder: Path, *, group: int | None) -> None:
             f"{folder} cannot be made: {error.strerror}",
             remedy="choose another directory with --prefix",
         ) from error
-    mode = kept if group is None else kept | _GROUP
+    mode = kept if group is None else kept | GROUP_MODE
     try:
         if group is not None and status.st_gid != group:
             os.chown(folder, -1, group)

@@ -3,11 +3,12 @@
 import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import Verdict, VerifyFinding, compare
 from polaris_parsl.env.base.fingerprint import ask, base_dependencies, fingerprint
 from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
@@ -22,6 +23,7 @@ from polaris_parsl.installs import (
     INSTALL_PATH,
     OVERLAY,
     RECEIPT,
+    command_of,
     overlay_python,
     receipt_of,
     version_root,
@@ -87,7 +89,35 @@ class VerifyReport:
         }
 
 
-def verify_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> VerifyReport:
+@dataclass(frozen=True)
+class Trust:
+    """What may be started to look at an install, or at a bundle.
+
+    Attributes:
+        is_whole: whether the install runs here anyway: it is the command's own, or is loaded.
+        named: a Python that the user has named, to compare the base with.
+        own: the base of the user's own install.
+    """
+
+    is_whole: bool = False
+    named: Path | None = None
+    own: Path | None = None
+
+    def base_of(self, receipt: Receipt) -> Receipt | None:
+        """The receipt, with a base that may be started; None if only the receipt names it."""
+        if self.named:
+            return replace(receipt, base={**receipt.base, "executable": str(self.named)})
+        executable = Path(receipt.base["executable"])
+        is_own = self.own is not None and is_there(executable) and executable.samefile(self.own)
+        return receipt if self.is_whole or is_own else None
+
+
+WHOLE = Trust(is_whole=True)
+
+
+def verify_install(
+    root: Path, *, every_file: bool, env: Mapping[str, str], trust: Trust = WHOLE
+) -> VerifyReport:
     """Compare an install and its base with the receipt.
 
     Args:
@@ -97,6 +127,7 @@ def verify_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> V
             are younger than the receipt are read, the tools are left out, and Parsl is
             looked for, not imported.
         env: environment variables of the user; those of Lmod and of Python count.
+        trust: what may be started.
 
     Raises:
         PrefixError: there is no such directory.
@@ -112,20 +143,35 @@ def verify_install(root: Path, *, every_file: bool, env: Mapping[str, str]) -> V
         return VerifyReport(
             root, None, (broken,), ("everything else (the receipt is unreadable)",), ()
         )
-    base = verify_base(receipt, quick=not every_file, env=env)
+    base, unasked = verify_trusted_base(receipt, trust, quick=not every_file, env=env)
     findings = [*base, *verify_files(root, receipt, every_file=every_file)]
-    # where the base is broken, that says why
-    if all(each.verdict < Verdict.BROKEN for each in base):
-        findings += verify_overlay(root, receipt, tries=every_file, env=env)
+    unchecked = [unasked] if unasked else []
     used = frozenset(base_dependencies(receipt.base))
     findings += find_shadowed_packages(receipt.locked, used, minor=receipt.minor, env=env)
-    of_module, untried = verify_module(root, receipt, env=env)
-    findings += of_module
-    unchecked = [f"the module: {untried}"] if untried else []
+    if not trust.is_whole:
+        unchecked.append(f"the overlay and the module: {not_started(root)}")
+    else:
+        # where the base is broken, that says why
+        if all(each.verdict < Verdict.BROKEN for each in base):
+            findings += verify_overlay(root, receipt, tries=every_file, env=env)
+        of_module, untried = verify_module(root, receipt, env=env)
+        findings += of_module
+        unchecked += [f"the module: {untried}"] if untried else []
     if not every_file:
         unchecked.append("files older than the receipt, and the tools: --files reads them all")
     order = sorted(findings, key=lambda each: -each.verdict)
-    return VerifyReport(root, receipt.version, tuple(order), tuple(unchecked), receipt.command)
+    # what a stranger has typed is no advice
+    command = receipt.command if trust.is_whole else ()
+    return VerifyReport(root, receipt.version, tuple(order), tuple(unchecked), command)
+
+
+def not_started(root: Path) -> str:
+    """Why the programs of an install were not started, and how they are where it is trusted."""
+    own = shlex.quote(str(command_of(root)))
+    return (
+        "this is neither the install of this command nor the loaded one, and nothing of it is "
+        f"started; where you trust it: {own} verify"
+    )
 
 
 def verify_files(root: Path, receipt: Receipt, *, every_file: bool) -> Iterator[VerifyFinding]:
@@ -175,12 +221,31 @@ def _is_same(path: Path, expected: str, *, is_link: bool, since: int | None) -> 
         return False
 
 
+def verify_trusted_base(
+    receipt: Receipt, trust: Trust, *, quick: bool, env: Mapping[str, str]
+) -> tuple[list[VerifyFinding], str]:
+    """Compare the base of a receipt as far as it may be started; the second value says why not."""
+    asked = trust.base_of(receipt)
+    executable = Path((asked or receipt).base["executable"])
+    if not trust.is_whole and not is_there(executable):
+        return [VerifyFinding(Verdict.BROKEN, f"the base is gone: there is no {executable}")], ""
+    if asked is None:
+        return [], (
+            f"the base: the receipt names {executable}, and nothing that a receipt names is "
+            f"started; where you trust it: --base {shlex.quote(str(executable))}"
+        )
+    return verify_base(asked, quick=quick, env=env), ""
+
+
 def verify_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[VerifyFinding]:
     """Compare the base of a receipt with what now lies at its place."""
     try:
         return _verify_base(receipt, quick=quick, env=env)
     except PermissionError as error:
         reason = f"the base cannot be read: {error.strerror}: {error.filename}"
+        return [VerifyFinding(Verdict.BROKEN, reason)]
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = f"what the receipt says of the base is damaged: {type(error).__name__}: {error}"
         return [VerifyFinding(Verdict.BROKEN, reason)]
 
 
@@ -240,7 +305,7 @@ def verify_overlay(
         for each in base_dependencies(receipt.base)
         for name in entries[each].get("modules", ())
     }
-    command = [overlay_python(root), "-c", _IMPORT if tries else _FIND, *sorted(needed)]
+    command = [overlay_python(root), "-I", "-c", _IMPORT if tries else _FIND, *sorted(needed)]
     try:
         done = run(command, env=for_python(env), cwd=Path("/"))
     except OSError as error:

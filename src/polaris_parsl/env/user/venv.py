@@ -196,7 +196,7 @@ def _write_programs(plan: VenvPlan, folder: Path) -> None:
 
 def _check(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
     places = "import parsl, polaris_parsl; print(polaris_parsl.__file__)"
-    done = run([folder / "bin/python", "-c", places], env=for_python(env), cwd=Path("/"))
+    done = run([folder / "bin/python", "-I", "-c", places], env=for_python(env), cwd=Path("/"))
     if Path(done.stdout.strip()).is_relative_to(plan.overlay):
         return
     reason = done.stderr.strip() or f"it imports polaris_parsl from {done.stdout.strip()}"

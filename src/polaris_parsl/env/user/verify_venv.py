@@ -9,22 +9,23 @@ from polaris_parsl.env.base.fingerprint import base_dependencies
 from polaris_parsl.env.base.shadowed_packages import held
 from polaris_parsl.env.prefix.publish_modulefiles import deprecation_notice
 from polaris_parsl.env.prefix.state import read_state
-from polaris_parsl.env.prefix.verify import VerifyReport, verify_install
+from polaris_parsl.env.prefix.verify import WHOLE, Trust, VerifyReport, verify_install
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.env.user.venv import VenvPlan, read_venv
-from polaris_parsl.env.variables import for_python
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 
 
-def verify_venv(folder: Path, *, every_file: bool, env: Mapping[str, str]) -> VerifyReport:
+def verify_venv(
+    folder: Path, *, every_file: bool, env: Mapping[str, str], trust: Trust = WHOLE
+) -> VerifyReport:
     """Look whether an environment still works, and the install that it is built on.
 
     Args:
         folder: the environment.
         every_file: as for verify_install.
         env: environment variables of the user.
+        trust: what of the install may be started; nothing of the environment is.
 
     Raises:
         PrefixError: the directory is not an environment that `polaris-parsl venv` made.
@@ -35,25 +36,20 @@ def verify_venv(folder: Path, *, every_file: bool, env: Mapping[str, str]) -> Ve
         problem = f"{folder} is built on the install {root}, which is gone"
         gone = VerifyFinding(Verdict.BROKEN, problem, again)
         return VerifyReport(root, None, (gone,), (), ())
-    report = verify_install(root, every_file=every_file, env=env)
+    report = verify_install(root, every_file=every_file, env=env, trust=trust)
     own: list[VerifyFinding] = []
     # where the install is broken, that says why
     if report.verdict is not Verdict.BROKEN:
-        own += _findings(VenvPlan(folder, root, read_receipt(root)), again, env)
+        own += _findings(VenvPlan(folder, root, read_receipt(root)), again)
     return VerifyReport(
         root, report.version, (*own, *report.findings), report.unchecked, report.command
     )
 
 
-def _findings(plan: VenvPlan, again: str, env: Mapping[str, str]) -> Iterator[VerifyFinding]:
-    shown = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        minor = run([plan.python, "-I", "-c", shown], env=for_python(env)).stdout.strip()
-    except OSError as error:
-        minor = f"it does not start ({error.strerror})"
-    if minor != plan.receipt.minor:
-        problem = f"the Python of {plan.folder} is not the {plan.receipt.minor} of its install"
-        yield VerifyFinding(Verdict.BROKEN, f"{problem}: {minor}", again)
+def _findings(plan: VenvPlan, again: str) -> Iterator[VerifyFinding]:
+    if problem := _python_problem(plan):
+        text = f"the Python of {plan.folder} is not the {plan.receipt.minor} of its install"
+        yield VerifyFinding(Verdict.BROKEN, f"{text}: {problem}", again)
     state = read_state(plan.receipt.prefix)
     if notice := deprecation_notice(plan.receipt.release, state, state.default):
         yield VerifyFinding(Verdict.RELEVANT, notice, again)
@@ -67,3 +63,13 @@ def _findings(plan: VenvPlan, again: str, env: Mapping[str, str]) -> Iterator[Ve
             f"{plan.folder} has of its own, before those of the install and its base: {listed}",
             f"if you do not need them: {shlex.quote(str(plan.folder / 'bin/pip'))} uninstall {listed}",
         )
+
+
+def _python_problem(plan: VenvPlan) -> str:
+    """What is wrong with the Python of an environment, by where its link leads; "" if nothing is."""
+    lost = plan.python.resolve()
+    if not lost.exists():
+        return f"there is no {lost}"
+    if not lost.samefile(plan.receipt.base["executable"]):
+        return f"it is {lost}"
+    return ""

@@ -9,12 +9,12 @@ import pytest
 
 from polaris_parsl.env.prefix.permissions import (
     choose_group,
-    group_of,
     make_shared,
     remove_tree,
     seal,
 )
 from polaris_parsl.errors import PrefixError
+from polaris_parsl.installs import group_of
 
 MINE = os.getegid()
 
