@@ -72,7 +72,7 @@ class Sandbox:
         self.home = folder / "home"
         self.work = folder / "work"
         for path in (self.home, self.work):
-            path.mkdir(exist_ok=True)
+            path.mkdir(exist_ok=True, parents=True)
         self.environment = environment | {"HOME": str(self.home)}
         self.log = folder / "launcher.log"
         with self.log.open("w") as log:
@@ -179,7 +179,7 @@ def start(environment, tmp_path):
 
     def start_sandbox(folder=None, **keywords):
         folder = folder or tmp_path / f"s{len(running)}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         running.append(Sandbox(environment, folder, **keywords))
         return running[-1]
 

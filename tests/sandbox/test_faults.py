@@ -1,7 +1,9 @@
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -163,6 +165,103 @@ def test_jobs_are_lost_and_requeued_and_held_as_by_pbs(sandbox, tools):
     tools.eventually(lambda: "Jobs" not in json.loads(sandbox.call(*ALL_JOBS).stdout))
 
 
+def beats(sandbox, name):
+    """Whether a process of the node still writes."""
+    file = sandbox.home / name
+    before = file.stat().st_mtime_ns
+    time.sleep(0.5)
+    return file.stat().st_mtime_ns != before
+
+
+def test_nodes_die_and_return_and_lose_their_network(sandbox, tools, isolation):
+    beat = 'while true; do date +%N > "$(hostname)"; sleep 0.1; done'
+    script = f"cd; echo run >> runs; for host in $(tail -1 $PBS_NODEFILE); do ssh $host '{beat}' & done; {beat}\n"
+    job_id = sandbox.submit(script, "-q", "preemptable", select="2:ngpus=4")
+    head, last = "x3001c0s1b0n0", "x3001c0s1b1n0"
+    tools.eventually(lambda: all((sandbox.home / name).exists() for name in (head, last)))
+    sandbox.fault("die", "last")
+    tools.eventually(lambda: not beats(sandbox, last), what="the death of the second node")
+    assert beats(sandbox, head)
+    assert sandbox.job(job_id)["job_state"] == "R"
+    assert sandbox.call("pbsnodes", "-l").stdout.split() == [last, "down"]
+    assert "No route to host" in sandbox.call("ssh", last, "true").stderr
+    sandbox.fault("die", "head")
+    tools.eventually(lambda: not beats(sandbox, head), what="the death of the first node")
+    assert sandbox.job(job_id)["job_state"] == "R", "PBS has not noticed"
+    qdel = sandbox.call("qdel", job_id)
+    words = f"qdel: Server could not connect to MOM {job_id}\n"
+    assert (qdel.returncode, qdel.stderr) == (222, words)
+    assert sandbox.end_faults() == 2
+    tools.eventually(
+        lambda: (sandbox.home / "runs").read_text() == "run\n" * 2, what="a second run"
+    )
+    assert sandbox.job(job_id)["run_count"] == 2
+    assert sandbox.call("pbsnodes", "-l").stdout == ""
+    if isolation == "loopback":
+        with pytest.raises(SandboxError, match="all nodes share one network"):
+            sandbox.fault("cut")
+        return
+    reach = (
+        "ssh",
+        head,
+        f"python3 -c 'import socket; socket.create_connection((\"{last}\", 9), 2)' 2>&1",
+    )
+    assert "refused" in sandbox.call(*reach).stdout
+    sandbox.fault("cut", last)
+    assert "timed out" in sandbox.call(*reach).stdout
+    assert beats(sandbox, last), "it is cut off, not dead"
+    sandbox.end_faults()
+    tools.eventually(lambda: "refused" in sandbox.call(*reach).stdout, what="the way back")
+
+
+WRITER = """\
+import errno, os, sys
+os.chdir("run_dir")
+held = open("held", "a")
+print("ready", flush=True)
+def tried(call):
+    try:
+        call()
+        return "ok"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+def into_held():
+    held.write("x")
+    held.flush()
+for line in sys.stdin:
+    new = f"new{line.strip()}"
+    print(tried(into_held), tried(lambda: open(new, "w").close()), tried(lambda: os.mkdir(new + "d")),
+          tried(lambda: open("held").read()), tried(lambda: open("../elsewhere", "w").write("x")),
+          os.path.exists(new), flush=True)
+"""
+
+
+def test_a_full_directory_takes_nothing_until_it_is_over(start, tmp_path, tools):
+    folder = tmp_path / "sandbox"
+    work = folder / "work"
+    (work / "run_dir").mkdir(parents=True)
+    (work / "writer.py").write_text(WRITER)
+    for name in ("in", "out"):
+        os.mkfifo(work / name)
+    command = ["sh", "-c", f"exec {sys.executable} writer.py < in > out"]
+    sandbox = start(folder, command=command)
+    with (work / "in").open("w") as questions, (work / "out").open() as answers:
+        assert answers.readline() == "ready\n"
+
+        def ask(text):
+            questions.write(f"{text}\n")
+            questions.flush()
+            return answers.readline().split()
+
+        assert ask(1) == ["ok"] * 5 + ["True"]
+        sandbox.fault("full", str(work / "run_dir"))
+        assert ask(2) == ["ENOSPC"] * 3 + ["ok", "ok", "False"]
+        with pytest.raises(SandboxError, match="not a directory"):
+            sandbox.fault("full", str(work / "nowhere"))
+        sandbox.end_faults()
+        assert ask(3) == ["ok"] * 5 + ["True"]
+
+
 @only_loopback
 def test_a_fault_that_cannot_be_made_is_refused(sandbox):
     for kind, target, keywords, problem in (
@@ -170,6 +269,7 @@ def test_a_fault_that_cannot_be_made_is_refused(sandbox):
         ("down", "qstatt", {}, "the sandbox has no command qstatt"),
         ("hold", "9", {}, "Unknown Job Id 9"),
         ("hold", "x", {}, "x is not a job"),
+        ("die", "x", {}, "the sandbox has no node x"),
         ("slow", "", {"by": -1.0}, "by is -1.0"),
         ("hold", "", {"when": "held"}, "when is 'held'"),
         ("down", "", {"when": "queued"}, "not a fault of a job"),

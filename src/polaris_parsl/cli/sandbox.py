@@ -7,7 +7,7 @@ import typer
 
 from polaris_parsl.cli.say import say
 from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end
-from polaris_parsl.sandbox.faults.fault import ALL, KINDS, RUNNING, Fault
+from polaris_parsl.sandbox.faults.fault import ALL, DIRECTORIES, KINDS, RUNNING, Fault
 from polaris_parsl.sandbox.launch import run_sandbox
 
 NODES_DEFAULT = 4
@@ -42,7 +42,8 @@ def fault(
     target: Annotated[
         str,
         typer.Argument(
-            help="A PBS command, or `all`; a job id, `latest`, `next` or `job-1`; with `end` a kind."
+            help="A PBS command, or `all`; a job id, `latest`, `next` or `job-1`; a node, `head` or "
+            "`last`; a directory; with `end` a kind."
         ),
     ] = "",
     *,
@@ -69,4 +70,6 @@ def fault(
         count = ask_to_end(target or ALL, state=state)
         say(f"{count} {'fault' if count == 1 else 'faults'} ended")
         return
+    if kind in DIRECTORIES:
+        target = str(Path(target or ".").absolute())
     ask_for(Fault(kind, target, after, lasts, by, when), state=state)

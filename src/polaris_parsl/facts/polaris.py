@@ -158,6 +158,7 @@ class Facts:
     pbs_version: str
     pbs_history_days: int
     pbs_failed_starts_max: int
+    pbs_dead_node_noticed_seconds: int
     pbs_name_length_max: int
     mig_queues: tuple[str, ...]
     login: Login
@@ -226,6 +227,7 @@ def polaris() -> Facts:
         pbs_version=data["pbs"]["printed"]["version"],
         pbs_history_days=data["pbs"]["history_days"],
         pbs_failed_starts_max=data["pbs"]["failed_starts"]["max"],
+        pbs_dead_node_noticed_seconds=data["pbs"]["dead_node"]["noticed_seconds"],
         pbs_name_length_max=data["pbs"]["name"]["length_max"],
         mig_queues=tuple(data["pbs"]["mig"]["queues"]),
         login=_login(data["login"]),

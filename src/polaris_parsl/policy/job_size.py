@@ -8,6 +8,7 @@ from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.pbs.walltime import write_walltime
+from polaris_parsl.policy.rehearsal import shortest_rehearsed
 
 
 def destinations(queue: Queue) -> list[Queue]:
@@ -23,8 +24,9 @@ def destinations(queue: Queue) -> list[Queue]:
 
 def destination(options: ExecutorOptions, queue: Queue) -> Queue | None:
     """The queue in which a block would run; None if there is none."""
-    nodes, walltime = options.nodes_per_block, options.walltime
-    return next((each for each in destinations(queue) if each.takes(nodes, walltime)), None)
+    nodes, walltime, shortest = options.nodes_per_block, options.walltime, shortest_rehearsed()
+    fitting = (e for e in destinations(queue) if e.takes(nodes, walltime, shortest=shortest))
+    return next(fitting, None)
 
 
 def check_size(options: ExecutorOptions, queue: Queue) -> Queue:

@@ -11,7 +11,7 @@ from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.process import run
 from polaris_parsl.sandbox.linux.nodes import node_names
 from polaris_parsl.sandbox.pbs.commands import COMMANDS
-from polaris_parsl.sandbox.settings import Settings
+from polaris_parsl.sandbox.settings import FULL_BYTES, Settings
 
 _HERE = Path(__file__).parent
 _ON_LOGIN = (*COMMANDS, "ssh")
@@ -38,6 +38,7 @@ def write_commands(settings: Settings) -> None:
         f'exec {_python(_HERE / "programs" / "mps_control.py", settings.state)} "$@"',
     )
     _write_nvidia_smi(settings)
+    settings.full.write_bytes(bytes(FULL_BYTES))
     _compile_preload(settings)
 
 

@@ -48,7 +48,7 @@ class Daemon:
         login, nodes = _make_nodes(settings)
         self._login = login
         self._server = Server(settings, self, nodes)
-        self._faults = Faults(self, self._server)
+        self._faults = Faults(settings, self, self._server)
         self._ssh = SshServer(settings, self, self._server, [login, *nodes], _user())
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import polaris_parsl
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.policy.rehearsal import MIN_WALLTIME
 from polaris_parsl.sandbox.commands import write_commands
 from polaris_parsl.sandbox.faults.script import read_faults
 from polaris_parsl.sandbox.linux.isolation import (
@@ -27,7 +28,6 @@ from polaris_parsl.sandbox.linux.spawn import send_signal
 from polaris_parsl.sandbox.settings import Isolation, Settings
 from polaris_parsl.sandbox.state_directory import state_directory
 
-MIN_WALLTIME = "POLARIS_PARSL_SANDBOX_MIN_WALLTIME"
 _NOT_STARTED = 70
 _ORPHANS_TIMEOUT_SECONDS = 10.0
 _POLL_SECONDS = 0.02

@@ -8,17 +8,27 @@
  * environment to processes on other nodes. The timer slack of the process says it: children
  * inherit it and no program sets it. It is SLACK_OF_LOGIN (syscalls.py) plus the node's number.
  *
+ * $POLARIS_PARSL_SANDBOX/full names a directory that a fault has filled: no process can write in it.
+ * Every process has that page mapped, so a fault reaches those that run, and files that are open.
+ *
  * The pthread_* calls for affinity show the real CPUs, because libraries use them in pairs.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -184,4 +194,149 @@ struct hostent *gethostbyname(const char *name)
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "gethostbyname");
     return real(is_pretended_name(name) ? "127.0.0.1" : name);
+}
+
+#define FULL_BYTES 4096
+
+static const char *full_page;
+
+__attribute__((constructor)) static void map_full_page(void)
+{
+    const char *state = getenv("POLARIS_PARSL_SANDBOX");
+    char path[PATH_MAX];
+    int fd;
+    void *page;
+    if (!state || snprintf(path, sizeof path, "%s/full", state) >= (int)sizeof path)
+        return;
+    fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    page = mmap(NULL, FULL_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+    if (page != MAP_FAILED)
+        full_page = page;
+    syscall(SYS_close, fd);
+}
+
+static int some_is_full(void)
+{
+    return full_page && *full_page;
+}
+
+/* Whether an open file lies in the full directory. */
+static int fd_is_full(int fd)
+{
+    char link[64], path[PATH_MAX];
+    ssize_t length;
+    size_t full;
+    if (!some_is_full())
+        return 0;
+    full = strnlen(full_page, FULL_BYTES);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    length = readlink(link, path, sizeof path);
+    return length >= (ssize_t)full && memcmp(path, full_page, full) == 0 &&
+           (length == (ssize_t)full || path[full] == '/');
+}
+
+static int no_space(void)
+{
+    errno = ENOSPC;
+    return -1;
+}
+
+/* Opens a file; one that would be made in the full directory is not made. */
+static int open_there(int folder, const char *path, int flags, mode_t mode)
+{
+    int is_new = (flags & O_CREAT) && some_is_full() && faccessat(folder, path, F_OK, 0) != 0;
+    int fd = (int)syscall(SYS_openat, folder, path, flags, mode);
+    if (fd >= 0 && is_new && fd_is_full(fd)) {
+        syscall(SYS_unlinkat, folder, path, 0);
+        syscall(SYS_close, fd);
+        return no_space();
+    }
+    return fd;
+}
+
+#define MODE_AFTER(last)                               \
+    mode_t mode = 0;                                   \
+    if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) { \
+        va_list rest;                                  \
+        va_start(rest, last);                          \
+        mode = va_arg(rest, mode_t);                   \
+        va_end(rest);                                  \
+    }
+
+int open(const char *path, int flags, ...)
+{
+    MODE_AFTER(flags)
+    return open_there(AT_FDCWD, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+    MODE_AFTER(flags)
+    return open_there(AT_FDCWD, path, flags, mode);
+}
+
+int openat(int folder, const char *path, int flags, ...)
+{
+    MODE_AFTER(flags)
+    return open_there(folder, path, flags, mode);
+}
+
+int openat64(int folder, const char *path, int flags, ...)
+{
+    MODE_AFTER(flags)
+    return open_there(folder, path, flags, mode);
+}
+
+int mkdirat(int folder, const char *path, mode_t mode)
+{
+    int made = (int)syscall(SYS_mkdirat, folder, path, mode), fd;
+    if (made != 0 || !some_is_full())
+        return made;
+    fd = (int)syscall(SYS_openat, folder, path, O_PATH | O_CLOEXEC, 0);
+    if (fd >= 0) {
+        int is_full = fd_is_full(fd);
+        syscall(SYS_close, fd);
+        if (is_full) {
+            syscall(SYS_unlinkat, folder, path, AT_REMOVEDIR);
+            return no_space();
+        }
+    }
+    return 0;
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    return mkdirat(AT_FDCWD, path, mode);
+}
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+    static ssize_t (*real)(int, const void *, size_t);
+    if (size && fd_is_full(fd))
+        return no_space();
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "write");
+    return real(fd, data, size);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    static ssize_t (*real)(int, const struct iovec *, int);
+    if (fd_is_full(fd))
+        return no_space();
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "writev");
+    return real(fd, parts, count);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
+{
+    return fd_is_full(fd) ? no_space() : syscall(SYS_pwrite64, fd, data, size, at);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
+{
+    return pwrite(fd, data, size, at);
 }

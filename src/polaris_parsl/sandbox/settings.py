@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+FULL_BYTES = 4096  # of the page that names a full directory; preload.c repeats it
+
 
 class Isolation(enum.StrEnum):
     """How nodes are isolated from each other."""
@@ -48,6 +50,11 @@ class Settings:
     def socket(self) -> Path:
         """Where the daemon listens; client.py repeats the name."""
         return self.state / "sock"
+
+    @property
+    def full(self) -> Path:
+        """Names the directory that a fault has filled; preload.c repeats the name."""
+        return self.state / "full"
 
     @property
     def failure(self) -> Path:

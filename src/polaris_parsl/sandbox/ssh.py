@@ -10,7 +10,7 @@ from polaris_parsl.sandbox.event_loop import EventLoop
 from polaris_parsl.sandbox.linux.nodes import JOB, SandboxNode
 from polaris_parsl.sandbox.linux.processes import in_sessions
 from polaris_parsl.sandbox.linux.spawn import Process, send_signal, spawn
-from polaris_parsl.sandbox.pbs.server import Server
+from polaris_parsl.sandbox.pbs.server import DOWN, Server
 from polaris_parsl.sandbox.protocol import ClientRequest
 from polaris_parsl.sandbox.settings import Settings
 
@@ -72,6 +72,10 @@ class SshServer:
         node = self._nodes.get(call.host)
         if node is None:
             problem = f"Could not resolve hostname {call.host}: Name or service not known"
+            request.answer(exit_code=FAILED, stderr=f"ssh: {problem}\n")
+            return
+        if self._server.out.get(node.name) == DOWN:
+            problem = f"connect to host {call.host} port 22: No route to host"
             request.answer(exit_code=FAILED, stderr=f"ssh: {problem}\n")
             return
         job = self._server.job_on(node.name)

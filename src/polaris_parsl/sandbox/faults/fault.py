@@ -36,7 +36,16 @@ JOBS = {
     "walltime": "ended as if its walltime were over",
     "failing-starts": "each start fails, until PBS holds it; with --for starts work again",
 }
-KINDS = CLIENTS | JOBS
+NODES = {
+    "die": "the node is silent, its processes are killed, PBS calls it down; with --for it returns. A job whose "
+    "first node dies is queued again when PBS has noticed, or the node has returned; others go on",
+    "cut": "no traffic between the node and the others; PBS and ssh still reach it. Needs namespaces",
+    "return": "a node that died, or was cut off, is there again",
+}
+DIRECTORIES = {
+    "full": "no room in a directory and below: what is written there fails, and new files cannot be made",
+}
+KINDS = CLIENTS | JOBS | NODES | DIRECTORIES
 
 
 @dataclass(frozen=True)

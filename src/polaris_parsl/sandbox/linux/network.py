@@ -44,6 +44,18 @@ def build_network(settings: Settings) -> tuple[SandboxNode, list[SandboxNode]]:
     return nodes[0], nodes[1:]
 
 
+def plug(number: int, *, is_in: bool) -> None:
+    """Plug the cables of a node in, or pull them.
+
+    Raises:
+        SandboxError: `ip` refuses.
+    """
+    for index, _ in enumerate(polaris().interfaces):
+        result = run(["ip", "link", "set", f"v{number}i{index}", "up" if is_in else "down"])
+        if result.returncode != 0:
+            raise SandboxError(f"`ip` failed: {result.stderr.strip()}", remedy=_REMEDY)
+
+
 def _address(interface: int, number: int) -> str:
     return f"10.{_FIRST_SUBNET + interface}.{(number + 1) // 250}.{(number + 1) % 250 + 1}"
 

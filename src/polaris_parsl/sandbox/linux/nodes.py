@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.policy.rehearsal import SANDBOX
 from polaris_parsl.sandbox.linux import syscalls
 from polaris_parsl.sandbox.settings import Isolation, Settings
 
 LOOPBACK_ADDRESS = "127.0.0.1"
-STATE = "POLARIS_PARSL_SANDBOX"
+STATE = SANDBOX
 JOB = "POLARIS_PARSL_SANDBOX_JOB"
 # The sandbox's own variables, which `qsub -V` must not carry to another node.
 OURS = re.compile(r"POLARIS_PARSL_(SANDBOX.*|ADDRESS)|LD_PRELOAD")
@@ -25,13 +26,15 @@ OURS = re.compile(r"POLARIS_PARSL_(SANDBOX.*|ADDRESS)|LD_PRELOAD")
 class SandboxNode:
     """A login (number 0) or compute node.
 
-    Its namespaces are file descriptors; on loopback there are none.
+    Its namespaces are file descriptors; on loopback there are none. In `sessions` are the
+    sessions of the processes that were started on it.
     """
 
     name: str
     number: int
     environment: Mapping[str, str]
     namespaces: tuple[int, ...] = field(default=())
+    sessions: set[int] = field(default_factory=set, compare=False)
 
     @property
     def fqdn(self) -> str:
@@ -69,7 +72,6 @@ def node_environment(settings: Settings, *, is_login: bool) -> dict[str, str]:
             "POLARIS_PARSL_ADDRESS": LOOPBACK_ADDRESS,
             "POLARIS_PARSL_SANDBOX_NAMES": " ".join(host_names(settings)),
         }
-    if not is_login or settings.isolation is Isolation.LOOPBACK:
-        already = os.environ.get("LD_PRELOAD", "") if is_login else ""
-        environment["LD_PRELOAD"] = f"{settings.preload} {already}".strip()
+    already = os.environ.get("LD_PRELOAD", "") if is_login else ""
+    environment["LD_PRELOAD"] = f"{settings.preload} {already}".strip()
     return environment

@@ -57,6 +57,31 @@ def in_sessions(root: int, sessions: Iterable[int]) -> list[int]:
     return [entry.pid for entry in _living_below(root) if entry.session in wanted]
 
 
+def on_node(root: int, sessions: Iterable[int], namespace: int | None) -> list[int]:
+    """Living processes below root that run on a node.
+
+    Args:
+        root: the daemon.
+        sessions: those that were started on the node; their descendants count, too.
+        namespace: a file descriptor of the node's own namespace, by which all are found.
+    """
+    wanted = set(sessions)
+    found = set(in_sessions(root, wanted))
+    for leader in wanted:
+        found.update(descendants(leader))
+    if namespace is not None:
+        here = os.fstat(namespace).st_ino
+        found.update(pid for pid in descendants(root) if _uts_namespace(pid) == here)
+    return sorted(found)
+
+
+def _uts_namespace(pid: int) -> int | None:
+    try:
+        return Path("/proc", str(pid), "ns", "uts").stat().st_ino
+    except OSError:
+        return None
+
+
 def with_marker(root: int, marker: str, sessions: Iterable[int] = ()) -> list[int]:
     """Living processes below root with NAME=VALUE in their environment, or in the sessions."""
     wanted = set(sessions)

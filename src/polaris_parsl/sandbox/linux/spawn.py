@@ -29,6 +29,8 @@ def spawn(node: SandboxNode, process: Process) -> int:
     """Start the process on the node and return its id; the daemon reaps it."""
     pid = os.fork()
     if pid:
+        if process.new_session:
+            node.sessions.add(pid)
         return pid
     try:
         _become(node, process)

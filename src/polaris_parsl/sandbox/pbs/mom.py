@@ -38,6 +38,7 @@ class _Running:
     verdict: int | None = None
     kill_at: float | None = None
     is_signalled: bool = False
+    is_lost: bool = False
     sessions: set[int] = field(default_factory=set)
 
 
@@ -94,8 +95,17 @@ class Mom:
     def end(self, job: Job, verdict: int) -> None:
         """End the processes of a job, if it has any, and report this exit status."""
         running = self._running.get(job.number)
-        if running is not None and running.job is job:
+        if running is not None:
+            running.is_lost = False
             self._terminate(running, verdict)
+
+    def lose(self, job: Job) -> None:
+        """Report nothing of a job any more, until somebody ends it."""
+        self._running[job.number].is_lost = True
+
+    def has_lost(self, job: Job) -> bool:
+        """Whether the first node of a job is lost."""
+        return job.number in self._running and self._running[job.number].is_lost
 
     def expire(self, job: Job) -> None:
         """End a job as if its walltime were over."""
@@ -148,6 +158,8 @@ class Mom:
         job = running.job
         if self._running.get(job.number) is not running or running.verdict is not None:
             return
+        if running.is_lost:
+            return
         used = int(time.time() - (job.stime or time.time()))
         limit = job.walltime_seconds
         text = f"=>> PBS: job killed: walltime {max(used, limit + 1)} exceeded limit {limit}\n"
@@ -179,7 +191,7 @@ class Mom:
 
     def _shell_ended(self, running: _Running, status: int) -> None:
         running.status = status
-        if running.verdict is None:
+        if running.verdict is None and not running.is_lost:
             self._finish(running)
 
     def _finish(self, running: _Running) -> None:

@@ -12,7 +12,7 @@ from polaris_parsl.sandbox.pbs.call import CommandCall, CommandResult
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.placement import COUNTED, capacity
 from polaris_parsl.sandbox.pbs.refusal import USAGE, Refusal
-from polaris_parsl.sandbox.pbs.server import Server
+from polaris_parsl.sandbox.pbs.server import DOWN, Server
 from polaris_parsl.sandbox.pbs.show import json_document
 
 _USAGE = "usage:\n\tpbsnodes -a [-F json]\n\tpbsnodes -l\n\tpbsnodes [-F json] host..."
@@ -20,7 +20,7 @@ _UNKNOWN = "Unknown node "
 
 
 def pbsnodes(server: Server, call: CommandCall) -> CommandResult:
-    """Show all nodes, the named ones, or those that are down (-l): here none ever is."""
+    """Show all nodes, the named ones, or those that are down (-l)."""
     try:
         pairs, names = getopt.getopt(list(call.argv), "aF:l")
     except getopt.GetoptError as error:
@@ -29,7 +29,8 @@ def pbsnodes(server: Server, call: CommandCall) -> CommandResult:
     if not (names or options.keys() & {"-a", "-l"}) or options.get("-F", "json") != "json":
         return CommandResult(USAGE, stderr=f"{_USAGE}\n")
     if "-l" in options:
-        return CommandResult()
+        down = [name for name, state in server.out.items() if state == DOWN]
+        return CommandResult(stdout="".join(f"{name:<20} {DOWN}\n" for name in down))
     chosen = list(server.nodes) if "-a" in options else names
     found = {
         name: _attributes(server, server.nodes[name]) for name in chosen if name in server.nodes

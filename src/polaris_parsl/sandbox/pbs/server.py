@@ -18,6 +18,7 @@ from polaris_parsl.sandbox.pbs.mom import Mom
 from polaris_parsl.sandbox.pbs.refusal import (
     BAD_STATE,
     FINISHED,
+    NO_MOM,
     NOT_RERUNNABLE,
     UNKNOWN_JOB,
     Refusal,
@@ -30,6 +31,7 @@ from polaris_parsl.sandbox.settings import Settings
 _PRERUN_SECONDS = 1.0
 _EXITING_SECONDS = 0.3
 _AGAIN_SECONDS = 0.1
+DOWN = "down"
 _LINE = "%a %b %d at %H:%M"
 
 
@@ -109,6 +111,8 @@ class Server:
             if job.comment:
                 job.comment += " and terminated"
             self._to_history(job, 91)
+        elif self._mom.has_lost(job):
+            raise Refusal(NO_MOM, f"Server could not connect to MOM {job.id}")
         elif not job.is_deleted:
             job.is_deleted = True
             job.comment = f"{job.comment} and terminated by {by}"
@@ -166,6 +170,18 @@ class Server:
     def expire(self, job: Job) -> None:
         """End a running job as if its walltime were over."""
         self._mom.expire(job)
+
+    def lose_head(self, job: Job) -> None:
+        """Let the first node of a job be dead: nobody reports the end of its processes."""
+        self._mom.lose(job)
+
+    def give_up(self, job: Job) -> None:
+        """Requeue a job whose first node is lost, or end it if it was submitted with `-r n`."""
+        if job.state == "R" and self._mom.has_lost(job):
+            job.substate = 60
+            self._save(job)
+            status = STATUS_REQUEUED if job.rerunnable == "True" else EPILOGUE_STATUS_DELETED
+            self._mom.end(job, status)
 
     def forget(self, job: Job, *, processes_end_after: float) -> None:
         """Lose a job without a trace; the processes of a running one go on for so many seconds."""
