@@ -150,6 +150,11 @@ def test_a_script_may_come_from_standard_input(sandbox):
 
 @pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_what_the_sandbox_does_not_imitate_is_refused_by_name(sandbox):
-    done = sandbox.call("qsub", "-I", "-A", "me")
-    assert done.returncode == 2
-    assert done.stderr == "qsub: the sandbox does not imitate -I\n"
+    for option, why in {
+        "-I": ": it has no interactive jobs; submit a script, and reach its nodes with ssh",
+        "-J0-3": ": it has no job arrays; submit each job by itself",
+        "-f": "",
+    }.items():
+        done = sandbox.call("qsub", option, "-A", "me")
+        assert done.returncode == 2
+        assert done.stderr == f"qsub: the sandbox does not imitate {option[:2]}{why}\n"

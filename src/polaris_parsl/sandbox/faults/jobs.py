@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.faults.fault import ALL, LATEST, NEXT, QUEUED, RUNNING, Fault
+from polaris_parsl.sandbox.pbs.identifier import number_in
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.refusal import Refusal
 from polaris_parsl.sandbox.pbs.server import Server
 
 Undo = Callable[[], None]
-_NUMBER = re.compile(r"(\d+)(\..*)?")
 _NTH = re.compile(r"job-([1-9]\d*)")
 _DEMAND_SECONDS = 2.0
 # Those that need a running job; the others take a job in any state.
@@ -38,14 +38,14 @@ class JobFaults:
             return
         if target == ALL and fault.kind == "purge":
             return
-        number = _NUMBER.fullmatch(target)
+        number = number_in(target)
         if number is None:
             raise SandboxError(
                 f"{fault}: {target} is not a job",
                 remedy=f"give a job id, {LATEST}, {NEXT}, or job-1 for the first job of the sandbox",
             )
         try:
-            self.server.find(int(number[1]))
+            self.server.find(number)
         except Refusal as refusal:
             raise SandboxError(f"{fault}: {refusal.text}", remedy="see `qstat -x`") from refusal
 
@@ -104,9 +104,9 @@ class JobFaults:
                 self.server.delete(job.number, by=_operator(), from_history=True)
 
     def _find(self, target: str, before: int) -> Job | None:
-        number = _NUMBER.fullmatch(target)
+        number = number_in(target)
         if number is not None:
-            return next((j for j in self.server.jobs() if j.number == int(number[1])), None)
+            return next((job for job in self.server.jobs() if job.number == number), None)
         if target == LATEST:
             return next((j for j in reversed(self.server.jobs()) if not j.is_finished), None)
         nth = before if target == NEXT else int(target.removeprefix("job-")) - 1

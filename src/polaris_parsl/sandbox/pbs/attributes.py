@@ -24,8 +24,9 @@ def job_attributes(job: Job) -> dict[str, Any]:
         "Account_Name": job.account,
         "Checkpoint": "u",
         "ctime": time.ctime(job.ctime),
+        "depend": job.depend or None,
         "Error_Path": f"{login}:{job.error_path}",
-        "exec_host": _exec_host(job) if started else None,
+        "exec_host": exec_host(job) if started else None,
         "exec_vnode": "+".join(vnodes) if started else None,
         "Hold_Types": job.hold_types,
         "Join_Path": job.join,
@@ -74,7 +75,8 @@ def _used(job: Job) -> dict[str, Any]:
     }
 
 
-def _exec_host(job: Job) -> str:
+def exec_host(job: Job) -> str:
+    """The nodes of a job as PBS writes them, chunk by chunk."""
     seen: dict[str, int] = {}
     parts = []
     for host, chunk in zip(job.hosts, job.chunks, strict=False):

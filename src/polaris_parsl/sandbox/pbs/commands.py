@@ -1,11 +1,13 @@
-"""qsub, qstat, qselect and qdel: turns a command line into output and an exit code."""
+"""qsub, qstat, qselect and qdel: turns a command line into output and an exit code; all commands."""
 
 import getopt
-import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.pbs.call import CommandCall, CommandResult
+from polaris_parsl.sandbox.pbs.changes import CHANGES
+from polaris_parsl.sandbox.pbs.identifier import number_in, read_number
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.pbsnodes import pbsnodes
 from polaris_parsl.sandbox.pbs.queue_status import show_queues, show_server
@@ -14,7 +16,6 @@ from polaris_parsl.sandbox.pbs.server import Server
 from polaris_parsl.sandbox.pbs.show import as_json, as_long, as_table, as_wide_table
 from polaris_parsl.sandbox.pbs.submit import read_script, script_operand
 
-_ID = re.compile(r"(\d+)(\..*)?")
 _QSTAT_USAGE = (
     "usage:\n\tqstat [-a] [-f [-F json]] [-u user] [-x] [job_identifier... | queue...]\n"
     "\tqstat -Q [-f [-F json]] [queue...]\n\tqstat -B [-f [-F json]]"
@@ -53,23 +54,16 @@ def qdel(server: Server, call: CommandCall) -> CommandResult:
     by = f"{user}@{polaris().login_fqdn}"
     for name in names:
         try:
-            server.delete(_number(name), by=by, from_history=("-x", "") in pairs)
+            server.delete(read_number(name), by=by, from_history=("-x", "") in pairs)
         except Refusal as refusal:
             result.refuse("qdel", refusal)
     return result
 
 
-def _number(name: str) -> int:
-    match = _ID.fullmatch(name)
-    if match is None:
-        raise Refusal(1, f"illegally formed job identifier: {name}")
-    return int(match[1])
-
-
 def qstat(server: Server, call: CommandCall) -> CommandResult:
     """Show jobs, queues or the server; unknown names do not hide the known ones."""
     try:
-        pairs, names = getopt.getopt(list(call.argv), "aBfF:HinQsTtu:wx")
+        pairs, names = getopt.getopt(list(call.argv), "1aBfF:HinQrsTtu:wx")
     except getopt.GetoptError as error:
         return CommandResult(
             USAGE, stderr=f"qstat: invalid option -- '{error.opt}'\n{_QSTAT_USAGE}\n"
@@ -110,13 +104,16 @@ def qselect(server: Server, call: CommandCall) -> CommandResult:
     return CommandResult(stdout="".join(f"{job.id}\n" for job in jobs))
 
 
+_IN_WIDE = {"-a", "-u", "-n", "-s", "-i", "-r", "-H", "-w"}
+
+
 def _writer(options: Mapping[str, str]) -> Callable[[Sequence[Job]], str]:
     if "-F" in options:
         return as_json
     if "-f" in options:
         return as_long
-    if options.keys() & {"-a", "-u", "-n", "-s", "-i", "-H"}:
-        return as_wide_table
+    if options.keys() & _IN_WIDE:
+        return partial(as_wide_table, options=options.keys())
     return as_table
 
 
@@ -132,6 +129,10 @@ def _chosen(
                 jobs += [job for job in _named(server, name, history) if job not in jobs]
             except Refusal as refusal:
                 result.refuse("qstat", refusal)
+    if "-r" in options:
+        jobs = [job for job in jobs if job.state in "RE"]
+    if "-i" in options:
+        jobs = [job for job in jobs if job.state in "QHW"]
     if "-u" in options:
         users = options["-u"].split(",")
         jobs = [job for job in jobs if job.owner in users]
@@ -139,12 +140,12 @@ def _chosen(
 
 
 def _named(server: Server, name: str, history: bool) -> list[Job]:
-    match = _ID.fullmatch(name)
-    if match is None:
+    number = number_in(name)
+    if number is None:
         if name not in polaris().queues:
             raise Refusal(UNKNOWN_QUEUE, f"Unknown queue destination {name}")
         return [j for j in server.jobs() if j.queue == name and (history or not j.is_finished)]
-    job = server.find(int(match[1]))
+    job = server.find(number)
     if job.is_finished and not history:
         problem = "Job has finished, use -x or -H to obtain historical job information"
         raise Refusal(FINISHED, f"{job.id} {problem}")
@@ -157,4 +158,5 @@ COMMANDS = {
     "qselect": qselect,
     "qdel": qdel,
     "pbsnodes": pbsnodes,
+    **{change.__name__: change for change in CHANGES},
 }

@@ -49,6 +49,7 @@ class Job:
     exit_status: int | None = None
     is_deleted: bool = False
     hold_types: str = "n"
+    depend: str = ""
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:

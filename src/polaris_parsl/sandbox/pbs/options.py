@@ -10,7 +10,12 @@ from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.pbs.directives import QSUB_LETTERS
 from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, USAGE, Refusal
 
-_NOT_IMITATED = "aCfhIJWX"
+_NOT_IMITATED = {
+    "I": ": it has no interactive jobs; submit a script, and reach its nodes with ssh",
+    "X": ": it has no interactive jobs",
+    "J": ": it has no job arrays; submit each job by itself",
+    **dict.fromkeys("aCf", ""),
+}
 _USAGE = """\
 usage: qsub [-A account] [-e path] [-j oe|eo] [-k keep] [-l resources] [-m mail]
 	[-N name] [-o path] [-q queue] [-r y|n] [-S shell] [-v variables] [-V] [script]"""
@@ -35,7 +40,7 @@ class QsubOptions:
         for option, value in pairs:
             letter = option[1]
             if letter == "l":
-                for name, wanted in _resources(value).items():
+                for name, wanted in read_resources(value).items():
                     if name not in known:
                         self.resources[name] = wanted
             elif letter not in before:
@@ -56,7 +61,8 @@ def read_command_line(words: Sequence[str]) -> tuple[list[tuple[str, str]], list
         raise Refusal(USAGE, f"{problem} -- '{error.opt}'\n{_USAGE}") from error
     for option, _ in pairs:
         if option[1] in _NOT_IMITATED:
-            raise Refusal(USAGE, f"the sandbox does not imitate {option}")
+            more = _NOT_IMITATED[option[1]]
+            raise Refusal(USAGE, f"the sandbox does not imitate {option}{more}")
     return pairs, operands
 
 
@@ -97,7 +103,12 @@ def read_variables(value: str, environment: dict[str, str]) -> dict[str, str]:
     return variables
 
 
-def _resources(value: str) -> dict[str, str]:
+def read_resources(value: str) -> dict[str, str]:
+    """The resources of `-l A=1,B=2`.
+
+    Raises:
+        Refusal: it is malformed.
+    """
     found: dict[str, str] = {}
     for entry in value.split(","):
         name, equals, wanted = entry.strip().partition("=")
@@ -114,6 +125,8 @@ def _check(letter: str, value: str) -> None:
         raise Refusal(USAGE, f"illegal -j value\n{_USAGE}")
     elif letter == "r" and value not in {"y", "n"}:
         raise Refusal(USAGE, f"illegal -r value\n{_USAGE}")
+    elif letter == "W" and not value.startswith("depend="):
+        raise Refusal(USAGE, f"the sandbox imitates only depend=... of -W, not {value}")
     elif letter == "p" and not value.lstrip("+-").isdigit():
         raise Refusal(BAD_VALUE, "Illegal attribute or resource value Priority")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.event_loop import EventLoop
 from polaris_parsl.sandbox.linux.nodes import SandboxNode
+from polaris_parsl.sandbox.pbs.dependencies import may_go, read_dependencies
 from polaris_parsl.sandbox.pbs.job import (
     EPILOGUE_STATUS_DELETED,
     STATUS_NOT_STARTED,
@@ -32,6 +33,7 @@ _PRERUN_SECONDS = 1.0
 _EXITING_SECONDS = 0.3
 _AGAIN_SECONDS = 0.1
 DOWN = "down"
+_WAITS_FOR_OTHERS = 22  # PBS's substate of such a job
 _LINE = "%a %b %d at %H:%M"
 
 
@@ -41,7 +43,7 @@ class Server:
     def __init__(
         self, settings: Settings, event_loop: EventLoop, nodes: Sequence[SandboxNode]
     ) -> None:
-        self._minimum = settings.min_walltime_seconds
+        self.minimum = settings.min_walltime_seconds
         self._event_loop = event_loop
         self.nodes: Mapping[str, SandboxNode] = {node.name: node for node in nodes}
         self._began = time.time()
@@ -86,8 +88,10 @@ class Server:
         number = self._store.new_number()
         job = make_job(number, argv, script=script, cwd=cwd, environment=environment)
         queue = find_queue(job.queue)
-        check_queue(job, queue, self.jobs(), self._minimum)
-        if destination(job, queue, self._minimum):  # otherwise PBS accepts the job and forgets it
+        check_queue(job, queue, self.jobs(), self.minimum)
+        if destination(job, queue, self.minimum):  # otherwise PBS accepts the job and forgets it
+            if job.depend:
+                job.depend = read_dependencies(job.depend, self.find)
             self._route(job)
             self.accepted.append(job)
             self._save(job)
@@ -138,6 +142,20 @@ class Server:
         if job.state != "R":
             job.state, job.substate = "H", 20
         self._save(job)
+
+    def hold_by(self, job: Job, user: str) -> None:
+        """Hold a job as its user does; only a running one says so.
+
+        Raises:
+            Refusal: the job is finished or exiting.
+        """
+        words = f"Job held by {user} on {time.ctime()}" if job.state == "R" else None
+        self.hold(job, types="u", comment=words)
+
+    def saved(self, job: Job) -> None:
+        """Keep a change of a job, and see whether it may run now."""
+        self._save(job)
+        self._event_loop.later(0, self.schedule)
 
     def release(self, job: Job, *, types: str) -> None:
         """Take holds from a job, which may start when none is left.
@@ -215,6 +233,8 @@ class Server:
     def schedule(self) -> None:
         """Start each queued job that may run now."""
         for job in self.jobs():
+            if job.depend and not job.is_finished and job.stime is None:
+                self._wait_for_others(job)
             if job.state != "Q" or not self._route(job):
                 continue
             found = where_to_run(job, self.jobs(), list(self.nodes), self.out)
@@ -223,10 +243,23 @@ class Server:
             else:
                 self._start(job, found)
 
+    def _wait_for_others(self, job: Job) -> None:
+        """Hold a job until those that it depends on have ended; delete it if they ended otherwise."""
+        verdict = may_go(job, self.find)
+        if verdict is False:
+            job.comment = "Job deleted as result of dependency on other jobs"
+            self._to_history(job, 91)
+        elif verdict is None and job.substate != _WAITS_FOR_OTHERS:
+            self.hold(job, types="s", comment=None)
+            job.substate = _WAITS_FOR_OTHERS
+            self._save(job)
+        elif verdict and job.substate == _WAITS_FOR_OTHERS:
+            self.release(job, types="s")
+
     def _route(self, job: Job) -> bool:
         """Whether the job is in the queue that runs it; moves it there if there is room."""
         queue = find_queue(job.queue)
-        name = destination(job, queue, self._minimum)
+        name = destination(job, queue, self.minimum)
         if name is None or (
             name != queue.name and not has_room(job, find_queue(name), self.jobs())
         ):

@@ -3,17 +3,19 @@
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.sandbox.pbs.attributes import job_attributes, walltime_used
+from polaris_parsl.sandbox.pbs.attributes import exec_host, job_attributes, walltime_used
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.resources import show_walltime
 
 # Values that PBS's own JSON writer does not quote; nan and inf make its output invalid JSON.
 _BARE = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _FOLD_AT = 79
+_TAB = 8
 
 
 def as_json(jobs: Sequence[Job]) -> str:
@@ -69,25 +71,72 @@ def as_table(jobs: Sequence[Job]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_wide_table(jobs: Sequence[Job]) -> str:
-    """`qstat -a` and `qstat -u USER`."""
+@dataclass(frozen=True)
+class _Layout:
+    """Widths of the columns of `qstat -a`, and the lines above them."""
+
+    head: str
+    name: int
+    identity: int
+    session: int
+    nodes: int
+    tasks: int
+
+
+_NARROW = _Layout(
+    f"{'':60}Req'd  Req'd   Elap\n"
+    "Job ID          Username Queue    Jobname    SessID NDS TSK Memory Time  S Time\n"
+    "--------------- -------- -------- ---------- ------ --- --- ------ ----- - -----\n",
+    name=10, identity=15, session=6, nodes=3, tasks=3,
+)  # fmt: skip
+_WIDE = _Layout(
+    f"{'':99}Req'd  Req'd   Elap\n"
+    "Job ID                         Username        Queue           Jobname         SessID   "
+    "NDS  TSK   Memory Time  S Time\n"
+    "------------------------------ --------------- --------------- --------------- -------- "
+    "---- ----- ------ ----- - -----\n",
+    name=15, identity=30, session=8, nodes=4, tasks=5,
+)  # fmt: skip
+
+
+def as_wide_table(jobs: Sequence[Job], options: Collection[str] = ()) -> str:
+    """`qstat -a`, `-u USER`, with nodes for -n, comments for -s, wider columns for -w."""
     if not jobs:
         return ""
-    lines = [
-        f"\n{polaris().pbs_server.split('.')[0]}: ",
-        " " * 60 + "Req'd  Req'd   Elap",
-        "Job ID          Username Queue    Jobname    SessID NDS TSK Memory Time  S Time",
-        "--------------- -------- -------- ---------- ------ --- --- ------ ----- - -----",
+    layout = _WIDE if "-w" in options else _NARROW
+    rows = [_row(job, layout) + _more(job, options) for job in jobs]
+    return f"\n{polaris().pbs_server}: \n{layout.head}" + "".join(f"{row}\n" for row in rows)
+
+
+def _row(job: Job, layout: _Layout) -> str:
+    elapsed = walltime_used(job)[:5] if job.session is not None else "  -- "
+    session = str(job.session) if job.session is not None else "--"
+    texts = 15 if layout is _WIDE else 8
+    cells = [
+        f"{_cut(job.id, layout.identity):<{layout.identity}}",
+        f"{_cut(job.owner, texts):<{texts}}",
+        f"{_cut(job.queue, texts):<{texts}}",
+        f"{_cut(job.name, layout.name):<{layout.name}}",
+        f"{session:>{layout.session}}",
+        f"{len(job.chunks):>{layout.nodes}}",
+        f"{job.total('ncpus'):>{layout.tasks}}",
+        f"{'-- ':>6}",
+        show_walltime(job.walltime_seconds)[:5],
+        job.state,
     ]
-    for job in jobs:
-        elapsed = walltime_used(job)[:5] if job.session is not None else " --"
-        session = str(job.session) if job.session is not None else "--"
-        lines.append(
-            f"{_cut(_short_id(job), 15):<15} {_cut(job.owner, 8):<8} {_cut(job.queue, 8):<8} "
-            f"{_cut(job.name, 10):<10} {session:>6} {len(job.chunks):>3} {job.total('ncpus'):>3} "
-            f"{'--':>6} {show_walltime(job.walltime_seconds)[:5]} {job.state} {elapsed:<5}"
-        )
-    return "\n".join(lines) + "\n"
+    return f"{' '.join(cells)} {elapsed}"
+
+
+def _more(job: Job, options: Collection[str]) -> str:
+    """The nodes and the comment of a job: behind its row with -1, else below."""
+    parts = []
+    if "-n" in options:
+        parts.append((exec_host(job) if job.stime is not None else " -- ", " ", "   "))
+    if "-s" in options:
+        parts.append((job.comment or "  -- ", "    ", "   "))
+    if "-1" in options:
+        return "".join(f"{before}{text}" for text, before, _ in parts)
+    return "".join(f"\n{before}{text}" for text, _, before in parts)
 
 
 def as_long(jobs: Sequence[Job]) -> str:
@@ -100,8 +149,8 @@ def long_form(title: str, attributes: Mapping[str, Any]) -> str:
     lines = [title]
     for name, value in attributes.items():
         if name == "Variable_List":
-            pairs = ",".join(f"{key}={entry}" for key, entry in value.items())
-            lines.append(_folded(f"{name} = {pairs}"))
+            pairs = [f"{key}={entry}" for key, entry in value.items()]
+            lines.append(_folded_at_commas(f"{name} = ", pairs))
         elif isinstance(value, dict):
             lines += [_folded(f"{name}.{key} = {entry}") for key, entry in value.items()]
         else:
@@ -112,8 +161,24 @@ def long_form(title: str, attributes: Mapping[str, Any]) -> str:
 def _folded(text: str) -> str:
     """Fold long lines; they continue after a tab, which counts as 8 columns."""
     first, rest = f"    {text}"[:_FOLD_AT], f"    {text}"[_FOLD_AT:]
-    step = _FOLD_AT - 8
-    return "\n\t".join([first, *(rest[at : at + step] for at in range(0, len(rest), step))])
+    if len(first) < _FOLD_AT:
+        return first
+    step = _FOLD_AT - _TAB
+    # A line that fits exactly is followed by an empty one, as PBS does.
+    return "\n\t".join([first, *(rest[at : at + step] for at in range(0, len(rest) or 1, step))])
+
+
+def _folded_at_commas(before: str, parts: Sequence[str]) -> str:
+    """Fold a list between its parts."""
+    lines, used = [f"    {before}"], 4 + len(before)
+    for number, part in enumerate(parts, 1):
+        word = part if number == len(parts) else f"{part},"
+        if used + len(word) > _FOLD_AT:
+            lines.append("")
+            used = _TAB
+        lines[-1] += word
+        used += len(word)
+    return "\n\t".join(lines)
 
 
 def _short_id(job: Job) -> str:

@@ -100,6 +100,10 @@ def make_job(
         user=user,
         ctime=now,
         mtime=now,
+        depend=letters.get("W", "").removeprefix("depend="),
+        state="H" if "h" in letters else "Q",
+        substate=20 if "h" in letters else 10,
+        hold_types="u" if "h" in letters else "n",
     )
 
 
