@@ -53,6 +53,8 @@ class ExitCode(IntEnum):
     VERSION = 15, "there is no such version, somebody uses it, or it is the default"
     ACCESS = 16, "`audit`: a member cannot read or change something, or an outsider can write it"
     RECEIPT = 17, "the receipt of an install is missing, damaged, or of another polaris-parsl"
+    BLOCK = 18, "PBS refuses a run's blocks, or their workers never come"
+    TASK = 19, "a task was cut off by the walltime, or lost with its node, too often"
     PROBLEM = 20, "`doctor`: there is a problem"
 
 
@@ -127,6 +129,18 @@ class BundleError(PolarisParslError):
     """A bundle is damaged, tampered with, or none at all; or what was to be pinned does not fit."""
 
     exit_code = ExitCode.BUNDLE
+
+
+class BlockError(PolarisParslError):
+    """A run cannot go on: PBS refuses its blocks, or their workers never come."""
+
+    exit_code = ExitCode.BLOCK
+
+
+class TaskError(PolarisParslError):
+    """A task was lost so often, through no fault of its code, that it does not run again."""
+
+    exit_code = ExitCode.TASK
 
 
 class VersionError(PolarisParslError):

@@ -26,6 +26,7 @@ WORK_SECONDS = 7200.0
 OUTPUT_BYTES = 128 << 20
 
 _CHUNK_BYTES = 1 << 16
+_LOOK_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def run(
     output_bytes: int = OUTPUT_BYTES,
     own_session: bool = False,
     may_ask: bool = False,
+    is_over: Callable[[], bool] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, capture its output as text and return it whatever the exit code.
 
@@ -63,6 +65,7 @@ def run(
         output_bytes: after so many bytes of output and errors it is killed, too.
         own_session: give it a session without a terminal.
         may_ask: leave it in our process group, so that it may ask the user at the terminal.
+        is_over: asked twice a second; once it is true the command is killed, as if it were late.
 
     Raises:
         OSError: the program cannot be started.
@@ -83,7 +86,8 @@ def run(
     )
     with process:
         try:
-            written = _exchange(process, (stdin or "").encode(), timeout_seconds, output_bytes)
+            deadline = _Deadline(timeout_seconds, is_over)
+            written = _exchange(process, (stdin or "").encode(), deadline, output_bytes)
         except BaseException:
             _kill(process, whole_group=not may_ask)
             raise
@@ -92,13 +96,30 @@ def run(
     return subprocess.CompletedProcess(argv, process.returncode, output, errors)
 
 
+class _Deadline:
+    """The time until which a program must have ended, which may come sooner than was said."""
+
+    def __init__(self, seconds: float, is_over: Callable[[], bool] | None) -> None:
+        self._began, self._seconds, self._is_over = time.monotonic(), seconds, is_over
+
+    def left(self) -> float:
+        """Seconds to wait before it is asked again; 0 when the time is over."""
+        left = max(0.0, self._began + self._seconds - time.monotonic())
+        if self._is_over is None:
+            return left
+        return 0.0 if self._is_over() else min(left, _LOOK_SECONDS)
+
+    def error(self, program: str) -> NoAnswerError:
+        """What to raise when it is over."""
+        waited = min(self._seconds, round(time.monotonic() - self._began, 1))
+        return NoAnswerError(program, f"did not answer within {waited:g} s")
+
+
 def _exchange(
-    process: "subprocess.Popen[bytes]", stdin: bytes, seconds: float, most: int
+    process: "subprocess.Popen[bytes]", stdin: bytes, deadline: _Deadline, most: int
 ) -> tuple[bytes, bytes]:
     """Give a process its input, and take its output until it has ended."""
-    deadline = time.monotonic() + seconds
     program = str(process.args[0])  # type: ignore[index] # it was started with a list
-    late = NoAnswerError(program, f"did not answer within {seconds:g} s")
     written: dict[str, list[bytes]] = {"output": [], "errors": []}
     rest, left = memoryview(stdin), most
     with selectors.DefaultSelector() as selector:
@@ -109,7 +130,7 @@ def _exchange(
             os.set_blocking(process.stdin.fileno(), False)
             selector.register(process.stdin, selectors.EVENT_WRITE)
         while selector.get_map():
-            for key, _ in selector.select(max(0.0, deadline - time.monotonic())):
+            for key, _ in selector.select(deadline.left()):
                 if key.data is None:
                     rest = _give(key.fd, rest)
                     is_done = not rest
@@ -123,12 +144,14 @@ def _exchange(
                     key.fileobj.close()  # type: ignore[union-attr]
             if left < 0:
                 raise NoAnswerError(program, f"printed more than {most} bytes")
-            if time.monotonic() >= deadline:
-                raise late
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise late from None
+            if not deadline.left():
+                raise deadline.error(program)
+    while left_seconds := deadline.left():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(left_seconds)
+            break
+    else:
+        raise deadline.error(program)
     return b"".join(written["output"]), b"".join(written["errors"])
 
 

@@ -5,10 +5,13 @@ from typing import Unpack
 
 from parsl.config import Config
 
+from polaris_parsl.configuration.blocks.lines import Lines
+from polaris_parsl.configuration.blocks.losses import Losses
 from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
 from polaris_parsl.configuration.explain import explain_plan
 from polaris_parsl.configuration.plan import PlannedExecutor, plan
+from polaris_parsl.configuration.retries import RetryHandler
 from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import values
 from polaris_parsl.driver import Driver
@@ -59,8 +62,11 @@ def config(**user_opts: Unpack[UserOpts]) -> Config:
         files[PACKAGES] = "".join(f"{each}\n" for each in packages)
     record = RunRecord(files, job=driver.job if first.options.mode == "inside_job" else None)
     memoizer = CheckpointMemoizer(record, first.options.checkpoint_version)
+    losses = Losses(Lines(), record.task_lost)
+    executors = [_executor(executor, record, losses) for executor in planned.executors]
     made = Config(
-        executors=[_executor(executor, record) for executor in planned.executors],
+        executors=executors,
+        retry_handler=RetryHandler(losses, {each.label: each for each in executors}),
         memoizer=memoizer,
         **values(planned.settings),
     )
@@ -74,6 +80,8 @@ def config(**user_opts: Unpack[UserOpts]) -> Config:
     return made
 
 
-def _executor(planned: PlannedExecutor, record: RunRecord) -> PolarisExecutor | PolarisMPIExecutor:
+def _executor(
+    planned: PlannedExecutor, record: RunRecord, losses: Losses
+) -> PolarisExecutor | PolarisMPIExecutor:
     mode = f"{planned.options.mode} ({planned.mode_reason})"
-    return build_executor(planned.settings, mode, record)
+    return build_executor(planned.settings, mode, record, losses)

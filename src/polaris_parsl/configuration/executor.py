@@ -1,49 +1,47 @@
 """Parsl's pieces, set up for the system: executor, provider and launcher."""
 
 import atexit
+import functools
 import logging
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from parsl.executors import MPIExecutor
 from parsl.launchers import GnuParallelLauncher, MpiExecLauncher, SimpleLauncher
-from parsl.providers import LocalProvider, PBSProProvider
+from parsl.providers import LocalProvider
 
 from polaris_parsl.configuration.addresses import refuse_foreign_address
+from polaris_parsl.configuration.blocks.block import BlockChange, BlockState, Cause, JobBlock
+from polaris_parsl.configuration.blocks.lines import Lines
+from polaris_parsl.configuration.blocks.losses import Losses
+from polaris_parsl.configuration.blocks.watch import Terms, Watch
 from polaris_parsl.configuration.mpi_tasks import complete_specification
-from polaris_parsl.configuration.parsl_internals.blocks import (
-    WatchedBlocks,
-    count_finished_jobs,
-    jobs_left,
-)
+from polaris_parsl.configuration.parsl_internals.blocks import WatchedBlocks, count_finished_jobs
 from polaris_parsl.configuration.parsl_internals.pool import (
-    INTERCHANGE,
+    ENDS_WITH_PARENT,
     interchange_command,
     offer_addresses,
     set_interchange_command,
 )
+from polaris_parsl.configuration.parsl_internals.provider import PolarisProvider
 from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import ExecutorSettings, values
-from polaris_parsl.errors import warn
-from polaris_parsl.process import run
+from polaris_parsl.configuration.signals import end_in_order
+from polaris_parsl.errors import BlockError, warn
+from polaris_parsl.pbs.walltime import read_walltime
 
-# Ends the interchange with its parent; without it the workers see a living one until the walltime.
-_INTERCHANGE_THAT_DIES_WITH_THE_DRIVER = f"""\
-import ctypes, runpy, signal
-PR_SET_PDEATHSIG = 1
-ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
-runpy.run_module("{INTERCHANGE}", run_name="__main__", alter_sys=True)
-"""
-
+# Of a job's errors, so much is shown.
+_STDERR_CHARACTERS = 2000
 
 count_finished_jobs()
 
 
 class _OrderlyBlocks(WatchedBlocks):
-    """Asks for its first blocks at once and leaves none behind.
+    """Asks for its first blocks at once, keeps them, and leaves none behind.
 
     Parsl leaves the first blocks to the first round of its scaling thread that
     sees the executor, a whole strategy_period (5 s) after the start. And it
@@ -54,6 +52,16 @@ class _OrderlyBlocks(WatchedBlocks):
 
     mode = ""
     record: RunRecord
+    terms: Terms
+    lines: Lines
+    losses: Losses
+
+    @functools.cached_property
+    def watch(self) -> Watch:
+        """The watch over its PBS jobs."""
+        provider = self.provider
+        assert isinstance(provider, PolarisProvider), "inside a job there is none"
+        return Watch(self, provider.pbs, self.terms, self.lines)
 
     def start(self) -> None:
         """Start the interchange and submit the initial blocks.
@@ -64,41 +72,109 @@ class _OrderlyBlocks(WatchedBlocks):
         if self.address is not None:
             refuse_foreign_address(self.address)
         self.record.begin(Path(self.run_dir), str(self.run_id))
+        end_in_order()
         if threading.current_thread() is threading.main_thread():
             # The kernel tells it of the end of the thread that started it, not of the process.
-            python = interchange_command(self)[0]
-            set_interchange_command(
-                self, [python, "-P", "-c", _INTERCHANGE_THAT_DIES_WITH_THE_DRIVER]
-            )
+            set_interchange_command(self, [*interchange_command(self), ENDS_WITH_PARENT])
         atexit.register(self._delete_jobs_at_exit, os.getpid())
+        self.record.call_at_end(self.run_is_ending)
         super().start()  # type: ignore[no-untyped-call]
         # To Parsl's log, beside what it says about blocks.
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
         self.record.executor_starts(self.label, self.mode)
+        self.losses.report.begin(self.run_dir)
         self.submit_initial_blocks()
 
     def shutdown(self, timeout: float = 10.0) -> None:
-        """End the interchange, then whatever Parsl's scaling has left of the jobs."""
+        """End the interchange, then whatever is left of the jobs."""
         super().shutdown(timeout)
         self._delete_jobs()
         atexit.unregister(self._delete_jobs_at_exit)
         self.record.executor_ends(self.label)
+        if self.record.has_ended:
+            self._report_end()
+
+    def _report_end(self) -> None:
+        if self.record.counts_tasks:
+            self.losses.report.say(self.record.tasks.as_facts())
+
+    def run_is_ending(self) -> None:
+        """Wait for PBS no longer than a moment from now on, and let `scale_in` delete all jobs."""
+        if self.has_jobs:
+            self.is_ending = True
+            self.watch.hurry()
+
+    def delete_all_blocks(self) -> None:
+        """Delete all jobs."""
+        self._delete_jobs()
 
     def block_submitted(self, block: str, job: str) -> None:
-        """Put a block into the record of the run."""
+        """Put a block inside a job into the record of the run."""
         self.record.block_submitted(self.label, block, job)
+
+    def ask_for_blocks(self, numbers: Sequence[str]) -> None:
+        """Ask PBS for blocks."""
+        self.watch.ask_for(numbers)
+
+    def room_for_blocks(self) -> int:
+        """How many PBS jobs may be asked for."""
+        return self.watch.room()
+
+    def look_at_blocks(self) -> None:
+        """Look at the blocks, and act on what has changed."""
+        end = self.interchange_end()
+        if end is not None and not self.bad_state_is_set:
+            self.end_run(_interchange_ended(end, self.run_dir, self.label))
+        self.watch.look()
+        self.losses.say()
+
+    def blocks_given_back(self, numbers: Sequence[str]) -> None:
+        """Parsl's scaling has deleted blocks."""
+        self.watch.give_back(numbers)
+
+    def block_changed(self, change: BlockChange) -> None:
+        """Put what happened to a block into the record of the run, and show it to Parsl."""
+        self.show_block(change.block)
+        self.record.block_changed(self.label, change)
+        block = change.block
+        if change.state is BlockState.ENDED and block.began:
+            seconds = time.monotonic() - block.began
+            nodes = self.provider.nodes_per_block if self.provider else 0
+            self.losses.report.block_ended(nodes, seconds)
+
+    def end_of_block(self, number: str) -> tuple[Cause | None, str]:
+        """Why a block has ended or is ending, None if it goes on; and its walltime."""
+        walltime = str(getattr(self.provider, "walltime", ""))
+        block = self.watch.judge.blocks.get(number) if self.has_jobs else None
+        if block is None:
+            return None, walltime
+        seconds = read_walltime(walltime).total_seconds()
+        if block.cause is None and block.began and time.monotonic() - block.began >= seconds:
+            return Cause.WALLTIME, walltime
+        return block.cause, walltime
+
+    def end_run(self, error: BlockError) -> None:
+        """Fail all tasks."""
+        self.fail_all(error)
+
+    def stderr_of(self, block: JobBlock) -> str:
+        """The end of the errors of a block's job."""
+        path = Path(self.run_dir, "submit_scripts", f"{block.name}.stderr")
+        try:
+            return path.read_text(errors="replace").strip()[-_STDERR_CHARACTERS:]
+        except OSError:
+            return ""
 
     def _delete_jobs_at_exit(self, driver: int) -> None:
         # A process that the user's program forked ends in this way too; the jobs are not its own.
         if os.getpid() == driver:
             self._delete_jobs()
+            self._report_end()
 
     def _delete_jobs(self) -> None:
-        provider = self.provider
-        if not isinstance(provider, PBSProProvider):
+        if not self.has_jobs:
             return  # inside a job the blocks are processes, which end with the job
-        left = jobs_left(provider)
-        complaint = _qdel(left, provider.cmd_timeout) if left else ""
+        left, complaint = self.watch.close()
         if complaint:
             warn(
                 f"jobs may be left running: {complaint}; look with `qstat -u $USER` and "
@@ -106,17 +182,12 @@ class _OrderlyBlocks(WatchedBlocks):
             )
 
 
-def _qdel(jobs: list[str], timeout_seconds: float) -> str:
-    """Delete jobs; what qdel has against it, but for jobs that have ended by themselves.
-
-    The provider could do it, but not while Python exits.
-    """
-    try:
-        done = run(["qdel", *jobs], timeout_seconds=timeout_seconds)
-    except OSError as error:
-        return str(error)
-    lines = done.stderr.splitlines() if done.returncode != 0 else []
-    return " ".join(line for line in lines if "has finished" not in line)
+def _interchange_ended(code: int, run_dir: str, label: str) -> BlockError:
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return BlockError(
+        f"Parsl's interchange, which connects driver and workers, has ended with {how}",
+        remedy=f"see {run_dir}/{label}/interchange.log; results in the checkpoints are found again",
+    )
 
 
 class PolarisExecutor(_OrderlyBlocks):
@@ -145,7 +216,7 @@ class PolarisMPIExecutor(_OrderlyBlocks, MPIExecutor):
 
 
 def build_executor(
-    settings: ExecutorSettings, mode: str, record: RunRecord
+    settings: ExecutorSettings, mode: str, record: RunRecord, losses: Losses | None = None
 ) -> PolarisExecutor | PolarisMPIExecutor:
     """The executor with its provider and launcher.
 
@@ -153,6 +224,7 @@ def build_executor(
         settings: their arguments.
         mode: where the workers run and why, for Parsl's log and the record.
         record: of the run.
+        losses: lost tasks of the run.
     """
     launcher = _LAUNCHERS[settings.launcher_kind](**values(settings.launcher))
     provider = _PROVIDERS[settings.provider_kind](launcher=launcher, **values(settings.provider))
@@ -169,6 +241,9 @@ def build_executor(
     set_interchange_command(executor, interchange)
     executor.mode = mode
     executor.record = record
+    executor.terms = settings.terms
+    executor.losses = losses or Losses(Lines(), record.task_lost)
+    executor.lines = executor.losses.lines
     if len(addresses) > 1:
         offer_addresses(executor, addresses)
     return executor
@@ -178,7 +253,7 @@ _EXECUTORS: dict[str, type[PolarisExecutor | PolarisMPIExecutor]] = {
     "htex": PolarisExecutor,
     "mpi": PolarisMPIExecutor,
 }
-_PROVIDERS = {"pbspro": PBSProProvider, "local": LocalProvider}
+_PROVIDERS = {"pbspro": PolarisProvider, "local": LocalProvider}
 _LAUNCHERS = {
     "mpiexec": MpiExecLauncher,
     "gnu_parallel": GnuParallelLauncher,

@@ -112,7 +112,7 @@ def explain_plan(planned: Plan) -> Explanation:
     return Explanation(tuple(rows))
 
 
-def _run_rows(settings: Settings, request: ExecutorRequest) -> Iterable[Row]:
+def _run_rows(settings: Settings, request: PlannedExecutor) -> Iterable[Row]:
     mode = Setting(
         request.options.mode, ("mode",) if "mode" in request.sources else (), request.mode_reason
     )
@@ -122,8 +122,14 @@ def _run_rows(settings: Settings, request: ExecutorRequest) -> Iterable[Row]:
         "results of apps with cache=True are written when their task ends, and found again",
         "Parsl 2026.10.26",
     )
-    yield from _rows("polaris_parsl", {"mode": mode}, request)
-    run = {**settings, "memoizer": memoizer}
+    watch = request.settings.watch if request.options.mode != "inside_job" else {}
+    yield from _rows("polaris_parsl", {"mode": mode, **watch}, request)
+    handler = Setting(
+        "RetryHandler",
+        (),
+        "a task that was lost with its node, or cut off by the walltime, uses up no retries",
+    )
+    run = {**settings, "memoizer": memoizer, "retry_handler": handler}
     yield from _rows("Config", run, request)
     yield from _left_to_parsl("Config", "Config", run)
 

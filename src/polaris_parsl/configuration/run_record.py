@@ -14,11 +14,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.configuration.blocks.block import BlockChange, BlockState
+from polaris_parsl.configuration.blocks.losses import Loss
 from polaris_parsl.errors import warn
 from polaris_parsl.version import VERSION
 
@@ -111,6 +114,8 @@ class RunRecord:
         self._counts_tasks_of: Path | None = None
         self._written: dict[str, Any] = {}
         self._running: set[str] = set()
+        self._jobs: set[str | None] = set()
+        self._callbacks: list[Callable[[], None]] = []
         self._began = self._next_counts = 0.0
 
     def count_tasks_of(self, run_dir: Path) -> None:
@@ -121,6 +126,11 @@ class RunRecord:
     def counts_tasks(self) -> bool:
         """Whether `tasks` counts the tasks of the run."""
         return self._counts_tasks_of is not None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether Parsl has shut all executors of the run down."""
+        return bool(self._process) and not self._running
 
     def begin(self, run_dir: Path, run_id: str) -> None:
         """Begin the record, before Parsl changes what the configuration holds; once.
@@ -156,6 +166,36 @@ class RunRecord:
     def block_submitted(self, executor: str, block: str, job: str) -> None:
         """Add a block that was submitted: a PBS job, or a process within the driver's own job."""
         self._write("block", executor=executor, block=block, job=self._job or job)
+
+    def block_changed(self, executor: str, change: BlockChange) -> None:
+        """Add what happened to a block that is a PBS job."""
+        block = change.block
+        if change.state is BlockState.QUEUED and block.job not in self._jobs:
+            self._jobs.add(block.job)
+            self._write("block", executor=executor, block=block.number, job=block.job)
+        self._write(
+            "block_state",
+            executor=executor,
+            block=block.number,
+            job=block.job,
+            state=change.state.value,
+            cause=block.cause.value if block.cause else None,
+            what=change.text,
+        )
+
+    def task_lost(self, loss: Loss, why: str) -> None:
+        """Add a task that runs again because its node was lost."""
+        self._write("task_lost", **asdict(loss), why=why)
+
+    def call_at_end(self, callback: Callable[[], None]) -> None:
+        """Call something when Parsl begins to clean up."""
+        self._callbacks.append(callback)
+
+    def run_ends(self) -> None:
+        """Write what was counted, and tell those who wait for the end."""
+        self.write_counts()
+        for callback in self._callbacks:
+            callback()
 
     def task_ended(self) -> None:
         """Add the counts of tasks, if they were not added lately."""

@@ -11,7 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from polaris_parsl.configuration.parsl_internals.pool import INTERCHANGE, POOL, launch_command
+from polaris_parsl.configuration.blocks.watch import Terms
+from polaris_parsl.configuration.parsl_internals.pool import (
+    INTERCHANGE,
+    POOL,
+    WHERE_DRIVER_LISTENS,
+    launch_command,
+)
 from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
@@ -70,6 +76,8 @@ class ExecutorSettings:
         provider: arguments of the provider, "local" inside a job and "pbspro" otherwise.
         launcher: arguments of the launcher.
         addresses: where the workers connect to; Parsl's constructor takes only one.
+        watch: what our watch over the blocks is handed.
+        terms: the same, and what Parsl is handed, too, for the watch.
     """
 
     executor_kind: Literal["htex", "mpi"]
@@ -79,6 +87,8 @@ class ExecutorSettings:
     launcher_kind: Literal["mpiexec", "gnu_parallel", "simple"]
     launcher: Settings
     addresses: Setting
+    watch: Settings
+    terms: Terms
 
 
 def executor_settings(
@@ -103,6 +113,19 @@ def executor_settings(
             "the addresses of this node that compute nodes reach; workers try each",
             source("network"),
         ),
+        watch={
+            "pbs_patience": Setting(
+                write_walltime(options.pbs_patience),
+                ("pbs_patience",),
+                "jobs are asked for again so long while PBS does not answer",
+            )
+        },
+        terms=Terms(
+            max_blocks=options.max_blocks,
+            patience_seconds=options.pbs_patience.total_seconds(),
+            ends_run=options.value("block_error_handler"),
+            keeps_number=options.strategy == "none",
+        ),
     )
 
 
@@ -122,7 +145,8 @@ def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
         "launch_cmd": Setting(
             _launch_command(options, driver),
             ("run_dir", "workers_per_gpu"),
-            "the driver's interpreter by its path, not a look-up on PATH; tasks start in run_dir"
+            "the driver's interpreter by its path, not a look-up on PATH; tasks start in run_dir; "
+            "the workers end with the driver"
             + ("; NVIDIA MPS runs on every node" if _needs_mps(options) else ""),
             source("node.mps") if _needs_mps(options) else _PARSL,
         ),
@@ -258,7 +282,8 @@ def mps_prefix(options: ExecutorOptions) -> str:
 def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
     python = shlex.quote(str(interpreter(driver.python)))
-    pool = f"{mps_prefix(options)}{python} -P -m {POOL}"
+    watch = f"{python} -P {shlex.quote(str(interpreter(_NODE_SCRIPTS / 'with_driver.py')))}"
+    pool = f"{mps_prefix(options)}{watch} {WHERE_DRIVER_LISTENS} -- {python} -P -m {POOL}"
     # ssh starts in HOME, where tasks would leave their files.
     return f"cd {shlex.quote(str(options.run_dir))} && exec {launch_command(pool)}"
 

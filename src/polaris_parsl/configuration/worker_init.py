@@ -33,10 +33,10 @@ def compose(
         _module(driver) if driver.module and not is_inside else "",
         _interpreter_first_on_path(driver),
         _variables(driver, variables or {}),
-        f"# worker_init of the user\n{options.worker_init}" if options.worker_init else "",
+        _users(options.worker_init) if options.worker_init else "",
         _check_parallel() if by_parallel else _check_mpiexec(),
         _check_interpreter(driver),
-        _SCRATCH if is_inside or by_parallel else "",
+        _SCRATCH if is_inside or by_parallel else _NO_NODES,
         _nodes(options) if is_inside else "",
         _PARALLEL_HOME if by_parallel else "",
         _enter_run_dir(options),
@@ -64,11 +64,32 @@ def _stop(problem: str, remedy: str) -> str:
     return f"polaris_parsl_stop {quote(problem)} {quote(remedy)}"
 
 
+def _users(text: str) -> str:
+    """The user's own text; where it ends the job, bash says at which line."""
+    return f"{_SAY_WHERE}\n{text}\n{_SAY_NO_MORE}"
+
+
+# The lines of the user's text follow at once, so that they are counted from 1.
+_SAY_WHERE = """\
+if [ -n "${BASH_VERSION:-}" ]; then
+polaris_parsl_first=$LINENO
+trap 'if [ "$LINENO" -gt "$polaris_parsl_first" ]; then polaris_parsl_line=$((LINENO - polaris_parsl_first - 4)); fi' DEBUG
+trap 'polaris_parsl_code=$?; (polaris_parsl_stop "worker_init ended the job with exit code $polaris_parsl_code, at its line $polaris_parsl_line: $BASH_COMMAND" "mend worker_init, or what that line needs")' EXIT
+fi
+# worker_init of the user"""
+_SAY_NO_MORE = """\
+[ -z "${BASH_VERSION:-}" ] || trap - DEBUG
+case "$(trap)" in *polaris_parsl_code*) trap - EXIT ;; esac"""
+
 _SCRATCH = f"""\
 polaris_parsl_scratch=$(mktemp -d) || {
     _stop("cannot make a directory in TMPDIR", "free some space there")
 }
-trap 'rm -rf -- "$polaris_parsl_scratch"' EXIT"""
+trap 'rm -rf -- "$polaris_parsl_scratch" "${{JOBNAME:-none}}.nodes"' EXIT"""
+
+# Parsl's launchers leave the names of the nodes in the run directory.
+_NO_NODES = """\
+trap 'rm -f -- "${JOBNAME:-none}.nodes"' EXIT"""
 
 
 _PARALLEL_HOME = f"""\

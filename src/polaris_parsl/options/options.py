@@ -69,6 +69,7 @@ class ExecutorOptions:
     init_blocks: int
     min_blocks: int
     max_blocks: int
+    pbs_patience: timedelta
     strategy: checks.Strategy
     max_idletime: float
     retries: int

@@ -195,6 +195,15 @@ class BlockOptions(TypedDict, total=False):
         default=1,
         handed_to="provider",
     )]
+    exit_mode: Annotated[checks.ExitMode | None, Option(
+        help='What the end of `with parsl.load(...)` does with tasks that have not ended: "cleanup" '
+        'gives them up, "wait" waits for them.',
+        check=checks.choice(checks.ExitMode),
+        default="cleanup",
+        is_for_run=True,
+        handed_to="config",
+        not_for_endpoint="an endpoint has no such end",
+    )]
     strategy: Annotated[checks.Strategy | None, Option(
         help="How Parsl asks for blocks and gives them back.",
         check=checks.choice(checks.Strategy),
@@ -209,9 +218,17 @@ class BlockOptions(TypedDict, total=False):
         handed_to="config",
     )]
     block_error_handler: Annotated[bool | None, Option(
-        help="Whether Parsl gives up after several blocks that failed.",
+        help="Whether the run ends when the workers of a block never come, with what they said.",
         check=checks.flag,
         handed_to="executor",
+    )]
+    pbs_patience: Annotated[str | timedelta | None, Option(
+        help="How long a job is asked for again while PBS does not answer, before the run ends: "
+        "H:MM:SS, or a timedelta.",
+        check=checks.walltime,
+        default="0:30:00",
+        is_for_run=True,
+        not_for_endpoint="an endpoint asks PBS by Parsl's own provider",
     )]
     cmd_timeout: Annotated[int | None, Option(
         help="Time that qsub, qstat and qdel may take.",

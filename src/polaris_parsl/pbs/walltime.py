@@ -32,6 +32,11 @@ def write_walltime(walltime: timedelta) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
+def write_seconds(seconds: float) -> str:
+    """A length of time in seconds as H:MM:SS."""
+    return write_walltime(timedelta(seconds=seconds))
+
+
 def write_padded_walltime(walltime: timedelta) -> str:
     """A walltime as PBS prints it: HH:MM:SS."""
     return write_walltime(walltime).zfill(len("00:00:00"))

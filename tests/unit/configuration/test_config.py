@@ -56,9 +56,10 @@ def test_gnu_parallel_is_chosen_by_name(tmp_path: Path) -> None:
 
 def test_workers_and_interchange_run_by_absolute_interpreter(tmp_path: Path) -> None:
     _, executor, _ = build(tmp_path)
-    assert executor.launch_cmd.startswith(
-        f"cd {tmp_path} && exec {sys.executable} -P -m "
-        "parsl.executors.high_throughput.process_worker_pool "
+    node, _, pool = executor.launch_cmd.partition(" -- ")
+    assert node.startswith(f"cd {tmp_path} && exec {sys.executable} -P /")
+    assert pool.startswith(
+        f"{sys.executable} -P -m parsl.executors.high_throughput.process_worker_pool "
     )
     assert executor.interchange_launch_cmd[0] == sys.executable
 

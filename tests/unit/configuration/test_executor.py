@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 from parsl.executors import HighThroughputExecutor
-from parsl.jobs.states import JobState, JobStatus
 from parsl.jobs.strategy import Strategy
-from parsl.providers import PBSProProvider
 
 import polaris_parsl
+from polaris_parsl.configuration.blocks.block import Cause
 from polaris_parsl.configuration.executor import PolarisExecutor
 from polaris_parsl.errors import OptionError
 
@@ -65,12 +64,10 @@ def with_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PolarisExecuto
     config = polaris_parsl.config(account="datascience", address="10.0.0.1", run_dir=tmp_path)
     (executor,) = config.executors
     assert isinstance(executor, PolarisExecutor)
-    assert isinstance(executor.provider, PBSProProvider)
-    executor.provider.resources = {
-        "1.pbs": {"status": JobStatus(JobState.RUNNING)},
-        "2.pbs": {"status": JobStatus(JobState.COMPLETED)},
-        "3.pbs": {"status": JobStatus(JobState.PENDING)},
-    }
+    judge = executor.watch.judge
+    for number in ("1", "2", "3"):
+        judge.take(judge.ask(number), f"{number}.pbs")
+    judge.end(judge.blocks["2"], Cause.DONE, "has ended")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(HighThroughputExecutor, "shutdown", lambda *_: None)
     return executor

@@ -67,7 +67,7 @@ def test_what_is_explained_is_what_parsl_has(shape: str) -> None:
     compared = 0
     for row in explanation.rows:
         # Parsl makes objects of these, where they are None
-        made = ("memoizer", "launcher", "address", "remote_monitoring_radio")
+        made = ("memoizer", "retry_handler", "launcher", "address", "remote_monitoring_radio")
         if row.where == "polaris_parsl" or row.name in made:
             continue
         if not hasattr(parent(config, row.where), row.name):

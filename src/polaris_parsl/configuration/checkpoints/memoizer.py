@@ -137,7 +137,7 @@ class CheckpointMemoizer(WatchedMemoizer):
             taken, left = dict(sorted(self._taken.items())), dict(Counter(self._left.values()))
         if taken or left:
             self._record.results_of_earlier_runs(taken, left)
-        self._record.write_counts()
+        self._record.run_ends()
         for each in (self._earlier, self._file):
             if each is not None:
                 each.close()

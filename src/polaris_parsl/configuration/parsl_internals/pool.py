@@ -7,10 +7,17 @@ from parsl.executors import HighThroughputExecutor
 from polaris_parsl.configuration.parsl_internals.internal import Internal, find
 
 _PACKAGE = "parsl.executors.high_throughput"
-INTERCHANGE = f"{_PACKAGE}.interchange"
+INTERCHANGE = "polaris_parsl.configuration.parsl_internals.interchange"
+ENDS_WITH_PARENT = "--ends-with-parent"
+# Commands to our interchange.
+NODES = "polaris_parsl nodes"
+DROP = "polaris_parsl drop"
 POOL = f"{_PACKAGE}.process_worker_pool"
+# Parsl fills in the addresses and the port of the interchange.
+WHERE_DRIVER_LISTENS = "{addresses} {worker_port}"
 _PROGRAM = "process_worker_pool.py"
 _EXECUTOR = f"{_PACKAGE}.executor.HighThroughputExecutor"
+_INTERCHANGE = f"{_PACKAGE}.interchange.Interchange"
 _IS_PROGRAM = 'if __name__ == "__main__":'
 _DIVISION = (
     "procs_per_cuda_device = pool_size // num_cuda_devices",
@@ -23,7 +30,10 @@ _LAUNCH = Internal(
     f"its first word, {_PROGRAM}, is replaced by the driver's interpreter with the pool's module",
     "2023.2.27",
     (f"{_EXECUTOR}.__init__",),
-    is_as_expected=lambda command: command.startswith(f"{_PROGRAM} "),
+    is_as_expected=lambda command: (
+        command.startswith(f"{_PROGRAM} ")
+        and all(each in command for each in WHERE_DRIVER_LISTENS.split())
+    ),
 )
 INTERNALS = (
     _LAUNCH,
@@ -46,9 +56,71 @@ INTERNALS = (
     Internal(
         _PACKAGE,
         "interchange",
-        "is started as a module",
+        "is started by a program of ours, as Parsl's own program does",
         "2023.2.27",
-        source_has=(_IS_PROGRAM,),
+        source_has=(_IS_PROGRAM, "pickle.load(sys.stdin.buffer)", "Interchange(**config)"),
+    ),
+    Internal(
+        _INTERCHANGE,
+        "_ready_managers",
+        "says which nodes are connected, and drops those that are gone",
+        "2023.2.27",
+        (f"{_INTERCHANGE}.expire_bad_managers",),
+        set_in=f"{_INTERCHANGE}.__init__",
+    ),
+    Internal(
+        _INTERCHANGE,
+        "command_channel",
+        "answers commands of ours, too",
+        "2025.12.8",
+        (f"{_INTERCHANGE}.process_command",),
+        set_in=f"{_INTERCHANGE}.__init__",
+    ),
+    Internal(
+        _INTERCHANGE,
+        "connected_block_history",
+        "says of which blocks workers have ever come",
+        "2025.12.8",
+        (f"{_INTERCHANGE}.process_command",),
+        set_in=f"{_INTERCHANGE}.__init__",
+    ),
+    Internal(
+        _INTERCHANGE,
+        "expire_bad_managers",
+        "forgives silence for the time in which the interchange itself was stopped",
+        "2025.12.8",
+        (f"{_INTERCHANGE}.start",),
+    ),
+    Internal(
+        _INTERCHANGE,
+        "get_tasks",
+        "notes when a task goes to its node",
+        "2025.12.8",
+        (f"{_INTERCHANGE}.process_tasks_to_send",),
+    ),
+    Internal(
+        _INTERCHANGE,
+        "results_outgoing",
+        "reports lost tasks with block and time",
+        "2025.12.8",
+        (f"{_INTERCHANGE}.expire_bad_managers",),
+        set_in=f"{_INTERCHANGE}.__init__",
+    ),
+    Internal(
+        _EXECUTOR,
+        "command_client",
+        "asks the interchange, within a time limit",
+        "2025.12.8",
+        (f"{_EXECUTOR}.connected_managers",),
+        set_in=f"{_EXECUTOR}.start",
+    ),
+    Internal(
+        _EXECUTOR,
+        "interchange_proc",
+        "says whether the interchange lives",
+        "2025.12.8",
+        (f"{_EXECUTOR}.shutdown",),
+        set_in=f"{_EXECUTOR}.__init__",
     ),
     Internal(
         _PACKAGE,

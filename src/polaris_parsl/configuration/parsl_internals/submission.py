@@ -121,7 +121,7 @@ def _recorded(provider: PBSProProvider | LocalProvider) -> Iterator[dict[str, st
 
     def run_nothing(command: str, _timeout: float | None = None) -> tuple[int, str, str]:
         record["command"] = " ".join(command.split())
-        return 0, "not submitted", ""
+        return 0, "0.not-submitted", ""
 
     vars(provider).update(_write_submit_script=write_elsewhere, execute_wait=run_nothing)
     with suppress(_WrittenError):
