@@ -167,14 +167,14 @@ def test_adopt_refuses_a_file_that_it_cannot_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("theirs", "kept"),
     [
-        ("export X=\"a; b\" Y='$(c)'; cd /there", "export X=\"a; b\" Y='$(c)'"),
+        ("export X=\"a; b\" Y='$(c)'; cd /there", "export X=\"a; b\" Y='$(c)'\ncd /there"),
         (
             "cd /there && export A=1 # a\nmodule load PrgEnv-gnu",
-            "export A=1 # a\nmodule load PrgEnv-gnu",
+            "cd /there\nexport A=1 # a\nmodule load PrgEnv-gnu",
         ),
         ('export Z=\\"; cd /there', 'export Z=\\"; cd /there'),
         ("if true; then cd /there; fi", "if true; then cd /there; fi"),
-        ("echo don't; cd /there", "echo don't; cd /there"),
+        ("echo don\\'t; cd /there", "echo don\\'t; cd /there"),
     ],
 )
 def test_shell_text_keeps_everything_except_what_is_replaced(

@@ -29,6 +29,7 @@ MISTAKES = [
     ("PP105", "heartbeat_threshold=200", "heartbeat_threshold=10"),
     ("PP105", WORKERS, "available_accelerators=4,\n            max_workers_per_node=0"),
     ("PP105", 'label="gpus"', 'label="my gpus"'),
+    ("PP107", "from parsl.config", "import sys  # Aurora\nfrom parsl.config"),
     ("PP201", "cores_per_worker=8", "cores_per_worker=17"),
     ("PP106", "#PBS -r y", "#PBS -J 1-10"),
     ("PP106", "#PBS -r y", "#PBS -l walltime=1:00:00"),
@@ -56,6 +57,7 @@ MISTAKES = [
     ("PP307", "export OMP", "module load conda/2024-04-29; export OMP"),
     ("PP308", "export OMP", "source /soft/env/bin/activate; export OMP"),
     ("PP309", LAUNCHER, '__import__("parsl").launchers.GnuParallelLauncher()'),
+    ("PP310", "cd /eagle/datascience/run", "cd /eagle/datascience/data"),
     ("PP401", '"10.0.0.1"', '__import__("parsl").addresses.address_by_interface("hsn0")'),
     ("PP402", 'address="10.0.0.1",', ""),
     ("PP501", "cores_per_worker", 'start_method="fork", cores_per_worker'),
@@ -64,6 +66,7 @@ MISTAKES = [
     ("PP503", "config = ", '@__import__("parsl").python_app\ndef f(): pass\n\nconfig = '),
     ("PP504", "retries=5", "retries=5, garbage_collect=False"),
     ("PP504", "ngpus=4", "ngpus=4:mig_config=x"),
+    ("PP506", "max_idletime=300.0", "max_idletime=1j"),
     ("PP505", "    executors=[", '    executors=[__import__("parsl").ThreadPoolExecutor(),'),
 ]
 
@@ -78,9 +81,7 @@ def test_a_mistake_is_found_under_its_id(tmp_path: Path, rule: str, right: str, 
     text = GOOD.read_text()
     assert text.count(right) >= 1
     file = tmp_path / "wrong.py"
-    setting = (
-        "\n\ndef _set(config):\n    config.executors[0].label = 'late'\n    return config\n\n\n"
-    )
+    setting = "\n\ndef _set(config):\n    config.executors[0].address = '10.0.0.2'\n    return config\n\n\n"
     file.write_text(text.replace("\nconfig = ", f"{setting}config = ").replace(right, wrong))
     assert rule in rules_of(file)
 

@@ -28,6 +28,13 @@ _INSTEAD = {
 }
 
 
+# Of HighThroughputExecutor and those made of it; all other attributes Parsl reads when it uses them.
+_READ_AT_CONSTRUCTION = (
+    "address", "available_accelerators", "cores_per_worker", "max_workers_per_node", "mem_per_worker",
+    "max_workers_per_block", "provider",
+)  # fmt: skip
+
+
 def parameters(name: str) -> dict[str, Any]:
     """The parameters and defaults of a class of the installed Parsl; empty for an unknown class."""
     kind = next((getattr(module, name) for module in _MODULES if hasattr(module, name)), None)
@@ -62,7 +69,7 @@ def note_untranslated(
         findings: the list that the notes are added to.
     """
     known, removed = parameters(call.name), polaris().parsl.removed
-    for name in call.later:
+    for name in (name for name in call.later if name in _READ_AT_CONSTRUCTION):
         findings.add(
             "PP207",
             call.line,
@@ -71,7 +78,10 @@ def note_untranslated(
         )
     for name, value in arguments.items():
         if name in known:
-            if name not in read or isinstance(value, Unknown):
+            if name in read and isinstance(value, Unknown):
+                text = f"{name} of {call.name}, a {value.type_name} whose value is not known"
+                findings.add("PP506", call.line, text, "left out: give it to the call yourself")
+            elif name not in read:
                 instead = _INSTEAD.get(name, "left out")
                 findings.add("PP504", call.line, f"{name} of {call.name}", instead)
         elif name in removed:

@@ -13,22 +13,26 @@ from polaris_parsl.options.table import check_value
 from polaris_parsl.policy.policy import check_blocks_together, check_policy
 
 _OF_THE_JOB = ("account", "queue", "walltime", "nodes_per_block", "scheduler_options", "mode")
+_STAYS = ("account",)
 _PLACEHOLDERS = ("placeholder", "example's")
 
 
 def check_like_config(
     entries: Sequence[Mapping[str, Any]], line: int, findings: AdoptFindings
-) -> None:
-    """Note each refusal and warning.
+) -> list[dict[str, Any]]:
+    """Note each refusal and warning; return the options without values that are refused.
+
+    A refused account stays, for without one nothing is accepted.
 
     Args:
         entries: the options of each executor.
         line: the line of the file that sets them.
         findings: the list that the notes are added to.
     """
-    in_blocks = []
+    in_blocks, kept = [], []
     for entry in entries:
         accepted = _without_refused(entry, line, findings)
+        kept.append({name: each for name, each in entry.items() if name in (*accepted, *_STAYS)})
         options = _parse(accepted, line, findings)
         if options is not None:
             _try("PP105", partial(workers_of_node, options), line, findings)
@@ -40,6 +44,7 @@ def check_like_config(
     for options in in_blocks:
         _try("PP104", partial(check_policy, options), line, findings)
     _try("PP104", partial(check_blocks_together, in_blocks), line, findings)
+    return kept
 
 
 def _without_refused(

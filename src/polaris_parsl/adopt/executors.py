@@ -9,8 +9,9 @@ from polaris_parsl.adopt.providers import ReadProvider, read_provider
 from polaris_parsl.adopt.python_file import ParslCall
 from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.configuration.workers import cpu_numbers
+from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.table import handed_to
+from polaris_parsl.options.table import OPTIONS, handed_to
 
 _UNCHANGED = handed_to("executor")
 _WORKERS = ("available_accelerators", "max_workers_per_node", "cores_per_worker", "cpu_affinity")
@@ -45,17 +46,42 @@ def read_executor(
         )
         return None
     arguments = complete(executor, ("heartbeat_period",))
-    read = read_provider(provider, findings, is_mpi=is_mpi, is_alone=is_alone)
+    starts_mpi = is_mpi or _mpi_from_the_first_node(arguments, provider) is not None
+    read = read_provider(provider, findings, is_mpi=starts_mpi, is_alone=is_alone)
     options = {name: arguments[name] for name in _UNCHANGED if arguments.get(name) is not None}
     options |= read.options
     options |= {"mode": "inside_job"} if read.inside_job else {}
     options |= _address(arguments.get("address"), executor, findings)
     if is_mpi:
         options["max_workers_per_block"] = arguments.get("max_workers_per_block", 1)
+    elif (tasks := _mpi_from_the_first_node(arguments, provider)) is not None:
+        findings.add(
+            "PP303",
+            executor.line,
+            f"{tasks} {'worker' if tasks == 1 else 'workers'} on the first node, from where tasks can "
+            "start MPI on all",
+            "the call has max_workers_per_block: a task says its nodes and ranks in "
+            "parsl_resource_specification and runs $PARSL_MPI_PREFIX program",
+        )
+        options["max_workers_per_block"] = tasks
+        options.pop("launcher", None)
     else:
         options |= _workers(arguments, executor, read, findings)
     note_untranslated(executor, arguments, _READ, findings)
     return options
+
+
+def _mpi_from_the_first_node(arguments: dict[str, Any], provider: ParslCall) -> int | None:
+    """How many workers without GPUs of their own SimpleLauncher starts for several nodes, if so."""
+    launcher, nodes = (
+        provider.arguments.get("launcher"),
+        provider.arguments.get("nodes_per_block", 1),
+    )
+    is_simple = isinstance(launcher, ParslCall) and launcher.name == "SimpleLauncher"
+    wanted = arguments.get("max_workers_per_node", arguments.get("max_workers"))
+    if not is_simple or arguments.get("available_accelerators") or not isinstance(nodes, int):
+        return None
+    return wanted if isinstance(wanted, int) and 0 < wanted <= nodes and nodes > 1 else None
 
 
 def _workers(
@@ -65,6 +91,8 @@ def _workers(
     threads_each = arguments.get("cores_per_worker", 1)
     names = _names(arguments.get("available_accelerators", ()))
     options: dict[str, Any] = {} if threads_each == 1 else {"cores_per_worker": threads_each}
+    if _only_lets_many_start(threads_each, wanted):
+        options = {}  # the number of workers says it all
     if not names:
         return options | _without_accelerators(wanted, executor.line, findings)
     if not read.asks_for_gpus:
@@ -144,6 +172,18 @@ def _gpus(
     return {"available_accelerators": workers if chosen == list(range(workers)) else chosen}
 
 
+def _only_lets_many_start(threads_each: Any, wanted: Any) -> bool:
+    """Whether cores_per_worker is so small that the number of workers alone counts."""
+    least = OPTIONS["cores_per_worker"].check
+    if not isinstance(threads_each, int | float) or not isinstance(wanted, int) or least is None:
+        return False
+    try:
+        least("cores_per_worker", threads_each)
+    except OptionError:
+        return 0 < threads_each < 1
+    return False
+
+
 def _fitting(threads_each: Any) -> int | None:
     is_number = isinstance(threads_each, int | float) and threads_each > 0
     return int(polaris().node.threads // threads_each) if is_number else None
@@ -194,6 +234,8 @@ def _address(value: Any, executor: ParslCall, findings: AdoptFindings) -> dict[s
     both = f"the call gives the workers the addresses of {' and '.join(facts.interfaces)}"
     if isinstance(value, str):
         return {"address": value}
+    if isinstance(value, ParslCall) and value.name == "address_by_hostname":
+        return {}  # it asks nobody outside; the call offers the addresses that nodes reach
     if not isinstance(value, ParslCall) or value.name != "address_by_interface":
         by = f"{value.name}()" if isinstance(value, ParslCall) else "Parsl's default method"
         findings.add("PP402", executor.line, f"{by} finds it", both)

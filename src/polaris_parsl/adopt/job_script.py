@@ -10,6 +10,7 @@ from typing import Any
 from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.adopt.scheduler_lines import sort_scheduler_lines
 from polaris_parsl.adopt.shell_lines import sort_shell_lines
+from polaris_parsl.adopt.shell_words import uses, variable_of
 from polaris_parsl.adopt.translate import Adopted, adopted, as_config_takes
 from polaris_parsl.errors import AdoptError
 from polaris_parsl.facts.polaris import polaris
@@ -18,8 +19,23 @@ from polaris_parsl.pbs.directives import QSUB_LETTERS
 # What Parsl or the site decides for each job.
 _NOT_CARRIED_OVER = ("-N", "-o", "-e", "-j", "-k", "-V", "-S")
 _PREPARES = re.compile(
-    r"\s*(module|export|source|\.|conda|eval|cd|ulimit|nvidia-cuda-mps-control)\b"
+    r"\s*(module|ml|export|source|\.\s|conda|eval|cd|ulimit|nvidia-cuda-mps-control)\b"
 )
+_FOLDER = re.compile(r"\s*cd\b")
+_ASSIGNS = re.compile(r"\s*\w+=")
+# Of no effect on what is started later, or on nothing but this shell.
+_IDLE = re.compile(
+    r"\s*($|#|(echo|printf|date|hostname|pwd|ls|which|env|set|trap|sleep|wait|time|exit|mkdir)\b"
+    r"|(module|ml)( |$)(list|avail|show|$))"
+)
+_BLOCK = re.compile(r"\s*(if|for|while|until|case|function)\b|.*[({]\s*$")
+_END_OF_BLOCK = re.compile(r"\s*(fi|done|esac|[)}])\b|\s*[)}]")
+_TO_WHERE_IT_WAS_SUBMITTED = re.compile(r"\s*cd\s+[\"']?\$\{?PBS_O_WORKDIR")
+
+
+def is_job_script(text: str) -> bool:
+    """Whether qsub would read directives in a text."""
+    return bool(_directives(text))
 
 
 def read_job_script(file: Path, text: str) -> Adopted:
@@ -30,7 +46,7 @@ def read_job_script(file: Path, text: str) -> Adopted:
         text: the script's text.
 
     Raises:
-        AdoptError: qsub would reject one of its directives.
+        AdoptError: qsub would reject one of its directives, or a line prepares a part of it only.
     """
     findings = AdoptFindings()
     options: dict[str, Any] = {"queue": polaris().default_queue}
@@ -50,7 +66,7 @@ def read_job_script(file: Path, text: str) -> Adopted:
                 kept.append(f"#PBS {option} {value}".rstrip())
     first = next(iter(lines), 0)
     options["scheduler_options"] = sort_scheduler_lines("\n".join(kept), first, findings)
-    options |= _preparation(text, findings)
+    options |= _preparation(file, text, findings)
     return adopted(first, [options], findings)
 
 
@@ -106,10 +122,13 @@ def _select(wanted: str) -> dict[str, Any]:
     return found
 
 
-def _preparation(text: str, findings: AdoptFindings) -> dict[str, Any]:
-    """The worker_init made of the commands with which the script prepares the nodes."""
-    lines = dict(enumerate(text.splitlines(), 1))
-    preparing = {number: line.strip() for number, line in lines.items() if _PREPARES.match(line)}
+def _preparation(file: Path, text: str, findings: AdoptFindings) -> dict[str, Any]:
+    """The worker_init made of the commands with which the script prepares the nodes.
+
+    Raises:
+        AdoptError: one of them comes after the script has started something, or under a condition.
+    """
+    preparing = _preparing(file, text)
     if not preparing:
         return {}
     number = next(iter(preparing))
@@ -122,3 +141,37 @@ def _preparation(text: str, findings: AdoptFindings) -> dict[str, Any]:
             "add workers_per_gpu=... to the call: polaris_parsl then starts MPS on every node",
         )
     return {"worker_init": shell.kept} if shell.kept else {}
+
+
+def _preparing(file: Path, text: str) -> dict[int, str]:
+    """The lines that prepare, by number, with the variables that they use."""
+    found: dict[int, str] = {}
+    has_started, depth = False, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        depth -= bool(depth and _END_OF_BLOCK.match(line))
+        if _PREPARES.match(line) and not _IDLE.match(line):
+            if (has_started or depth) and not _FOLDER.match(line):
+                where = "under a condition" if depth else "after the script has started something"
+                raise AdoptError(
+                    f"{file}, line {number}: {line.strip()!r} stands {where}, and the nodes of a block "
+                    "are prepared once",
+                    remedy="adopt a script with one stage, and give what differs in the tasks",
+                )
+            if not (has_started or depth or _TO_WHERE_IT_WAS_SUBMITTED.match(line)):
+                found[number] = line.strip()
+        elif _ASSIGNS.match(line) and not has_started and not depth:
+            found[number] = line.strip()
+        elif not _IDLE.match(line):
+            has_started = has_started or not (_BLOCK.match(line) or _END_OF_BLOCK.match(line))
+        depth += bool(_BLOCK.match(line)) and not re.search(r";\s*(fi|done|esac)\s*$", line)
+    return _without_unused(found)
+
+
+def _without_unused(lines: Mapping[int, str]) -> dict[int, str]:
+    """The lines without variables that no later line uses."""
+    kept: dict[int, str] = {}
+    for number, line in reversed(list(lines.items())):
+        variable = variable_of(line)
+        if not variable or any(uses(later, variable) for later in kept.values()):
+            kept[number] = line
+    return dict(reversed(list(kept.items())))

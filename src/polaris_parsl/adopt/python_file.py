@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,11 @@ class Recording:
 
 
 def read_python_file(
-    file: Path, text: str, given: Mapping[str, Any], environ: Mapping[str, str]
+    file: Path,
+    text: str,
+    given: Mapping[str, Any],
+    environ: Mapping[str, str],
+    arguments: Sequence[str] = (),
 ) -> Recording:
     """The configurations that a Python file makes.
 
@@ -75,26 +79,32 @@ def read_python_file(
         text: what is in it.
         given: values for parameters of its functions that make a configuration.
         environ: environment variables for the run; those of PBS are removed.
+        arguments: of the file, as on its command line.
 
     Raises:
         AdoptError: the file makes no configuration, or fails before it does.
     """
     environ = {name: value for name, value in environ.items() if not name.startswith("PBS_")}
-    outside = _record(file, text, given, environ)
+    outside = _record(file, text, given, environ, arguments)
     if any("PBSProProvider" in json.dumps(config) for config in outside["configs"]):
         return _recording(outside)
     with _pretended_job() as variables:
-        inside = _record(file, text, given, {**environ, **variables})
+        inside = _record(file, text, given, {**environ, **variables}, arguments)
     if not inside["configs"]:
         raise _refusal(file, inside)
     return _recording(inside)
 
 
 def _record(
-    file: Path, text: str, given: Mapping[str, Any], environ: Mapping[str, str]
+    file: Path,
+    text: str,
+    given: Mapping[str, Any],
+    environ: Mapping[str, str],
+    arguments: Sequence[str],
 ) -> Mapping[str, Any]:
     recorder = Path(__file__).with_name("recorder.py")
-    command = [sys.executable, "-P", str(recorder), str(file.resolve()), json.dumps(given)]
+    command = [sys.executable, "-P", str(recorder), str(file.resolve())]
+    command += [json.dumps(given), json.dumps(list(arguments))]
     try:
         done = run(
             command,
@@ -144,6 +154,12 @@ def _refusal(file: Path, recorded: Mapping[str, Any]) -> AdoptError:
             f"{file} makes its configuration in a function that needs arguments: "
             f"{', '.join(recorded['lacking'])}",
             remedy="give them after the file as NAME=VALUE",
+        )
+    if recorded.get("exited"):
+        return AdoptError(
+            f"{file} ends with exit code {int(recorded['exited'])} before it makes a configuration of "
+            "Parsl, as for wrong arguments",
+            remedy=f"give its arguments behind --, as `adopt {file.name} -- --account demo`",
         )
     return AdoptError(
         f"{file} makes no configuration of Parsl when it is run",

@@ -1,34 +1,49 @@
 """Recognizes the kind of a file, reads its configurations and writes them as calls."""
 
-import ast
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.adopt.job_script import read_job_script
+from polaris_parsl.adopt.endpoint_yaml import is_endpoint, read_endpoint
+from polaris_parsl.adopt.job_script import is_job_script, read_job_script
+from polaris_parsl.adopt.kinds import code_of_notebook, is_python, what_it_is
 from polaris_parsl.adopt.python_file import read_python_file
+from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.adopt.translate import Adopted, translate
 from polaris_parsl.errors import AdoptError
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.files import read_regular
 
 _FILE_BYTES_MAX = 1 << 20
 
 
-def adopt(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> list[Adopted]:
+def adopt(
+    file: Path,
+    given: Mapping[str, Any],
+    environ: Mapping[str, str],
+    arguments: Sequence[str] = (),
+) -> list[Adopted]:
     """The configurations of a file, as options of `polaris_parsl.config`.
 
     Args:
-        file: a Python file with a Parsl configuration, or a PBS job script.
-        given: values for parameters of its functions that make a configuration.
+        file: a Python file or notebook with a Parsl configuration, the YAML of a Globus Compute
+            endpoint, or a PBS job script.
+        given: values for parameters of its functions and methods that make a configuration.
         environ: environment variables for the run of a Python file.
+        arguments: of the Python file, as on its command line.
 
     Raises:
-        AdoptError: the file is neither, makes no configuration, or fails before it does.
+        AdoptError: the file is none of these, makes no configuration, or fails before it does.
     """
     try:
         text = read_regular(file, most_bytes=_FILE_BYTES_MAX).decode("utf-8")
-        is_python = _is_python(text)
+        code = code_of_notebook(text)
+        if code is not None or is_python(text):
+            recording = read_python_file(file, code or text, given, environ, arguments)
+            return _for_other_systems(code or text, translate(recording))
     except (OSError, UnicodeDecodeError) as error:
         raise AdoptError(f"cannot read {file}: {error}", remedy="name a text file") from error
     except (RecursionError, MemoryError) as error:
@@ -36,14 +51,30 @@ def adopt(file: Path, given: Mapping[str, Any], environ: Mapping[str, str]) -> l
             f"{file} is nested too deeply to be read",
             remedy="move its configuration into a file of its own, and adopt that",
         ) from error
-    if is_python:
-        return translate(read_python_file(file, text, given, environ))
-    if "#PBS" in text:
-        return [read_job_script(file, text)]
+    if is_endpoint(text):
+        return _for_other_systems(text, translate(read_endpoint(file, text)))
+    if is_job_script(text):
+        return _for_other_systems(text, [read_job_script(file, text)])
     raise AdoptError(
-        f"{file} is neither Python nor a PBS job script",
-        remedy="give a Python file that calls parsl.Config, or a script with #PBS lines",
+        f"{file} is {what_it_is(file, text)}",
+        remedy="give a Python file that calls parsl.Config, the YAML of an endpoint, or a script that "
+        "begins with #PBS lines",
     )
+
+
+def _for_other_systems(text: str, found: list[Adopted]) -> list[Adopted]:
+    """The same, with a finding where the file names another system of the site and not this one."""
+    facts = polaris()
+    if re.search(rf"(?<![A-Za-z]){facts.system}(?!_parsl)", text, re.IGNORECASE):
+        return found
+    for number, line in enumerate(text.splitlines(), 1):
+        for system in facts.other_systems:
+            if re.search(rf"(?<![A-Za-z]){system}(?![A-Za-z])", line, re.IGNORECASE):
+                findings = AdoptFindings()
+                remedy = f"the call is for {facts.system}: look at its queue, GPUs and walltime"
+                findings.add("PP107", number, f"{system}, by {line.strip()[:60]!r}", remedy)
+                return [replace(each, findings=(*findings, *each.findings)) for each in found]
+    return found
 
 
 def call_text(options: Mapping[str, Any]) -> str:
@@ -65,11 +96,3 @@ def _literal(value: Any) -> str:
             return line
         return "\n".join(["{", *(f"        {word}," for word in words), "    }"])
     return repr(value)
-
-
-def _is_python(text: str) -> bool:
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return False
-    return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))

@@ -30,6 +30,13 @@ from pathlib import Path, PurePath
 from typing import Any
 from unittest.mock import MagicMock
 
+# This package alone, beside the standard library, is imported before the file is held.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from polaris_parsl.adopt.absent import Absent, parameters_of
+from polaris_parsl.adopt.confinement.confine import confine
+
+del sys.path[0]
+
 _APPS = ("python_app", "bash_app", "join_app")
 _FORBIDDEN = {
     "subprocess.Popen": "start a program",
@@ -64,6 +71,8 @@ _LIMITS = {
     "MemoryError": "it needs more memory than adopt gives it",
     "RecursionError": "it calls itself, or is nested, too deeply",
 }
+# where a run of the file leaves the exit code that it ended with
+_EXIT = "adopted exit code"
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -124,6 +133,8 @@ class _Parsl(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return _load
         if name in _APPS:
             return self._app
+        if module == "parsl.usage_tracking.levels" and name.startswith("LEVEL_"):
+            return int(name.removeprefix("LEVEL_"))
         if name.startswith("address_by"):
             return lambda *args, **kwargs: Recorded(name, args, kwargs)
         return (
@@ -161,7 +172,7 @@ class _Missing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return MagicMock(name=spec.name)
+        return Absent(name=spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
         pass
@@ -229,38 +240,59 @@ def _package_of(file: Path) -> tuple[Path, str]:
 
 
 def _run(code: types.CodeType, name: str, package: str) -> dict[str, Any]:
-    namespace = {"__name__": name, "__file__": _FILE, "__package__": package}
-    with contextlib.suppress(_LoadedByTheFile, SystemExit):
+    namespace: dict[str, Any] = {"__name__": name, "__file__": _FILE, "__package__": package}
+    try:
         if package:
             importlib.import_module(package)
         exec(code, namespace)  # noqa: S102 - the user's own file, which they would run themselves
+    except _LoadedByTheFile:
+        pass
+    except SystemExit as end:
+        namespace[_EXIT] = end.code if isinstance(end.code, int) else int(bool(end.code))
     return namespace
 
 
-def _call_functions(namespace: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """Call the functions of the file that make a Config; return those that lack arguments."""
-    lacking = []
+def _call_functions(
+    namespace: Mapping[str, Any], given: Mapping[str, Any], config: type | None
+) -> list[str]:
+    """Call the functions and methods of the file that make a Config; return those that lack arguments."""
+    names = {"Config", *(name for name, value in namespace.items() if config and value is config)}
+    lacking: list[str] = []
     for value in list(namespace.values()):
-        if not isinstance(value, types.FunctionType) or value.__code__.co_filename != _FILE:
-            continue
-        if "Config" not in value.__code__.co_names:
-            continue
-        parameters = inspect.signature(value).parameters.values()
-        wanted = [
-            each.name
-            for each in parameters
-            if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-        ]
-        needed = [
-            each.name for each in parameters if each.name in wanted and each.default is each.empty
-        ]
-        missing = [name for name in needed if name not in given]
-        if missing:
-            lacking.append(f"{value.__name__}({', '.join(missing)})")
-            continue
-        with contextlib.suppress(_LoadedByTheFile, SystemExit):
-            value(**{name: given[name] for name in wanted if name in given})
+        if _makes_one(value, names):
+            _call(value, value.__name__, given, lacking)
+        elif isinstance(value, type):
+            for name, method in list(vars(value).items()):
+                inner = getattr(method, "__func__", method)
+                if _makes_one(inner, names):
+                    _call_method(value, name, given, lacking)
     return lacking
+
+
+def _makes_one(value: Any, names: set[str]) -> bool:
+    code = value.__code__ if isinstance(value, types.FunctionType) else None
+    return code is not None and code.co_filename == _FILE and bool(names & {*code.co_names})
+
+
+def _call_method(owner: type, name: str, given: Mapping[str, Any], lacking: list[str]) -> None:
+    """Call a method of a class, on an object of it where it needs one."""
+    target: Any = owner
+    if isinstance(vars(owner)[name], types.FunctionType):
+        target = _call(owner, owner.__name__, given, lacking)
+    if target is not None:
+        _call(getattr(target, name), f"{owner.__name__}.{name}", given, lacking)
+
+
+def _call(target: Any, name: str, given: Mapping[str, Any], lacking: list[str]) -> Any:
+    """Call a function or a class with what is given of its parameters; None if it lacks some."""
+    wanted, needed = parameters_of(target)
+    missing = [each for each in needed if each not in given]
+    if missing:
+        lacking.append(f"{name}({', '.join(missing)})")
+        return None
+    with contextlib.suppress(_LoadedByTheFile, SystemExit):
+        return target(**{each: given[each] for each in wanted if each in given})
+    return None
 
 
 def _encode(value: Any) -> Any:
@@ -281,11 +313,11 @@ def _encode(value: Any) -> Any:
     return {"unknown": type(value).__name__}
 
 
-def _read(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    parsl, lacking = _Parsl(), list[str]()
+def _read(source: str, given: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
+    parsl, lacking, exited = _Parsl(), list[str](), 0
     folder, package = _package_of(Path(_FILE))
     sys.path.insert(0, str(folder))
-    sys.argv = [_FILE]
+    sys.argv = [_FILE, *arguments]
     sys.dont_write_bytecode = True
     sys.meta_path.insert(0, parsl)
     sys.meta_path.append(_Missing(folder))
@@ -300,23 +332,25 @@ def _read(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         code = compile(ast.parse(source, _FILE), _FILE, "exec")
         namespace = _run(code, "adopted", package)
-        if not parsl.configs:
-            lacking = _call_functions(namespace, given)
-        if not parsl.configs and not lacking:
-            _run(code, "__main__", package)
+        exited = namespace.get(_EXIT, 0)
+        if not parsl.configs and not arguments:
+            lacking = _call_functions(namespace, given, parsl.classes.get("Config"))
+        if not parsl.configs and (arguments or not lacking):
+            exited = _run(code, "__main__", package).get(_EXIT, 0) or exited
     except BaseException as error:  # noqa: BLE001 - every failure is reported to the user
         trouble = _trouble(error)
     return {
         "configs": [_encode(config) for config in parsl.configs],
         "apps_without_cache": parsl.apps_without_cache,
         "lacking": lacking,
+        "exited": exited,
         **trouble,
     }
 
 
-def _answer(source: str, given: Mapping[str, Any]) -> str:
+def _answer(source: str, given: Mapping[str, Any], arguments: Sequence[str]) -> str:
     try:
-        return json.dumps(_read(source, given))
+        return json.dumps(_read(source, given, arguments))
     except BaseException as error:  # noqa: BLE001 - even where the file's own values cannot be reported
         name = type(error).__name__
         text = _LIMITS.get(name, f"its values cannot be reported: {name}")
@@ -335,24 +369,15 @@ def _trouble(error: BaseException) -> dict[str, str]:
     return {"error": f"{where}{type(error).__name__}: {error}"}
 
 
-def _import_confine() -> Callable[[], Sequence[str]]:
-    """The standard library and this package alone are imported before the file is held."""
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    from polaris_parsl.adopt.confinement.confine import confine  # noqa: PLC0415 - path set above
-
-    del sys.path[0]
-    return confine
-
-
 if __name__ == "__main__":
     _FILE = sys.argv[1]
     _RESULT = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # the file's own output goes to stderr; stdout carries the JSON
     _NOWHERE = os.open(os.devnull, os.O_RDWR)
     _SOURCE = sys.stdin.buffer.read().decode("utf-8")
-    _HELD = _import_confine()()
+    _HELD = confine()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     print(json.dumps(_HELD), file=_RESULT, flush=True)
-    _RESULT.write(_answer(_SOURCE, json.loads(sys.argv[2])))
+    _RESULT.write(_answer(_SOURCE, json.loads(sys.argv[2]), json.loads(sys.argv[3])))
     _RESULT.flush()
     os._exit(0)  # without waiting for the file's threads and exit handlers

@@ -9,6 +9,7 @@ RULES = {
     "PP104": "a job that the queue would refuse or lose",
     "PP105": "a value that cannot work",
     "PP106": "a directive that PBS would ignore or that breaks Parsl",
+    "PP107": "a configuration for another system",
     "PP201": "not one affinity entry per worker",
     "PP202": "workers not bound to the CPUs beside their GPU",
     "PP203": "no GPU is used",
@@ -28,12 +29,14 @@ RULES = {
     "PP307": "a conda module pinned by its date",
     "PP308": "an environment set up by hand",
     "PP309": "GNU Parallel without its file of ignored variables",
+    "PP310": "a directory in which tasks start",
     "PP401": "one interface by name, looked up when the file is imported",
     "PP402": "no address: Parsl asks an outside service",
     "PP501": "an argument that Parsl has removed",
     "PP502": "an argument that Parsl does not have",
     "PP503": "checkpoints without cache=True",
     "PP504": "an argument with no option here",
+    "PP506": "a value that is known only when the file really runs",
     "PP505": "an executor, provider or launcher with no counterpart here",
 }
 

@@ -4,15 +4,18 @@ import re
 from dataclasses import dataclass
 
 from polaris_parsl.adopt.rules import AdoptFindings
+from polaris_parsl.adopt.shell_words import left_of, without
 
 _ENVIRONMENT = re.compile(
-    r"module (use|restore|load (conda|python|cray-python|frameworks))\b|(conda|mamba|micromamba|source) (de)?activate\b"
+    r"(module|ml) (restore|(load|add) [^;&|]*\b(conda|python|cray-python|frameworks))\b|(conda|mamba|micromamba|source) (de)?activate\b"
     r"|(source|\.) \S*(/activate|conda\.sh)\b|eval .*(conda|mamba).*hook"
 )
 _DATED_CONDA = re.compile(r"conda/(\d{4}-\d{2}-\d{2})")
-_TMPDIR = re.compile(r"(export )?TMPDIR=")
+_TMPDIR = re.compile(r"(export )?TMPDIR=\S*")
 _MPS = re.compile(r"nvidia-cuda-mps-control|CUDA_MPS_|(mkdir|rm) .*nvidia-(mps|log)")
 _FOLDER = re.compile(r"cd\s")
+_LOADS = re.compile(r"(module|ml) (load|add)\b")
+_USES = re.compile(r"module use\b")
 # Text with commands of several lines, or with more than simple commands in a line.
 _COMPOUND = re.compile(r"(^|[\n;&|]\s*)(if|for|while|until|case|function)\b|<<|\\|\(\)|[{}]\s*$")
 _COMMAND = re.compile(r"(?:\"[^\"]*\"|'[^']*'|(?<!&)&(?!&)|[^;&\n\"'])+")
@@ -46,7 +49,10 @@ def sort_shell_lines(text: str, line: int, findings: AdoptFindings) -> ShellLine
         findings: the list that the notes are added to.
     """
     commands = _commands(text)
-    environment = [command for command in commands if _ENVIRONMENT.match(command)]
+    simple = len(commands) > 1 or not _COMPOUND.search(text)
+    environment = [
+        without(command, left_of(command)) for command in commands if _ENVIRONMENT.match(command)
+    ]
     dated = _DATED_CONDA.search(text)
     if dated:
         findings.add(
@@ -63,8 +69,9 @@ def sort_shell_lines(text: str, line: int, findings: AdoptFindings) -> ShellLine
             "left out: the workers get the environment of the script that makes the configuration, "
             "or stop with the reason",
         )
-    replaced = (_ENVIRONMENT, _TMPDIR, _MPS, _FOLDER)
-    kept = [command for command in commands if not any(each.match(command) for each in replaced)]
+    kept = [left for command in commands if (left := _left(command) if simple else command)]
+    if not any(_LOADS.match(command) for command in kept):
+        kept = [command for command in kept if not _USES.match(command)]
     return ShellLines(
         kept="\n".join(kept),
         changes_folder=any(_FOLDER.match(command) for command in commands) or "\ncd " in text,
@@ -72,6 +79,13 @@ def sort_shell_lines(text: str, line: int, findings: AdoptFindings) -> ShellLine
         starts_mps="nvidia-cuda-mps-control" in text,
         prepares_parallel="PARALLEL_HOME" in text or "--record-env" in text,
     )
+
+
+def _left(command: str) -> str:
+    """What a simple command keeps."""
+    left = left_of(command)
+    is_replaced = any(each.match(left) for each in (_ENVIRONMENT, _MPS))
+    return "" if is_replaced or _TMPDIR.fullmatch(left) else left
 
 
 def _commands(text: str) -> list[str]:

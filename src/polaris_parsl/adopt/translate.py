@@ -1,7 +1,9 @@
 """Translates what a file does with Parsl into the equal call of `polaris_parsl.config`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from polaris_parsl.adopt.arguments import complete, note_untranslated
@@ -9,12 +11,16 @@ from polaris_parsl.adopt.checking import check_like_config
 from polaris_parsl.adopt.executors import read_executor
 from polaris_parsl.adopt.python_file import ParslCall, Recording
 from polaris_parsl.adopt.rules import AdoptFinding, AdoptFindings
+from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.checks import PLACEHOLDER_PATHS
 from polaris_parsl.options.table import OPTIONS, handed_to
 from polaris_parsl.pbs.walltime import read_walltime, write_walltime
+from polaris_parsl.policy.run_dir import filesystem_of
 
 _ALWAYS = ("account", "queue")
 _RUN = handed_to("config")
+_PATH = re.compile(r"(?<![\w.~$}/])/[\w.+@%/-]+")
+_CD = re.compile(r"cd\s+[\"']?([^\s\"';&|]+)[\"']?/?")
 _CHECKPOINTS = {"memoizer", "checkpoint_mode", "checkpoint_files", "checkpoint_period"}
 
 
@@ -50,8 +56,8 @@ def adopted(line: int, entries: Sequence[Mapping[str, Any]], findings: AdoptFind
         entries: the options of each executor.
         findings: the list that refusals are added to.
     """
-    check_like_config(entries, line, findings)
-    short = [_short(entry) for entry in entries]
+    accepted = check_like_config(entries, line, findings)
+    short = [_short(entry) for entry in accepted]
     findings.sort(key=lambda finding: (finding.line, finding.rule))
     return Adopted(line, _in_one_call(short), tuple(findings))
 
@@ -66,6 +72,7 @@ def _translate(config: ParslCall, apps_without_cache: Sequence[int]) -> Adopted:
         run["strategy"] = "none"
     if any(place in str(run.get("run_dir", "")) for place in PLACEHOLDER_PATHS):
         findings.add("PP103", config.line, f"run_dir={run.pop('run_dir')!r}", "left out")
+    _note_gone(config.line, "run_dir", run, findings)
     if _CHECKPOINTS & arguments.keys():
         for line in apps_without_cache:
             findings.add(
@@ -78,7 +85,42 @@ def _translate(config: ParslCall, apps_without_cache: Sequence[int]) -> Adopted:
     )
     read = [read_executor(each, findings, is_alone=len(calls) == 1) for each in calls]
     entries = [{**run, **_plain(entry)} for entry in read if entry is not None]
+    for entry in entries:
+        _note_gone(config.line, "worker_init", entry, findings)
+        _keep_folder(entry, config.line, findings)
     return adopted(config.line, entries or [run], findings)
+
+
+def _note_gone(line: int, name: str, entry: dict[str, Any], findings: AdoptFindings) -> None:
+    """Note paths on filesystems that the system no longer lists; a run_dir on one is left out."""
+    facts = polaris()
+    for path in dict.fromkeys(_PATH.findall(str(entry.get(name, "")))):
+        gone = filesystem_of(Path(path))
+        if gone in facts.doubtful_filesystems:
+            remedy = "look for it elsewhere: the call keeps the line"
+            if name == "run_dir":
+                del entry["run_dir"]
+                remedy = f"left out; {facts.system} has {', '.join(facts.filesystems)}"
+            findings.add("PP101", line, f"{gone!r} in {name}, {path}", remedy)
+
+
+def _keep_folder(entry: dict[str, Any], line: int, findings: AdoptFindings) -> None:
+    """Note a `cd` of worker_init; leave it out where it leads to run_dir, where tasks start anyway."""
+    kept = []
+    for command in str(entry.get("worker_init", "")).splitlines():
+        folder = _CD.fullmatch(command)
+        if folder and folder[1] == entry.get("run_dir"):
+            continue
+        if folder:
+            findings.add(
+                "PP310",
+                line,
+                f"`{command}`",
+                "the call's tasks start in run_dir: give that, or full paths",
+            )
+        kept.append(command)
+    if kept or "worker_init" in entry:
+        entry["worker_init"] = "\n".join(kept)
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

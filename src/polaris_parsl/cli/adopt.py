@@ -1,8 +1,11 @@
 """`polaris-parsl adopt`: an existing configuration as a polaris_parsl.config call."""
 
+import contextlib
+import json
 import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,15 +13,37 @@ from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import read_words
 
 
+def _apart(given: list[str], command: list[str]) -> tuple[list[str], list[str]]:
+    """The words before and behind --, which the command line itself no longer shows."""
+    behind = command[command.index("--") + 1 :] if "--" in command else []
+    count = len(behind) if behind and given[-len(behind) :] == behind else 0
+    return given[: len(given) - count], given[len(given) - count :]
+
+
+def _values(words: list[str]) -> dict[str, Any]:
+    """The values that words of the form NAME=VALUE give; dictionaries and lists as JSON."""
+    values = read_words(words)
+    for name, value in values.items():
+        if isinstance(value, str) and value.startswith(("{", "[")):
+            with contextlib.suppress(ValueError):
+                values[name] = json.loads(value)
+    return values
+
+
 def adopt(
     file: Annotated[
-        Path, typer.Argument(help="A Python file with a Parsl configuration, or a PBS job script.")
+        Path,
+        typer.Argument(
+            help="A Python file or notebook with a Parsl configuration, the YAML of a Globus Compute "
+            "endpoint, or a PBS job script."
+        ),
     ],
     given: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME=VALUE]...",
-            help="Arguments for a function of FILE that makes the configuration.",
+            metavar="[NAME=VALUE]... [-- ARGUMENT...]",
+            help="Arguments for a function or method of FILE that makes the configuration; behind --, "
+            "those of FILE itself.",
             show_default=False,
         ),
     ] = None,
@@ -26,7 +51,8 @@ def adopt(
     """Translate a configuration or job script, and list its mistakes."""
     from polaris_parsl.adopt import reading  # noqa: PLC0415 - parsl takes its time
 
-    configurations = reading.adopt(file, read_words(given), os.environ)
+    words, arguments = _apart(given or [], sys.argv)
+    configurations = reading.adopt(file, _values(words), os.environ, arguments)
     say("import polaris_parsl")
     for number, each in enumerate(configurations, 1):
         for finding in each.findings:

@@ -139,6 +139,7 @@ class Facts:
 
     system: str
     site: str
+    other_systems: tuple[str, ...]
     node_count: int
     node: Node
     interfaces: tuple[str, ...]
@@ -203,6 +204,7 @@ def polaris() -> Facts:
     return Facts(
         system=data["system"]["name"],
         site=data["system"]["site"],
+        other_systems=tuple(data["system"]["others"]),
         node_count=data["system"]["nodes"],
         node=_node(data["node"]),
         interfaces=tuple(data["network"]["interfaces"]),
