@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -118,14 +119,34 @@ def copy(template: Path, prefix: Path) -> Path:
 def watch(call: Callable[[str], None]) -> None:
     """From now on, call before each operation of this process that changes files."""
 
+    real, opened_in = os.open, threading.local()
+
+    def open_in(*words: Any, dir_fd: int | None = None, **more: Any) -> int:
+        opened_in.folder = dir_fd  # of which the event does not tell
+        return real(*words, dir_fd=dir_fd, **more)
+
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
         may_write = event == "open" and not isinstance(arguments[0], int) and arguments[2] & _WRITES
         if may_write or event in _EVENTS:
             paths = [each for each in arguments if isinstance(each, str | bytes | os.PathLike)]
-            call(" ".join((event, *map(os.fsdecode, paths))))
+            folders: list[Any] = list(arguments[-len(paths) or len(arguments) :])
+            if event == "open":
+                folders = [getattr(opened_in, "folder", None)]
+            elif event == "os.chmod" and not paths:
+                paths, folders = [""], [arguments[0]]
+            call(" ".join((event, *map(_whole, paths, folders))))
 
+    os.open = open_in
     os.fsync = lambda fd: call(f"fsync {Path(f'/proc/self/fd/{fd}').readlink()}")
     sys.addaudithook(audit)
+
+
+def _whole(path: Any, folder: object) -> str:
+    """A path in full, if it starts from the directory of a descriptor."""
+    name = os.fsdecode(path)
+    if isinstance(folder, int) and folder >= 0 and not name.startswith("/"):
+        return f"{Path(f'/proc/self/fd/{folder}').readlink()}/{name}".rstrip("/")
+    return name
 
 
 def count_operations(prefix: Path, *, kill_at: int) -> list[str]:

@@ -8,6 +8,9 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from polaris_parsl.errors import MissingToolError
@@ -55,29 +58,44 @@ def source_tree(verb: str) -> Path:
 
 
 def digest(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
+    """sha256 of a file, in hexadecimal; a pipe or a device never blocks.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
+    """
+    with _regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_regular(path: Path, *, most_bytes: int, through_link: bool = True) -> bytes:
+def read_regular(
+    path: Path, *, most_bytes: int, through_link: bool = True, folder: int | None = None
+) -> bytes:
     """Read a file that somebody else may have made; a pipe or a device never blocks.
 
     Args:
         path: the file.
         most_bytes: a larger one is refused.
         through_link: whether it may be a link.
+        folder: descriptor of the directory that a relative path starts from; None takes the
+            working directory.
 
     Raises:
         OSError: it cannot be opened, is not a regular file, or is larger.
     """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    number = os.open(path, flags if through_link else flags | os.O_NOFOLLOW)
-    with os.fdopen(number, "rb") as stream:
-        kind = os.fstat(number)
-        if not stat.S_ISREG(kind.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    with _regular(path, through_link=through_link, folder=folder) as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))
     return content
+
+
+@contextmanager
+def _regular(
+    path: Path, *, through_link: bool = True, folder: int | None = None
+) -> Iterator[BufferedReader]:
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    number = os.open(path, flags if through_link else flags | os.O_NOFOLLOW, dir_fd=folder)
+    with os.fdopen(number, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        yield stream

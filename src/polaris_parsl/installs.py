@@ -32,6 +32,7 @@ STAGING, REMOVED = ".staging-", ".removed-"
 GROUP_MODE = stat.S_ISGID | stat.S_IRWXG
 # for messages
 INSTALL_PATH = f"PREFIX/{VERSIONS}/VERSION"
+INSTALL_COMMAND = f"{VERSIONS}/VERSION/{BIN}/{NAME}"
 
 LINK = "polaris-parsl.pth"
 # In a run directory: the packages that the user's environment added for that run.

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.prefix.permissions import remove_tree
+from polaris_parsl.below import remove_path
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.version import VERSION
 
@@ -168,7 +168,7 @@ def project(cache: Path, install: Any, conda_source: Path, lmod: Path) -> Iterat
     builder.run("chmod", "-R", "a+rX", kept, env={})
     _play(made, lmod)
     yield made
-    remove_tree(top)
+    remove_path(top)
 
 
 def _play(project: Project, lmod: Path) -> None:

@@ -120,6 +120,20 @@ def test_only_installs_types_the_names_below_a_prefix() -> None:
     assert found == []
 
 
+def test_only_below_changes_modes_and_owners_and_deletes_trees() -> None:
+    """A path may lead through a link that somebody else has put there."""
+    forbidden = {"chmod", "chown", "lchown", "lchmod", "fchmod", "fchown", "rmtree"}
+    sources = tracked("src/polaris_parsl/env/*.py")
+    assert sources
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.attr}"
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in forbidden
+    ]
+    assert found == []
+
+
 def test_a_typed_name_below_a_prefix_is_found_in_each_form() -> None:
     forms = ['place / "versions"', 'Path(p, "versions")', 'p.with_name("versions")']
     forms += ['p.name == "versions"', 'f"{p}/versions/{v}"', 'g(prefix="versions")']

@@ -14,7 +14,7 @@ from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
 from polaris_parsl.env.prefix.state import State, read_state
-from polaris_parsl.env.receipt import Receipt
+from polaris_parsl.env.receipt import LaterReceiptError, Receipt
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.installs import receipt_of
 from polaris_parsl.text import printable
@@ -66,7 +66,9 @@ def _facts(release: Release, state: State, releases: list[Release]) -> dict[str,
         remarks.append("hidden: a pre-release")
     if deprecation := state.deprecated.get(release.name):
         remarks.append(f"deprecated until {deprecation.until}: {deprecation.because}")
-    if isinstance(release.read, ReceiptError):
+    if isinstance(release.read, LaterReceiptError):
+        remarks.append(f"made by a later version: {release.read.remedy}")
+    elif isinstance(release.read, ReceiptError):
         remarks.append(f"damaged: {release.read.problem}")
     elif receipt and not is_there(Path(receipt.base["executable"])):
         remarks.append("its base is gone")

@@ -4,6 +4,7 @@ It has no time in it: the same locks on the same base give the same receipt, but
 for `prefix`, `command` and what depends on them (docs/on-disk.md).
 """
 
+import errno
 import hashlib
 import json
 from collections.abc import Mapping
@@ -11,14 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.locks.files import release_name
+from polaris_parsl.env.locks.files import is_release_name, release_name
 from polaris_parsl.errors import PrefixError, ReceiptError
-from polaris_parsl.installs import RECEIPT, receipt_of
+from polaris_parsl.files import read_regular
+from polaris_parsl.installs import RECEIPT, command_of, lies_in_a_prefix, receipt_of
+from polaris_parsl.version import NAME
 
 FORMAT = 2
 # where GNU Parallel comes from, in an install that has none
 NO_PARALLEL = "none"
+# about ten times those of ours
+_BYTES_MAX = 50_000_000
 _AGAIN = "polaris-parsl remove VERSION, and install it again"
+
+
+class LaterReceiptError(ReceiptError):
+    """The receipt of an install was made by a later version of polaris-parsl; nothing is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -118,18 +127,39 @@ def read_receipt(root: Path) -> Receipt:
     """
     path = receipt_of(root)
     try:
-        data = json.loads(path.read_bytes())
-        if data["format"] != FORMAT:
-            raise ReceiptError(
-                f"{path} has format {data['format']}; this polaris-parsl reads format {FORMAT}",
-                remedy="use the polaris-parsl of that install",
-            )
-        return _receipt(data)
+        content = read_regular(path, most_bytes=_BYTES_MAX, through_link=False)
+        data = json.loads(content)
+        _refuse_other(data["format"], path)
+        receipt = _receipt(data)
     except OSError as error:
-        raise ReceiptError(f"cannot read {path}: {error.strerror}", remedy=_AGAIN) from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise ReceiptError(f"cannot read {path}: {reason}", remedy=_AGAIN) from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ReceiptError(f"{path} is damaged: {reason}", remedy=_AGAIN) from error
+    if lies_in_a_prefix(root) and receipt.release != root.name:
+        raise ReceiptError(
+            f"{path} is that of {receipt.release}, and lies in the directory of {root.name}",
+            remedy=f"ask who put it there; {_AGAIN}",
+        )
+    return receipt
+
+
+def _refuse_other(number: object, path: Path) -> None:
+    """Refuse a receipt of another format; what is no number at all is damaged."""
+    if not isinstance(number, int):
+        raise TypeError("its format is no number")
+    if number > FORMAT:
+        raise LaterReceiptError(
+            f"{path} has format {number}: it was made by a later {NAME}; this one reads "
+            f"format {FORMAT}",
+            remedy=f"use that version's command: {command_of(path.parent)}",
+        )
+    if number != FORMAT:
+        raise ReceiptError(
+            f"{path} has format {number}; this polaris-parsl reads format {FORMAT}",
+            remedy="use the polaris-parsl of that install",
+        )
 
 
 def _receipt(data: Mapping[str, Any]) -> Receipt:
@@ -139,6 +169,9 @@ def _receipt(data: Mapping[str, Any]) -> Receipt:
     names = {entry["name"] for entry in data["overlay"]} | data["from_base"].keys()
     for table in (data["locks"], data["files"], data["links"], base["distributions"]):
         _ = table.items()
+    release = release_name(data["version"], data["track"])
+    if not is_release_name(release):
+        raise ValueError(f"{release!r} is no version")
     return Receipt(
         version=data["version"],
         track=data["track"],

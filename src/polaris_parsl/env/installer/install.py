@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl import below
 from polaris_parsl.env.base.fingerprint import fingerprint
 from polaris_parsl.env.installer import gnu_parallel
 from polaris_parsl.env.installer.archive import ARCHIVE, pack
@@ -77,7 +78,7 @@ def build(
         pack(overlay_of(folder), folder / ARCHIVE)
         tree = scan(folder, prefix=plan.request.prefix)
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
-        seal(folder, group=group_of(plan.request.prefix))
+        seal(folder, group=group_of(plan.request.prefix), top=plan.request.prefix)
     with step("publish"):
         untested: list[str | None] = []
 
@@ -107,7 +108,7 @@ def _write_commands(plan: InstallPlan, folder: Path) -> None:
         problems=ExitCode.PROBLEM,
     )
     launcher.write_text(text, encoding="utf-8", errors="surrogateescape")
-    launcher.chmod(0o755)
+    below.change_path(launcher, 0o755)
     if plan.parallel.packages:
         (commands / "parallel").symlink_to("../gnu-parallel/bin/parallel")
     elif plan.parallel.path:

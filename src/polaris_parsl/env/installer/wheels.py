@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
+from polaris_parsl import below
 from polaris_parsl.env.base.choice import Base
 from polaris_parsl.env.installer.archive import EPOCH_SECONDS
 from polaris_parsl.env.locks.files import Pin, read_requirements
@@ -223,8 +224,7 @@ def _keep(folder: Path, target: Path) -> None:
     staged = Path(tempfile.mkdtemp(prefix=STAGING, dir=target.parent))
     try:
         shutil.copytree(folder, staged, dirs_exist_ok=True)
-        if target.exists():
-            shutil.rmtree(target)
+        below.remove_path(target)
         staged.rename(target)
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        below.remove_path(staged)

@@ -16,6 +16,7 @@ import yaml
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from polaris_parsl.errors import LockError
 
@@ -28,6 +29,7 @@ TOOLS_LOCK, INSTALLER_LOCK, MAINTAINER_LOCK = "tools.lock", "installer.lock", "m
 TOOL_LOCKS = (TOOLS_LOCK, INSTALLER_LOCK, MAINTAINER_LOCK)
 # a part of file names, version directories and module names
 _TRACK_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
+_VERSION = re.compile(r"[0-9][0-9a-zA-Z.+]{0,63}")
 _RELOCK = "write it anew with `polaris-parsl lock`"
 # what a conda-lock.yml says of its form, and the one platform that it must be for
 _CONDA_FORMAT, PLATFORM = 1, "linux-64"
@@ -100,6 +102,22 @@ def short_digest(locks: Mapping[str, str]) -> str:
 def release_name(version: str, track: str) -> str:
     """Name of an install's directory and module: the version, and the track if not current."""
     return version if track == CURRENT else f"{version}-{track}"
+
+
+def is_release_name(name: object) -> bool:
+    """Whether something is the name of an install: one part of a path, a version, perhaps a track.
+
+    What another user may have written is looked at with this before it becomes a part of a path.
+    """
+    if not isinstance(name, str):
+        return False
+    version, dash, track = name.partition("-")
+    if not _VERSION.fullmatch(version) or (dash and not _TRACK_NAME.fullmatch(track)):
+        return False
+    try:
+        return bool(Version(version))
+    except InvalidVersion:
+        return False
 
 
 def overlay_lock(track: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from polaris_parsl import below
 from polaris_parsl.env.network import log_site_proxy, site_proxy
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.errors import LockError, MissingToolError
@@ -76,7 +77,7 @@ def conda_command(
 def write_program(path: Path, command: Sequence[str]) -> None:
     """Write a program that runs a command with the arguments that it is given."""
     path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
-    path.chmod(0o755)
+    below.change_path(path, 0o755)
 
 
 def solve(command: Sequence[str | Path], what: str, *, cwd: Path, env: Mapping[str, str]) -> None:

@@ -1,8 +1,10 @@
 """Cleanup of a prefix: what killed commands left of an install or of a removal."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from polaris_parsl import below
 from polaris_parsl.env.prefix.publish import delete, remove_atomically
 from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.staging import find_abandoned
@@ -21,7 +23,11 @@ def clean_up(prefix: Path) -> tuple[list[str], list[str]]:
         # users stop seeing a version before it is deleted
         done += publish_modulefiles(prefix)
     for path in find_removable(prefix):
-        problem = delete(path) if path.name.startswith(".") else remove_atomically(path)
+        problem = (
+            delete(path, top=prefix)
+            if path.name.startswith(".")
+            else remove_atomically(path, top=prefix)
+        )
         if problem:
             left.append(problem)
         else:
@@ -32,13 +38,21 @@ def clean_up(prefix: Path) -> tuple[list[str], list[str]]:
 def find_removable(prefix: Path) -> Iterator[Path]:
     """What cleanup deletes: abandoned files, and versions whose removal was not finished."""
     for name in (VERSIONS, STATE, *MODULE_FOLDERS):
-        yield from find_abandoned(prefix / name)
+        with suppress(FileNotFoundError), below.opened(prefix, prefix / name) as folder:
+            yield from (prefix / name / each for each in find_abandoned(folder))
     yield from _withdrawn(prefix)
 
 
 def _withdrawn(prefix: Path) -> Iterator[Path]:
-    """Withdrawn versions whose directories still exist."""
+    """Withdrawn versions of which something is left; what is a link, is only a link."""
     for name in sorted(read_state(prefix).withdrawn):
         # read again at the last moment: somebody may have installed it again
-        if version_root(prefix, name).is_dir() and name in read_state(prefix).withdrawn:
+        if is_left(prefix, name) and name in read_state(prefix).withdrawn:
             yield version_root(prefix, name)
+
+
+def is_left(prefix: Path, name: str) -> bool:
+    """Whether a directory of a version, or anything else in its place, is left in a prefix."""
+    with suppress(FileNotFoundError), below.opened(prefix, prefix / VERSIONS) as folder:
+        return below.status(folder, name) is not None
+    return False

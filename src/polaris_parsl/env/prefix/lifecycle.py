@@ -66,7 +66,7 @@ def publish(prefix: Path, folder: Path, name: str, *, check: Callable[[], None])
 
     commit(prefix, f"make room for {name}", forget)
     try:
-        with renamed(folder, version_root(prefix, name)):
+        with renamed(folder, version_root(prefix, name), top=prefix):
             check()
             _, state = commit(prefix, f"install {name}", install, always=True)
     finally:

@@ -8,13 +8,21 @@ Everybody who can pass the directories above can read it.
 import grp
 import os
 import pwd
-import shutil
 import stat
-from contextlib import suppress
 from pathlib import Path
 
+from polaris_parsl import below
 from polaris_parsl.errors import PrefixError
-from polaris_parsl.installs import GROUP_MODE, group_of, receipt_of
+from polaris_parsl.installs import (
+    GROUP_MODE,
+    LUA_TREE,
+    MODULE_FOLDERS,
+    RECEIPT,
+    STATE,
+    TCL_TREE,
+    VERSIONS,
+    group_of,
+)
 
 FILE = 0o644
 _PERSONAL = 0o755
@@ -54,57 +62,103 @@ def choose_group(prefix: Path, name: str | None) -> int | None:
     return group
 
 
-def make_shared(folder: Path, *, group: int | None) -> None:
+def make_shared(folder: Path, *, group: int | None, top: Path | None = None) -> None:
     """Make a directory of a prefix that later installs write to, whatever the umask.
 
-    Without a group, an existing directory is not changed; with one, the group may write and
-    nobody outside.
+    One that exists is not changed if `top` is given: only what the command has made is opened up.
 
     Args:
         folder: the directory; the one above it exists.
         group: number, from choose_group or group_of.
+        top: the prefix, for a directory below it. Without it the user has named the directory:
+            one that exists becomes the group's.
 
     Raises:
         PrefixError: it cannot be made, or it is another person's and the group may not write.
     """
+    if top is None and folder.is_dir():
+        # what the user has named may be a link
+        folder = Path(os.path.realpath(folder))
     try:
-        folder.mkdir()
-        status = folder.stat()
-        # an inherited setgid bit is the project's way to count its quota
-        kept = _PERSONAL | status.st_mode & stat.S_ISGID
-    except FileExistsError:
-        if group is None:
-            return
-        status = folder.stat()
-        kept = stat.S_IMODE(status.st_mode) & ~stat.S_IWOTH
+        with below.opened(top or folder.parent, folder.parent) as above:
+            is_new = _made(above, folder.name)
+            if is_new or (top is None and group is not None):
+                with below.opened(folder.parent, folder) as number:
+                    _open_up(number, folder, group, is_new=is_new)
+            elif below.is_link(above, folder.name):
+                raise below.link_refused(folder)
     except OSError as error:
         raise PrefixError(
             f"{folder} cannot be made: {error.strerror}",
             remedy="choose another directory with --prefix",
         ) from error
-    mode = kept if group is None else kept | GROUP_MODE
+
+
+def _made(above: int, name: str) -> bool:
     try:
-        if group is not None and status.st_gid != group:
-            os.chown(folder, -1, group)
-        # a change of the group may have taken the setgid bit
-        if stat.S_IMODE(folder.stat().st_mode) != mode:
-            folder.chmod(mode)
+        os.mkdir(name, dir_fd=above)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _open_up(number: int, folder: Path, group: int | None, *, is_new: bool) -> None:
+    """Give an open directory to its owner or to a group; nobody outside may write."""
+    status = os.fstat(number)
+    # an inherited setgid bit is the project's way to count its quota
+    kept = _PERSONAL | status.st_mode & stat.S_ISGID
+    if not is_new:
+        kept = stat.S_IMODE(status.st_mode) & ~stat.S_IWOTH
+    try:
+        below.change_opened(number, mode=kept if group is None else kept | GROUP_MODE, group=group)
     except PermissionError:
         raise _not_mine(folder, status.st_uid, group) from None
+
+
+def share(prefix: Path, *, group: int | None) -> None:
+    """Make a prefix and the directory of its versions, or give a personal prefix to a group.
+
+    Args:
+        prefix: the directory above it exists.
+        group: number, from choose_group.
+
+    Raises:
+        PrefixError: one of them cannot be made or given, or is a link.
+    """
+    gives = group is not None and prefix.is_dir() and group_of(prefix) != group
+    if gives:
+        # the prefix comes last: from then on others may change what is in it
+        for name in (VERSIONS, STATE, LUA_TREE, TCL_TREE, *MODULE_FOLDERS):
+            _give(prefix, prefix / name, group)
+    make_shared(prefix, group=group)
+    make_shared(prefix / VERSIONS, group=group, top=prefix)
+
+
+def _give(prefix: Path, folder: Path, group: int | None) -> None:
+    try:
+        with below.opened(prefix, folder) as number:
+            _open_up(number, folder, group, is_new=False)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise PrefixError(
+            f"{folder} cannot be given to the group: {error.strerror}",
+            remedy="choose another directory with --prefix",
+        ) from error
 
 
 def make_folders(path: Path, *, prefix: Path) -> None:
     """Make the directories between a prefix and a file in it, each shared as the prefix is.
 
     Raises:
-        PrefixError: one of them cannot be made.
+        PrefixError: one of them cannot be made, or is a link.
     """
     group = group_of(prefix)
     for place in [prefix / each for each in path.relative_to(prefix).parents][-2::-1]:
-        make_shared(place, group=group)
+        make_shared(place, group=group, top=prefix)
 
 
-def seal(folder: Path, *, group: int | None) -> None:
+def seal(folder: Path, *, group: int | None, top: Path | None = None) -> None:
     """Make a finished tree read-only for everybody, its owner too, and give it to the group.
 
     The receipt comes last, because `verify` reads the files that changed after it.
@@ -112,23 +166,25 @@ def seal(folder: Path, *, group: int | None) -> None:
     Args:
         folder: the tree, complete, under its staging name; the receipt in its top, if any.
         group: number, from choose_group; None keeps the group.
+        top: the prefix; below it no directory may be a link.
+
+    Raises:
+        PrefixError: somebody has put a link in the place of the tree.
     """
-    paths = [folder, *folder.rglob("*")]
-    for path in sorted(paths, key=lambda each: each == receipt_of(folder)):
-        status = path.lstat()
-        if group is not None and status.st_gid != group:
-            os.chown(path, -1, group, follow_symlinks=False)
-        if not stat.S_ISLNK(status.st_mode):
-            runs = stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IXUSR
-            path.chmod(0o555 if runs else 0o444)
+    with below.opened(top or folder.parent, folder) as tree:
+        for place, folders, files, inner in os.fwalk(".", dir_fd=tree, follow_symlinks=False):
+            links = [name for name in folders if below.is_link(inner, name)]
+            for name in sorted({*files, *links}):
+                if (place, name) != (".", RECEIPT):
+                    _seal_one(inner, name, group)
+            below.change_opened(inner, mode=0o555, group=group)
+        if below.status(tree, RECEIPT):
+            _seal_one(tree, RECEIPT, group)
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove a tree, sealed or not; what belongs to somebody else stays."""
-    for place, _, _ in os.walk(folder):
-        with suppress(OSError):
-            Path(place).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
+def _seal_one(folder: int, name: str, group: int | None) -> None:
+    runs = os.lstat(name, dir_fd=folder).st_mode & stat.S_IXUSR
+    below.change(folder, name, mode=0o555 if runs else 0o444, group=group)
 
 
 def find_group(name: str) -> int:

@@ -1,13 +1,13 @@
 """How an install appears and goes: by one rename, complete, whatever happens before and after."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from polaris_parsl.env.prefix.permissions import make_shared, remove_tree, user_name
-from polaris_parsl.env.prefix.staging import staging_name
+from polaris_parsl import below
+from polaris_parsl.env.prefix.permissions import share, user_name
+from polaris_parsl.env.prefix.staging import replace, staging_name
 from polaris_parsl.errors import PrefixError
 from polaris_parsl.installs import REMOVED, VERSIONS, version_root
 from polaris_parsl.version import NAME
@@ -24,7 +24,7 @@ def refuse_unusable(prefix: Path, version: str) -> None:
         PrefixError: it is one of these.
     """
     target = version_root(prefix, version)
-    if target.exists():
+    if os.path.lexists(target):
         raise PrefixError(
             f"{target} exists already; an install is never changed in place",
             remedy=f"`{NAME} repair` finishes an install that was killed, `{NAME} remove {version}` "
@@ -60,19 +60,20 @@ def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
     try:
         try:
             prefix.parent.mkdir(parents=True, exist_ok=True)
-            for place in (prefix, versions):
-                make_shared(place, group=group)
-            folder.mkdir()
+            share(prefix, group=group)
+            with below.opened(prefix, versions) as place:
+                os.mkdir(folder.name, dir_fd=place)
         except OSError as error:
             raise PrefixError(
                 f"{prefix} cannot be written: {error.strerror}: {error.filename}", remedy=_CHOOSE
             ) from error
         yield folder
     finally:
-        remove_tree(folder)
-        for place in missing:
+        with suppress(OSError, PrefixError), below.opened(prefix, versions) as place:
+            below.remove(place, folder.name)
+        for each in missing:
             with suppress(OSError):
-                place.rmdir()
+                each.rmdir()
         os.umask(before)
 
 
@@ -94,61 +95,73 @@ def new_directory(target: Path) -> Iterator[Path]:
         except OSError as error:
             raise PrefixError(f"cannot make {target}: {error.strerror}", remedy=remedy) from error
         yield folder
-        with renamed(folder, target):
+        with renamed(folder, target, top=target.parent):
             pass
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        below.remove_path(folder)
         os.umask(before)
 
 
 @contextmanager
-def renamed(folder: Path, target: Path) -> Iterator[None]:
-    """Give a complete tree its name; remove it again if the body fails.
+def renamed(folder: Path, target: Path, *, top: Path) -> Iterator[None]:
+    """Give a complete tree its name in the same directory; remove it again if the body fails.
+
+    Args:
+        folder: the tree.
+        target: what it becomes.
+        top: below it no directory may be a link.
 
     Raises:
         PrefixError: somebody else was faster.
     """
-    try:
-        folder.rename(target)
-    except OSError as error:
-        raise PrefixError(
-            f"{target} was made by somebody else meanwhile: {error.strerror}", remedy=_CHOOSE
-        ) from error
-    try:
-        yield
-    except BaseException:
-        remove_atomically(target)
-        raise
+    with below.opened(top, target.parent) as place:
+        try:
+            replace(place, folder.name, target.name)
+        except OSError as error:
+            raise PrefixError(
+                f"{target} was made by somebody else meanwhile: {error.strerror}", remedy=_CHOOSE
+            ) from error
+        try:
+            yield
+        except BaseException:
+            remove_atomically(target, top=top)
+            raise
 
 
-def remove_atomically(target: Path) -> str | None:
+def remove_atomically(target: Path, *, top: Path) -> str | None:
     """Hide a tree by one rename, then delete it; do nothing if it does not exist.
+
+    Args:
+        target: the tree; of a link only the link goes.
+        top: below it no directory may be a link.
 
     Returns:
         A line that says what is left and who owns it; None if nothing is left.
     """
     hidden = target.with_name(staging_name(target.name, kind=REMOVED))
     try:
-        target.rename(hidden)
+        with below.opened(top, target.parent) as place:
+            replace(place, target.name, hidden.name)
     except FileNotFoundError:
         return None
     except OSError as error:
         return f"{target} cannot be moved away: {error.strerror}"
-    return delete(hidden)
+    return delete(hidden, top=top)
 
 
-def delete(hidden: Path) -> str | None:
+def delete(hidden: Path, *, top: Path) -> str | None:
     """Delete a path that is hidden from users.
+
+    Args:
+        hidden: a tree or a file; of a link only the link goes.
+        top: below it no directory may be a link.
 
     Returns:
         A line that says what is left and who owns it; None if nothing is left.
     """
-    if hidden.is_dir() and not hidden.is_symlink():
-        remove_tree(hidden)
-    else:
-        with suppress(OSError):
-            hidden.unlink()
-    if not os.path.lexists(hidden):
+    with below.opened(top, hidden.parent) as place:
+        below.remove(place, hidden.name)
+        left = below.status(place, hidden.name)
+    if left is None:
         return None
-    owner = user_name(hidden.lstat().st_uid)
-    return f"{hidden} belongs to {owner}, whose `{NAME} repair` deletes it"
+    return f"{hidden} belongs to {user_name(left.st_uid)}, whose `{NAME} repair` deletes it"

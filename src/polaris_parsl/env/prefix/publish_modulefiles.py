@@ -6,21 +6,26 @@ it starts again: the last command to look has rendered the newest generation, ev
 another was killed meanwhile.
 """
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.version import Version
 
+from polaris_parsl import below
 from polaris_parsl.env.modules.modulefile import render_defaults, render_modulefiles, values_of
 from polaris_parsl.env.prefix.permissions import make_folders
 from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
-from polaris_parsl.env.prefix.staging import staged_file
+from polaris_parsl.env.prefix.staging import replace, staged_file
 from polaris_parsl.env.prefix.state import State, history, read_state
 from polaris_parsl.errors import PrefixError, ReceiptError
 from polaris_parsl.installs import MODULE_FOLDERS
 from polaris_parsl.version import NAME, VERSION
 
 _MADE_BY = f"made by {NAME} "
+# those of ours have some thousand bytes
+_BYTES_MAX = 1_000_000
 
 
 class _OutdatedError(Exception):
@@ -107,11 +112,14 @@ def deprecation_notice(name: str, state: State, default: str | None) -> str | No
 def _write(prefix: Path, state: State, texts: dict[Path, str]) -> Iterator[str]:
     for name, text in texts.items():
         path = prefix / name
-        if not _says(path, text):
+        if _text(prefix, path) != text:
             make_folders(path, prefix=prefix)
-            with staged_file(path, text) as staged:
+            with (
+                below.opened(prefix, path.parent) as folder,
+                staged_file(folder, path.name, text) as staged,
+            ):
                 _refuse_outdated(prefix, state)
-                staged.rename(path)
+                replace(folder, staged, path.name)
             yield f"written: {name}"
 
 
@@ -120,30 +128,33 @@ def _refuse_outdated(prefix: Path, state: State) -> None:
         raise _OutdatedError
 
 
-def _says(path: Path, text: str) -> bool:
+def _text(prefix: Path, path: Path) -> str | None:
+    """What a modulefile holds; None if there is none, or if it is no file of ours."""
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape") == text
-    except FileNotFoundError:
-        return False
+        with below.opened(prefix, path.parent) as folder:
+            content = below.read(folder, path.name, most_bytes=_BYTES_MAX)
+    except OSError:
+        return None
+    return content.decode("utf-8", errors="surrogateescape")
 
 
 def _module_paths(prefix: Path) -> Iterator[Path]:
     """The modulefiles that we made; files that somebody else put beside them are skipped."""
-    for folder in MODULE_FOLDERS:
-        for path in (prefix / folder).glob("[!.]*"):
-            try:
-                with path.open(encoding="utf-8", errors="surrogateescape") as stream:
-                    head = stream.readline() + stream.readline()
-            except (FileNotFoundError, IsADirectoryError):
-                continue
-            if _MADE_BY in head:
+    for folder in (prefix / each for each in MODULE_FOLDERS):
+        names: list[str] = []
+        with suppress(FileNotFoundError), below.opened(prefix, folder) as number:
+            names = [name for name in sorted(below.names(number)) if not name.startswith(".")]
+        for path in (folder / name for name in names):
+            head = (_text(prefix, path) or "").splitlines()[:2]
+            if any(_MADE_BY in line for line in head):
                 yield path
 
 
 def _remove(prefix: Path, state: State, path: Path) -> Iterator[str]:
     _refuse_outdated(prefix, state)
     try:
-        path.unlink()
+        with below.opened(prefix, path.parent) as folder:
+            os.unlink(path.name, dir_fd=folder)
     except FileNotFoundError:
         return
     yield f"removed: {path.relative_to(prefix)}"

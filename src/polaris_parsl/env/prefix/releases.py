@@ -1,12 +1,14 @@
 """The versions that a prefix holds: what lies under versions/, by the receipts."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl import below
+from polaris_parsl.env.locks.files import CURRENT, is_release_name
 from polaris_parsl.env.prefix.state import State
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import ReceiptError, VersionError
@@ -60,21 +62,18 @@ class Release:
 
 def find_releases(prefix: Path, state: State) -> list[Release]:
     """The versions that users see, newest first; of one number, the track current first."""
-    folder = prefix / VERSIONS
     found = [
-        Release(path.name, path)
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if is_release(path.name) and path.is_dir() and path.name not in state.withdrawn
+        Release(name, version_root(prefix, name))
+        for name in _folders(prefix)
+        if is_release_name(name) and name not in state.withdrawn
     ]
     return sorted(found, key=lambda each: (each.version, each.track == CURRENT), reverse=True)
 
 
-def is_release(name: str) -> bool:
-    """Whether a directory may be an install, by its name: staging names and other files are not."""
-    try:
-        return bool(Version(name.partition("-")[0]))
-    except InvalidVersion:
-        return False
+def _folders(prefix: Path) -> list[str]:
+    with suppress(FileNotFoundError), below.opened(prefix, prefix / VERSIONS) as folder:
+        return [name for name in below.names(folder) if below.is_folder(folder, name)]
+    return []
 
 
 def find_release(prefix: Path, state: State, name: str) -> Release:

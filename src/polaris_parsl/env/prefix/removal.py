@@ -1,13 +1,15 @@
 """Removal of versions: first hidden from users, then renamed in one step, then deleted."""
 
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from polaris_parsl import below
 from polaris_parsl.env.locks.files import CURRENT
-from polaris_parsl.env.prefix.cleanup import clean_up
+from polaris_parsl.env.prefix.cleanup import clean_up, is_left
 from polaris_parsl.env.prefix.lifecycle import Change, differences
 from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.releases import (
@@ -27,7 +29,6 @@ from polaris_parsl.installs import (
     STATE,
     TCL_TREE,
     VERSIONS,
-    version_root,
 )
 from polaris_parsl.version import NAME
 
@@ -157,13 +158,17 @@ def _clear(prefix: Path) -> None:
     """Delete the state and every directory of ours that is empty now."""
     state = read_state(prefix)
     # what could not be moved away must stay withdrawn; what came meanwhile has its state
-    left = any(version_root(prefix, name).exists() for name in state.withdrawn)
-    if left or find_releases(prefix, state):
+    if any(is_left(prefix, name) for name in state.withdrawn) or find_releases(prefix, state):
         return
-    # the newest last: it says that the versions are withdrawn
-    for path in reversed(generations(prefix)):
-        path.unlink(missing_ok=True)
-    (prefix / QUEUES_FILE).unlink(missing_ok=True)
-    for name in (*MODULE_FOLDERS, LUA_TREE, TCL_TREE, VERSIONS, STATE, ""):
-        with suppress(OSError):
-            (prefix / name).rmdir()
+    with suppress(FileNotFoundError), below.opened(prefix, prefix / STATE) as folder:
+        # the newest last: it says that the versions are withdrawn
+        for name in reversed(generations(prefix)):
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+    with suppress(FileNotFoundError), below.opened(prefix, prefix) as folder:
+        below.remove(folder, QUEUES_FILE)
+    for place in (*MODULE_FOLDERS, LUA_TREE, TCL_TREE, VERSIONS, STATE):
+        with suppress(OSError), below.opened(prefix, (prefix / place).parent) as folder:
+            os.rmdir(Path(place).name, dir_fd=folder)
+    with suppress(OSError):
+        prefix.rmdir()

@@ -11,6 +11,7 @@ from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.releases import default_of, find_releases
 from polaris_parsl.env.prefix.state import State, commit, read_state
 from polaris_parsl.env.prefix.verify import verify_files
+from polaris_parsl.env.receipt import LaterReceiptError
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.version import NAME
 
@@ -44,6 +45,9 @@ def _beyond_repair(prefix: Path) -> Iterator[str]:
     """Versions whose files differ from the receipt."""
     for release in find_releases(prefix, read_state(prefix)):
         receipt = release.read
+        if isinstance(receipt, LaterReceiptError):
+            yield f"{release.name} was made by a later version: {receipt.remedy}"
+            continue
         if isinstance(receipt, ReceiptError):
             problems = [receipt.problem]
         else:

@@ -10,11 +10,11 @@ file system, not ours.
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from polaris_parsl import below
 from polaris_parsl.env.prefix.permissions import FILE
 from polaris_parsl.installs import REMOVED, STAGING
 
@@ -32,49 +32,66 @@ def staging_name(name: str, *, kind: str = STAGING) -> str:
 
 
 @contextmanager
-def staged_file(target: Path, text: str) -> Iterator[Path]:
+def staged_file(folder: int, name: str, text: str) -> Iterator[str]:
     """A finished file beside its target, to be linked or renamed there; gone afterwards.
+
+    Args:
+        folder: descriptor of the directory.
+        name: of the target.
+        text: what it will hold.
+
+    Yields:
+        The name of the staged file in the directory.
 
     Raises:
         OSError: it cannot be written.
     """
-    staged = target.with_name(staging_name(target.name))
-    handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE)
+    staged = staging_name(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(text)
-            # whatever the umask
-            os.fchmod(stream.fileno(), FILE)
-            stream.flush()
-            os.fsync(stream.fileno())
+        below.write(folder, staged, text, mode=FILE)
         yield staged
     finally:
-        staged.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(staged, dir_fd=folder)
+
+
+def replace(folder: int, staged: str, name: str) -> None:
+    """Give a staged file or tree its name in the same directory.
+
+    Raises:
+        OSError: that is not possible.
+    """
+    os.rename(staged, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file atomically: readers see either the old content or the new.
+    """Write a file of a user's own atomically: readers see either the old content or the new.
 
     Raises:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with staged_file(path, text) as staged:
-        staged.rename(path)
+    with (
+        below.opened(path.parent, path.parent) as folder,
+        staged_file(folder, path.name, text) as staged,
+    ):
+        replace(folder, staged, path.name)
 
 
-def find_abandoned(folder: Path) -> Iterator[Path]:
-    """What dead processes left in a directory, and what is being deleted."""
-    for path in sorted(folder.glob(".*")) if folder.is_dir() else ():
-        if path.name.startswith(REMOVED) or (path.name.startswith(STAGING) and not _may_live(path)):
-            yield path
+def find_abandoned(folder: int) -> list[str]:
+    """What dead processes left in an open directory, and what is being deleted, by name."""
+    return [
+        name
+        for name in sorted(below.names(folder))
+        if name.startswith(REMOVED) or (name.startswith(STAGING) and not _may_live(folder, name))
+    ]
 
 
-def _may_live(path: Path) -> bool:
-    found = _NAME.fullmatch(path.name)
+def _may_live(folder: int, name: str) -> bool:
+    found = _NAME.fullmatch(name)
     if found and found["machine"] == _machine():
         return is_alive(int(found["pid"]), started=int(found["start"]))
-    return _age_seconds(path) < _FOREIGN_AGE_SECONDS
+    return _age_seconds(folder, name) < _FOREIGN_AGE_SECONDS
 
 
 def is_alive(pid: int, *, started: int) -> bool:
@@ -123,18 +140,19 @@ def _machine() -> str:
     return hashlib.sha256("".join(words).encode()).hexdigest()[:8]
 
 
-def _age_seconds(path: Path) -> float:
+def _age_seconds(folder: int, name: str) -> float:
     """How long nobody has touched a tree, by the clock of its file system."""
-    newest = 0.0
-    for place, _, files in os.walk(path.parent / path.name):
-        for each in (place, *(f"{place}/{name}" for name in files)):
+    found = below.status(folder, name)
+    newest = found.st_ctime if found else 0.0
+    for files, inner in below.walk(folder, name):
+        for each in (".", *files):
             with suppress(OSError):
-                newest = max(newest, os.lstat(each).st_ctime)
-    with suppress(OSError):
-        newest = max(newest, path.lstat().st_ctime)
+                newest = max(newest, os.lstat(each, dir_fd=inner).st_ctime)
+    probe = staging_name("clock")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=STAGING) as probe:
-            now = os.fstat(probe.fileno()).st_ctime
+        below.write(folder, probe, "", mode=FILE)
+        now = os.lstat(probe, dir_fd=folder).st_ctime
+        os.unlink(probe, dir_fd=folder)
     except OSError:
         # where we cannot write, we cannot clean either
         return 0

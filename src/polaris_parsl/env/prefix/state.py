@@ -6,21 +6,29 @@ somebody else was faster: of two changes at once one comes after the other and s
 on any POSIX file system, without a lock that a kill could leave behind.
 """
 
+import errno
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl import below
+from polaris_parsl.env.locks.files import is_release_name
 from polaris_parsl.env.prefix.permissions import make_folders, user_name
 from polaris_parsl.env.prefix.staging import staged_file
 from polaris_parsl.errors import PrefixError, VersionError
-from polaris_parsl.installs import STATE
+from polaris_parsl.installs import INSTALL_COMMAND, STATE
+from polaris_parsl.version import NAME
 
 _FORMAT = 1
 _DIGITS = 8
+_GENERATION = re.compile(rf"[0-9]{{{_DIGITS}}}\.json")
+# a hundred thousand withdrawn versions
+_BYTES_MAX = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -79,14 +87,15 @@ def history(prefix: Path) -> Iterator[State]:
     Raises:
         VersionError: one is damaged, or of a later polaris-parsl.
     """
-    for path in generations(prefix):
-        yield _read(path, int(path.stem))
+    for name in generations(prefix):
+        yield _read(prefix, name)
 
 
-def generations(prefix: Path) -> list[Path]:
-    """The files of all generations, the newest first."""
+def generations(prefix: Path) -> list[str]:
+    """The names of the files of all generations, the newest first."""
     try:
-        paths = list((prefix / STATE).iterdir())
+        with below.opened(prefix, prefix / STATE) as folder:
+            names = below.names(folder)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -94,7 +103,7 @@ def generations(prefix: Path) -> list[Path]:
             f"cannot read {prefix / STATE}: {error.strerror}",
             remedy="ask the owner of the prefix to run `polaris-parsl audit`",
         ) from error
-    return sorted((each for each in paths if _is_generation(each)), reverse=True)
+    return sorted((each for each in names if _GENERATION.fullmatch(each)), reverse=True)
 
 
 def commit(
@@ -118,6 +127,7 @@ def commit(
     """
     while True:
         before = read_state(prefix)
+        _refuse_last(prefix, before.generation)
         decided = decide(before)
         if decided.decides_as(before) and not always:
             return before, before
@@ -137,15 +147,19 @@ def commit(
 
 def _added(prefix: Path, state: State) -> bool:
     """Write a generation under its number; False where the number is taken."""
-    target = _path(prefix, state.generation)
+    target = prefix / STATE / f"{state.generation:0{_DIGITS}d}.json"
+    text = json.dumps(_as_json(state), indent=1) + "\n"
     try:
         make_folders(target, prefix=prefix)
-        with staged_file(target, json.dumps(_as_json(state), indent=1) + "\n") as staged:
+        with (
+            below.opened(prefix, target.parent) as folder,
+            staged_file(folder, target.name, text) as staged,
+        ):
             try:
-                os.link(staged, target)
+                os.link(staged, target.name, src_dir_fd=folder, dst_dir_fd=folder)
             except FileExistsError:
                 # a file server may answer late, and the client ask twice
-                return staged.stat().st_nlink == 2
+                return os.lstat(staged, dir_fd=folder).st_nlink == 2
     except OSError as error:
         raise PrefixError(
             f"the state of {prefix} cannot be written: {error.strerror}: {target}",
@@ -154,12 +168,18 @@ def _added(prefix: Path, state: State) -> bool:
     return True
 
 
-def _path(prefix: Path, number: int) -> Path:
-    return prefix / STATE / f"{number:0{_DIGITS}d}.json"
+def _refuse_last(prefix: Path, number: int) -> None:
+    if number >= 10**_DIGITS - 1:
+        path = prefix / STATE / f"{number}.json"
+        raise VersionError(
+            f"{path} has the last number that there is, so no change can follow it; "
+            "no prefix has as many changes",
+            remedy=_without(path),
+        )
 
 
-def _is_generation(path: Path) -> bool:
-    return path.suffix == ".json" and len(path.stem) == _DIGITS and path.stem.isdecimal()
+def _without(path: Path) -> str:
+    return f"the generation before holds again when somebody removes it: rm {path}"
 
 
 def _as_json(state: State) -> dict[str, Any]:
@@ -179,30 +199,50 @@ def _as_json(state: State) -> dict[str, Any]:
     }
 
 
-def _read(path: Path, number: int) -> State:
-    remedy = f"the generation before holds again when somebody removes it: rm {path}"
+def _read(prefix: Path, name: str) -> State:
+    path, number = prefix / STATE / name, int(Path(name).stem)
     try:
-        data = json.loads(path.read_bytes())
-        if data["format"] != _FORMAT:
+        with below.opened(prefix, path.parent) as folder:
+            data = json.loads(below.read(folder, name, most_bytes=_BYTES_MAX))
+        if isinstance(data["format"], int) and data["format"] > _FORMAT:
             raise VersionError(
-                f"{path} has format {data['format']}; this polaris-parsl reads format {_FORMAT}",
-                remedy="use the newest polaris-parsl of this prefix",
+                f"{path} has format {data['format']}: it was made by a later {NAME}; this one "
+                f"reads format {_FORMAT}",
+                remedy=f"use that version's command: {prefix / INSTALL_COMMAND}",
             )
-        return State(
-            generation=number,
-            default=data["default"],
-            deprecated={
-                version: Deprecation(date.fromisoformat(each["until"]), each["because"])
-                for version, each in data["deprecated"].items()
-            },
-            withdrawn=frozenset(data["withdrawn"]),
-            change=data["change"],
-            by=data["by"],
-            at=data["at"],
-            restores=data["restores"],
-        )
+        return _state(data, number)
     except OSError as error:
-        raise VersionError(f"cannot read {path}: {error.strerror}", remedy=remedy) from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise VersionError(f"cannot read {path}: {reason}", remedy=_without(path)) from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise VersionError(f"{path} is damaged: {reason}", remedy=remedy) from error
+        raise VersionError(f"{path} is damaged: {reason}", remedy=_without(path)) from error
+
+
+def _state(data: Mapping[str, Any], number: int) -> State:
+    """A generation from the text of its file, which any member of the group may have written."""
+    if (data["format"], data["generation"]) != (_FORMAT, number):
+        raise ValueError(f"it has format {data['format']} and generation {data['generation']}")
+    names = [*data["deprecated"], *data["withdrawn"]]
+    names += [] if data["default"] is None else [data["default"]]
+    if strange := [name for name in names if not is_release_name(name)]:
+        raise ValueError(f"{strange[0]!r} is no version")
+    texts = [data[key] for key in ("change", "by", "at")]
+    texts += [each["because"] for each in data["deprecated"].values()]
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError("what was changed, by whom, when and why are no texts")
+    if not isinstance(data["restores"], int | None):
+        raise TypeError(f"it restores {data['restores']!r}")
+    return State(
+        generation=number,
+        default=data["default"],
+        deprecated={
+            version: Deprecation(date.fromisoformat(each["until"]), each["because"])
+            for version, each in data["deprecated"].items()
+        },
+        withdrawn=frozenset(data["withdrawn"]),
+        change=data["change"],
+        by=data["by"],
+        at=data["at"],
+        restores=data["restores"],
+    )

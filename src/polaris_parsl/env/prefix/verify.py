@@ -203,6 +203,9 @@ def _walk(root: Path, parts: Collection[str] | None) -> Iterator[str]:
     tops = [str(root)] if parts is None else [str(root / part) for part in parts]
     start = len(str(root)) + 1
     for top in tops:
+        if Path(top).is_symlink():
+            yield top[start:]
+            continue
         for folder, folders, files in os.walk(top):
             links = [name for name in folders if Path(folder, name).is_symlink()]
             for name in (*files, *links):

@@ -5,15 +5,16 @@ script that loads the module first; what the kernel can do is asked of its ipyke
 """
 
 import json
+import os
 import re
 import shlex
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl import below
 from polaris_parsl.configuration.worker_init import load_module
 from polaris_parsl.driver import Driver, module_home
 from polaris_parsl.env.modules.module_system import module_tree
@@ -207,13 +208,10 @@ def remove_kernel(folder: Path) -> None:
     Raises:
         PrefixError: it cannot be removed.
     """
-    try:
-        (folder / SPECIFICATION).unlink(missing_ok=True)
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise PrefixError(
-            f"cannot remove the kernel {folder}: {error.strerror}", remedy="ask its owner"
-        ) from error
+    below.remove_path(folder / SPECIFICATION)
+    below.remove_path(folder)
+    if os.path.lexists(folder):
+        raise PrefixError(f"cannot remove all of the kernel {folder}", remedy="ask its owner")
     with suppress(OSError):
         folder.parent.rmdir()
         folder.parents[1].rmdir()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from polaris_parsl import below
 from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.prefix.verify import verify_base
 from polaris_parsl.env.receipt import Receipt, read_receipt
@@ -189,7 +190,7 @@ def _write_link(plan: VenvPlan, folder: Path) -> None:
 def _write_programs(plan: VenvPlan, folder: Path) -> None:
     pip = folder / "bin" / "pip"
     pip.write_text(_PIP_TEXT.format(version=plan.receipt.version), encoding="utf-8")
-    pip.chmod(pip.stat().st_mode | 0o111)
+    below.change_path(pip, pip.stat().st_mode | 0o111)
     (folder / "bin" / "pip3").symlink_to("pip")
     (folder / "bin" / NAME).symlink_to(command_of(plan.root))
 

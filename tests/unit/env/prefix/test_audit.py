@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from polaris_parsl.below import remove_path
 from polaris_parsl.cli.main import app
 from polaris_parsl.env.prefix.audit import AuditReport, audit
-from polaris_parsl.env.prefix.permissions import make_shared, remove_tree, seal
+from polaris_parsl.env.prefix.permissions import make_shared, seal
 from polaris_parsl.errors import PrefixError
 
 MINE = os.getegid()
@@ -38,7 +39,7 @@ def prefix() -> Iterator[Path]:
         (place / name).write_text("text\n")
         (place / name).chmod(0o644)
     yield place
-    remove_tree(top)
+    remove_path(top)
 
 
 def shown(report: AuditReport) -> list[tuple[str, str]]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from polaris_parsl.below import remove_path
 from polaris_parsl.env.prefix.permissions import (
     choose_group,
     make_shared,
-    remove_tree,
     seal,
 )
 from polaris_parsl.errors import PrefixError
@@ -73,7 +73,7 @@ def test_nothing_of_a_sealed_tree_is_younger_than_its_receipt(tree: Path) -> Non
 def test_a_sealed_tree_can_be_renamed_and_removed(tree: Path) -> None:
     seal(tree, group=None)
     moved = tree.rename(tree.with_name("moved"))
-    remove_tree(moved)
+    remove_path(moved)
     assert not moved.exists()
 
 

@@ -25,7 +25,7 @@ def test_without_a_decision_there_is_generation_0(tmp_path: Path) -> None:
 
 
 def test_what_was_committed_is_read_again(tmp_path: Path) -> None:
-    decided = State(default="2026.9.0", deprecated={"a": NOTICE}, withdrawn=frozenset({"b"}))
+    decided = State(default="2026.9.0", deprecated={"1.0": NOTICE}, withdrawn=frozenset({"2.0"}))
     before, after = commit(tmp_path, "try", lambda _: decided)
     assert before == State()
     assert read_state(tmp_path) == after
@@ -36,14 +36,14 @@ def test_what_was_committed_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_decision_that_changes_nothing_adds_no_generation(tmp_path: Path) -> None:
-    commit(tmp_path, "first", lambda _: chosen("a"))
-    before, after = commit(tmp_path, "again", lambda state: replace(state, default="a"))
+    commit(tmp_path, "first", lambda _: chosen("1.0"))
+    before, after = commit(tmp_path, "again", lambda state: replace(state, default="1.0"))
     assert before == after
     assert after.generation == 1
 
 
 def test_an_install_adds_a_generation_in_any_case(tmp_path: Path) -> None:
-    commit(tmp_path, "first", lambda _: chosen("a"))
+    commit(tmp_path, "first", lambda _: chosen("1.0"))
     _, after = commit(tmp_path, "install b", lambda state: state, always=True)
     assert after.generation == 2
 
@@ -54,12 +54,12 @@ def test_who_is_second_decides_again_on_what_the_first_decided(tmp_path: Path) -
     def decide(state: State) -> State:
         seen.append(state.generation)
         if len(seen) == 1:
-            commit(tmp_path, "faster", lambda _: State(deprecated={"a": NOTICE}))
-        return replace(state, default="b")
+            commit(tmp_path, "faster", lambda _: State(deprecated={"1.0": NOTICE}))
+        return replace(state, default="2.0")
 
     _, after = commit(tmp_path, "slower", decide)
     assert seen == [0, 1]
-    assert (after.generation, after.default, after.deprecated) == (2, "b", {"a": NOTICE})
+    assert (after.generation, after.default, after.deprecated) == (2, "2.0", {"1.0": NOTICE})
 
 
 def test_many_writers_lose_nothing(tmp_path: Path) -> None:
@@ -84,18 +84,18 @@ def test_many_writers_lose_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', "\udcff"])
 def test_a_damaged_generation_is_named_with_the_way_out(tmp_path: Path, text: str) -> None:
-    commit(tmp_path, "first", lambda _: chosen("a"))
-    commit(tmp_path, "second", lambda _: chosen("b"))
+    commit(tmp_path, "first", lambda _: chosen("1.0"))
+    commit(tmp_path, "second", lambda _: chosen("2.0"))
     path = tmp_path / "state/00000002.json"
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(VersionError, match=r"00000002\.json is damaged.*\n.*rm "):
         read_state(tmp_path)
     path.unlink()
-    assert read_state(tmp_path).default == "a"
+    assert read_state(tmp_path).default == "1.0"
 
 
 def test_a_generation_of_a_later_format_is_left_to_later_versions(tmp_path: Path) -> None:
-    commit(tmp_path, "first", lambda _: chosen("a"))
+    commit(tmp_path, "first", lambda _: chosen("1.0"))
     path = tmp_path / "state/00000001.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
     with pytest.raises(VersionError, match="has format 2"):
@@ -103,7 +103,7 @@ def test_a_generation_of_a_later_format_is_left_to_later_versions(tmp_path: Path
 
 
 def test_other_files_in_the_folder_are_no_generations(tmp_path: Path) -> None:
-    commit(tmp_path, "first", lambda _: chosen("a"))
+    commit(tmp_path, "first", lambda _: chosen("1.0"))
     for name in ("00000009.json~", "9.json", ".00000009.json", "notes.json"):
         (tmp_path / "state" / name).write_text("{}")
     assert read_state(tmp_path).generation == 1

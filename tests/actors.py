@@ -1,0 +1,59 @@
+"""Three users of one machine, each a process of its own: two members of a group and an outsider.
+
+Only root can act as others. Everybody else acts as himself: what must not be touched is
+the same.
+"""
+
+import grp
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+GROUP = 70000
+# Numbers without names, but for the outsider: of a user without a name no group is known.
+USERS = {"victim": 70001, "member": 70002, "outsider": 65534}
+IS_ROOT = os.geteuid() == 0
+OURS = GROUP if IS_ROOT else os.getegid()
+
+
+def act(user: str, call: Callable[[], Any], *, umask: int = 0o022) -> Any:
+    """What a call returns, or raises, in a process of a user."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        _answer(user, call, umask, write)
+    os.close(write)
+    with os.fdopen(read, "rb") as stream:
+        content = stream.read()
+    os.waitpid(child, 0)
+    result, failure = pickle.loads(content)
+    assert not failure, failure
+    return result
+
+
+def _answer(user: str, call: Callable[[], Any], umask: int, write: int) -> None:
+    try:
+        if IS_ROOT:
+            os.setgroups([] if user == "outsider" else [GROUP])
+            os.setresgid(*[USERS[user]] * 3)
+            os.setresuid(*[USERS[user]] * 3)
+        os.umask(umask)
+        answer: tuple[Any, str] = call(), ""
+    except BaseException:  # noqa: BLE001 (the caller must see whatever it is)
+        answer = None, traceback.format_exc()
+    with os.fdopen(write, "wb") as stream:
+        stream.write(pickle.dumps(answer))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def group_word() -> str:
+    """The group as a word of the command line."""
+    try:
+        return grp.getgrgid(OURS).gr_name
+    except KeyError:
+        return str(OURS)
