@@ -85,10 +85,6 @@ class LockError(PolarisParslError):
     exit_code = ExitCode.LOCK
 
 
-class FactsError(PolarisParslError):
-    """A table of the facts file lacks something, or has what cannot stand there."""
-
-
 class OptionError(PolarisParslError):
     """A configuration option has a value that cannot work on the system."""
 

@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Any, NoReturn
 
-from polaris_parsl.errors import FactsError
+from polaris_parsl.errors import PolarisParslError
 
 _SCHEMA = "polaris.schema.json"
+
+
+class FactsError(PolarisParslError):
+    """A table of the facts file lacks something, or has what cannot stand there."""
 
 
 class Table(dict[str, Any]):

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.errors import FactsError
 from polaris_parsl.facts import polaris as facts
 from polaris_parsl.facts.polaris import polaris, source
 from polaris_parsl.facts.queues import read_queue
-from polaris_parsl.facts.tables import Table, tables
+from polaris_parsl.facts.tables import FactsError, Table, tables
 
 FILE = Path("/somewhere/polaris.toml")
 QUEUE = """
