@@ -9,7 +9,8 @@ The tools environment is made on first use in the user's cache directory
 installer.lock (for the verb `lock` also in maintainer.lock), and found there
 again as long as these locks and the interpreter stay the same.
 It is made with a CPython 3.11-3.13 that has pip and venv: this one, the one that
---base names, or a python3.13, python3.12, python3.11 on PATH.
+--base names, a python3.13, python3.12, python3.11 on PATH, or that of the wheelhouse, which comes
+first for `--base locked`. A bundle has its wheelhouse beside the source tree.
 
 Standard library only. The syntax stays that of Python 3.6, so that an old
 python3 gets a sentence and no traceback.
@@ -90,7 +91,7 @@ def tools_python(arguments):
     # `polaris-parsl install` looks for wheels under the same names (env/installer/wheels.py), and checks them
     cache = Path(home, "polaris-parsl", "wheels")
     wheels = {lock: cache / f"{tag}-{found[:16]}" for lock, found in digests.items()}
-    house = value_of("--wheelhouse", arguments)
+    house = wheelhouse(arguments)
     if not (target / "complete").exists():
         say(f"making the tools environment with CPython {version} (once): {target}")
         for lock, folder in wheels.items():
@@ -113,6 +114,8 @@ def supported_interpreter(arguments):
     """The first candidate that is a CPython 3.11-3.13 with pip and venv; its version and tag."""
     refused = []
     for candidate in candidates(arguments):
+        if candidate is None:
+            continue
         answer = ask(candidate)
         if answer is None:
             refused.append(f"{candidate} (does not run)")
@@ -130,18 +133,58 @@ def supported_interpreter(arguments):
 
 
 def candidates(arguments):
-    """Interpreters to try, best first: this one, --base, then PATH."""
-    found = [sys.executable]
+    """Interpreters to try, best first; that of the wheelhouse is unpacked when its turn comes."""
     base = value_of("--base", arguments)
-    if base:
+    # the wheels of a wheelhouse are for its own Python
+    if base == "locked":
+        yield bundled(arguments)
+    yield sys.executable
+    if base and base != "locked":
         # Path.is_dir raises where we may not look; `polaris-parsl install` says that better
         is_prefix = os.path.isdir(base)  # noqa: PTH112
-        found.append(str(Path(base, "bin", "python3")) if is_prefix else base)
+        yield str(Path(base, "bin", "python3")) if is_prefix else base
     for name in ("python3.13", "python3.12", "python3.11"):
         path = shutil.which(name)
         if path:
-            found.append(path)
-    return found
+            yield path
+    yield bundled(arguments)
+
+
+def wheelhouse(arguments):
+    """The wheelhouse that is named, or that of the bundle which holds this source tree; else None."""
+    beside = ROOT.parent / "wheelhouse"
+    is_bundle = (ROOT.parent / "SHA256SUMS").is_file() and beside.is_dir()
+    return value_of("--wheelhouse", arguments) or (str(beside) if is_bundle else None)
+
+
+def bundled(arguments):
+    """The Python of the wheelhouse, unpacked into the cache; None if it has none."""
+    house = wheelhouse(arguments)
+    if not house:
+        return None
+    sys.path.insert(0, str(ROOT / "scripts"))
+    # a bundle is complete as it is
+    sys.dont_write_bytecode = True
+    import bundled_python  # noqa: PLC0415 - few need it
+
+    archives = bundled_python.find_archives(Path(house))
+    if not archives:
+        return None
+    lock = ROOT / "conda-lock.yml"
+    if bundled_python.refuse_unlocked(archives, lock):
+        problem = f"{bundled_python.refuse_unlocked(archives, lock)} is not in {lock.name}"
+        raise RefusalError(problem, "copy the wheelhouse again, or make it again", LOCK)
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    key = hashlib.sha256("".join(map(digest, archives)).encode()).hexdigest()[:16]
+    target = Path(home, "polaris-parsl", f"python-{key}")
+    if not target.exists():
+        say(f"unpacking the Python of the wheelhouse (once): {target}")
+        try:
+            build(target, lambda staging: bundled_python.unpack(archives, staging))
+        except bundled_python.NoZstdError:
+            problem = "this machine has neither libzstd.so.1 nor the program zstd"
+            raise RefusalError(problem, "install one, or name a Python: --base", FAILED) from None
+    return str(next(target.glob("bin/python3.*[0-9]")))
 
 
 def value_of(option, arguments):

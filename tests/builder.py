@@ -307,13 +307,25 @@ def unseal(root: Path) -> None:
             path.chmod(path.stat().st_mode | 0o200)
 
 
-def small_release(prefix: Path, name: str, *, folder: Path | None = None) -> Path:
+def small_base(folder: Path, root: Path) -> None:
+    """A locked base of one small file, in a folder that will be renamed."""
+    program = folder / "bin/python3"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho python\n")
+    program.chmod(0o755)
+    write_receipt(folder, {"key": root.name}, scan(folder, prefix=root))
+
+
+def small_release(
+    prefix: Path, name: str, *, folder: Path | None = None, locked_base: str | None = None
+) -> Path:
     """A version that modules, list and repair take for an install, of four small files; sealed.
 
     Args:
         prefix: where it belongs to.
         name: of the version.
         folder: where to make it; without it, in its place.
+        locked_base: name of the locked base that it needs.
     """
     root = folder or prefix / "versions" / name
     for part in ("bin/polaris-parsl", "overlay/bin/python", "tools/bin/python"):
@@ -337,6 +349,7 @@ def small_release(prefix: Path, name: str, *, folder: Path | None = None) -> Pat
             "conda": None,
             "distributions": {},
         },
+        "locked_base": locked_base and {"key": locked_base},
         "parsl": "2026.10.26",
         "overlay": [],
         "from_base": {},

@@ -173,18 +173,33 @@ def conda_install(cache: Path, conda_base: Path, conda_source: Path, shared: Sha
 
 @pytest.fixture(scope="session")
 def wheelhouse(cache: Path, conda_source: Path, shared: Shared) -> Path:
-    """A wheelhouse for the Python of the tests, conda archives included."""
+    """A wheelhouse for the Python of the tests, with the conda archives, those of the locked base, too."""
 
     def build(folder: Path) -> Path:
         target = folder / "wheel house"
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        command = builder.command(conda_source, "wheelhouse", target, "--python", python)
+        options = [target, "--python", python, "--with-base"]
+        command = builder.command(conda_source, "wheelhouse", *options)
         done = builder.run(*command, env=builder.user_environment(folder, cache))
         assert done.returncode == 0, done.stderr
         assert f"--wheelhouse '{target}'" in done.stdout
         return target
 
     return shared.make("wheelhouse", build)
+
+
+@pytest.fixture(scope="session")
+def locked_install(cache: Path, conda_source: Path, wheelhouse: Path, shared: Shared) -> Install:
+    """An install on the locked base, from the wheelhouse, without a network, begun by the system's Python."""
+
+    def build(folder: Path) -> Install:
+        program = conda_source / "scripts/install.sh"
+        options = ["--base", "locked", "--wheelhouse", wheelhouse]
+        command = [*builder.namespace("--net", "--map-root-user"), program, *options]
+        env = builder.user_environment(folder, cache)
+        return builder.installed(folder / "project", *command, env=env)
+
+    return shared.make("locked-install", build)
 
 
 @pytest.fixture(scope="session")

@@ -22,17 +22,21 @@ from typing import Any
 
 import builder
 from polaris_parsl.env.prefix import removal, usage
+from polaris_parsl.env.prefix.bases import claimed, new_base
 from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.lifecycle import deprecate, publish, roll_back, set_default
 from polaris_parsl.env.prefix.publish import staging
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.env.prefix.state import Deprecation, commit
-from polaris_parsl.env.prefix.verify import verify_files
+from polaris_parsl.env.prefix.verify import verify_files, verify_locked_base
 from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.installs import base_root
 
 OLD, USUAL, CANDIDATE = "2026.8.0", "2026.9.0", "2026.10.0rc1"
 NEW, NEW_CANDIDATE = "2026.10.0", "2026.11.0rc1"
+LOCKED = "2026.8.0-locked"
+KEY = "0123456789abcdef"
 NOTICE = Deprecation(date(2999, 12, 31), "a newer Parsl")
 OPERATIONS = "operations.json"
 TODAY = date(2026, 11, 24)
@@ -57,6 +61,23 @@ def install(prefix: Path, name: str) -> None:
         publish(prefix, folder, name, check=lambda: None)
 
 
+def install_locked(prefix: Path, name: str) -> None:
+    """The same on the locked base, which it makes if there is none yet."""
+    clean_up(prefix)
+    with staging(prefix, name, group=None) as folder, claimed(prefix, KEY, group=None) as root:
+        if not root.is_dir():
+            with new_base(root, top=prefix, group=None) as base:
+                builder.small_base(base, root)
+        builder.small_release(prefix, name, folder=folder, locked_base=KEY)
+        publish(prefix, folder, name, check=lambda: None)
+
+
+def filled_locked(prefix: Path) -> None:
+    """Three versions, of which one is on the locked base."""
+    filled(prefix)
+    install_locked(prefix, LOCKED)
+
+
 def filled(prefix: Path) -> None:
     """Two usual versions and a pre-release; the newer usual one is the default."""
     for name in (OLD, USUAL, CANDIDATE):
@@ -79,6 +100,11 @@ CHANGES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = 
     "install, the first": (lambda prefix: prefix.mkdir(), lambda prefix: install(prefix, OLD)),
     "install": (filled, lambda prefix: install(prefix, NEW)),
     "install, a pre-release": (filled, lambda prefix: install(prefix, NEW_CANDIDATE)),
+    "install, on the locked base": (filled, lambda prefix: install_locked(prefix, NEW)),
+    "remove, from the locked base": (
+        filled_locked,
+        lambda prefix: removal.remove(prefix, LOCKED, **REMOVE),
+    ),
     "default": (filled, lambda prefix: set_default(prefix, OLD, dry_run=False)),
     "rollback": (filled, lambda prefix: roll_back(prefix, dry_run=False)),
     "deprecate": (
@@ -92,8 +118,12 @@ CHANGES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = 
 
 
 def is_complete(root: Path) -> bool:
-    """Whether every file of a version is as its receipt says."""
-    return not list(verify_files(root, read_receipt(root), every_file=True))
+    """Whether every file of a version, and of its locked base, is as the receipts say."""
+    receipt = read_receipt(root)
+    found = list(verify_files(root, receipt, every_file=True))
+    if receipt.locked_base:
+        found += verify_locked_base(base_root(root.parents[1], receipt.locked_base))
+    return not found
 
 
 def look(prefix: Path) -> int:

@@ -5,12 +5,14 @@
     PREFIX/state/                     which version is the default, deprecated, withdrawn
     PREFIX/modulefiles[-tcl]/         what `module use` takes
     PREFIX/versions/VERSION/          an install: bin, overlay, tools, receipt.json
+    PREFIX/bases/KEY/                 a Python of our own, shared by the versions that are locked alike
 
 `polaris-parsl venv` makes environments on top of an install. One `.pth` file ties them to
 it: Python reads that file at each start, and its first path is the overlay's site-packages.
 """
 
 import json
+import shlex
 import stat
 import sys
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from pathlib import Path
 from polaris_parsl.version import NAME
 
 # in a prefix
-VERSIONS, STATE, INSTALL_FILE = "versions", "state", "defaults.toml"
+VERSIONS, BASES, STATE, INSTALL_FILE = "versions", "bases", "state", "defaults.toml"
 QUEUES_FILE = "queues.json"
 LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
 MODULE_FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
@@ -30,6 +32,8 @@ OVERLAY, TOOLS, BIN, RECEIPT = "overlay", "tools", "bin", "receipt.json"
 STAGING, REMOVED = ".staging-", ".removed-"
 # makes a directory the group's; whether others may read it is its owner's choice
 GROUP_MODE = stat.S_ISGID | stat.S_IRWXG
+# what --base calls the Python of conda-lock.yml
+LOCKED = "locked"
 # for messages
 INSTALL_PATH = f"PREFIX/{VERSIONS}/VERSION"
 INSTALL_COMMAND = f"{VERSIONS}/VERSION/{BIN}/{NAME}"
@@ -42,6 +46,11 @@ PACKAGES = "environment.txt"
 def version_root(prefix: Path, version: str) -> Path:
     """The install of a version in a prefix."""
     return prefix / VERSIONS / version
+
+
+def base_root(prefix: Path, key: str) -> Path:
+    """The locked base of a key in a prefix."""
+    return prefix / BASES / key
 
 
 def lies_in_a_prefix(root: Path) -> bool:
@@ -81,6 +90,11 @@ def tools_of(root: Path) -> Path:
 def command_of(root: Path) -> Path:
     """The command of an install."""
     return root / BIN / NAME
+
+
+def rebase_command(root: Path) -> str:
+    """Shell text that builds a version again on the locked base; it works without the version's base."""
+    return f"{shlex.quote(str(command_of(root)))} rebase --base {LOCKED}"
 
 
 def receipt_of(root: Path) -> Path:

@@ -217,6 +217,10 @@ def _steps(killed: Killed) -> Iterator[str]:
 _STEPS = (
     (r"versions/\.staging-", "staged tree"),
     (r"versions/\.removed-", "removed tree"),
+    (r"bases/\.staging-.*\.claim", "claim"),
+    (r"bases/\.staging-", "staged base"),
+    (r"bases/\.removed-", "removed base"),
+    (r"bases/\w", "base into place"),
     (r"versions/\d", "rename into place"),
     (r"state", "generation"),
     (r"modulefiles/.*modulerc", "default of Lmod"),

@@ -102,7 +102,8 @@ def test_a_command_whose_python_is_gone_names_it_and_what_to_do(world: World) ->
     done = world.verify("--json")
     assert (done.returncode, done.stdout) == (12, "")
     assert f"the base of this install is gone: there is no {world.base}; it was" in done.stderr
-    assert done.stderr.count("\n") == 4
+    assert done.stderr.count("\n") == 5
+    assert f'"{world.root}/bin/polaris-parsl" rebase --base locked' in done.stderr
     assert f'polaris-parsl doctor --root "{world.root}"' in done.stderr
 
 

@@ -10,11 +10,8 @@ import pytest
 
 import builder
 import conda_channel
-from polaris_parsl.env.installer.gnu_parallel import (
-    choose_parallel,
-    fetch_archives,
-    install_archives,
-)
+from polaris_parsl.env.installer.conda_archives import fetch_archives, install_archives
+from polaris_parsl.env.installer.gnu_parallel import choose_parallel
 from polaris_parsl.env.locks.conda import reach_channels
 from polaris_parsl.env.locks.files import CondaPackage, parallel_packages
 from polaris_parsl.errors import LockError

@@ -17,7 +17,7 @@ import builder
 import conda_channel
 from polaris_parsl.env import network
 from polaris_parsl.env.installer import wheels
-from polaris_parsl.env.installer.gnu_parallel import fetch_archives
+from polaris_parsl.env.installer.conda_archives import fetch_archives
 from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.errors import LockError
 from polaris_parsl.facts.polaris import Proxy, polaris

@@ -18,7 +18,7 @@ import yaml
 import builder
 import conda_channel
 from polaris_parsl.env.installer import wheels
-from polaris_parsl.env.installer.gnu_parallel import fetch_archives
+from polaris_parsl.env.installer.conda_archives import fetch_archives
 from polaris_parsl.env.locks.conda import reach_channels
 from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.env.locks.python import Origin, lock_python

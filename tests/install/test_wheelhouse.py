@@ -11,10 +11,11 @@ import pytest
 
 import builder
 import conda_channel
-from polaris_parsl.env.installer.gnu_parallel import choose_parallel, fetch_archives
+from polaris_parsl.env.installer.conda_archives import fetch_archives
+from polaris_parsl.env.installer.gnu_parallel import choose_parallel
 from polaris_parsl.env.installer.wheelhouse import check_wheelhouse, make_wheelhouse
 from polaris_parsl.env.installer.wheels import build_own, read_wheel
-from polaris_parsl.env.locks.files import parallel_packages, read_requirements
+from polaris_parsl.env.locks.files import parallel_packages, read_conda, read_requirements
 from polaris_parsl.errors import LockError, PrefixError
 from polaris_parsl.files import digest
 
@@ -71,7 +72,7 @@ def test_a_wheelhouse_holds_what_the_locks_name(wheelhouse: Path, conda_source: 
     for each in pins:
         wanted = {(pin.name, pin.version) for pin in each.values() if pin.applies(environment)}
         assert wanted <= versions
-    packages = parallel_packages(conda_source / "conda-lock.yml")
+    packages = read_conda(conda_source / "conda-lock.yml")
     assert {each.archive: each.sha256 for each in packages} == {
         path.name: digest(path) for path in (wheelhouse / "conda").iterdir()
     }
@@ -192,7 +193,7 @@ def test_a_channel_that_does_not_answer_leaves_a_list_of_what_is_missing(
     )
     monkeypatch.setattr(
         "polaris_parsl.env.installer.wheelhouse.channel_silence",
-        lambda *_: "its channel does not answer",
+        lambda *_, **__: "its channel does not answer",
     )
     monkeypatch.setattr("polaris_parsl.env.installer.wheelhouse.fetch_archives", pytest.fail)
     target = tmp_path / "house"

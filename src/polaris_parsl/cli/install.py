@@ -4,6 +4,8 @@ import os
 import shlex
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +13,11 @@ import typer
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
-from polaris_parsl.cli.roots import absolute
+from polaris_parsl.cli.roots import Mirror, absolute
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.install import Installed, build
-from polaris_parsl.env.installer.plan import InstallPlan, InstallRequest, make_plan
+from polaris_parsl.env.installer.locked_base import LockedBase, in_prefix, provided
+from polaris_parsl.env.installer.plan import InstallPlan, InstallRequest, make_plan, rebased_from
 from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.network import chosen_proxies
 from polaris_parsl.env.pip_settings import set_up_like_pip
@@ -37,8 +40,8 @@ def install(
         Path | None,
         typer.Option(
             "--base",
-            help="Python to build on: a conda prefix or an interpreter, CPython 3.11-3.13. "
-            "[default: the active conda prefix, else python3 on PATH]",
+            help="Python to build on: a conda prefix or an interpreter, CPython 3.11-3.13; or "
+            "`locked`: the Python of conda-lock.yml, installed into PREFIX/bases. [default: the active conda prefix, else python3 on PATH]",
             readable=False,  # choose_base says it with a remedy
         ),
     ] = None,
@@ -75,6 +78,7 @@ def install(
             file_okay=False,
         ),
     ] = None,
+    conda_mirror: Mirror = None,
     group: Annotated[
         str | None,
         typer.Option(
@@ -85,6 +89,8 @@ def install(
             show_default=False,
         ),
     ] = None,
+    label: Annotated[str, typer.Option("--label", hidden=True)] = "",
+    rebase_of: Annotated[Path | None, typer.Option("--rebase-of", hidden=True)] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan; write nothing to the prefix.")
     ] = False,
@@ -100,7 +106,12 @@ def install(
         allow_shadow=tuple(canonicalize_name(name) for name in allow_shadow or ()),
         track=track,
         wheelhouse=wheelhouse and wheelhouse.absolute(),
+        mirror=conda_mirror,
+        label=label,
+        rebased_from=rebased_from(rebase_of) if rebase_of else None,
     )
+    # refuses a machine that cannot run it before anything is fetched
+    locked = request.locked_base
     number = choose_group(request.prefix, group)
     for variable, proxy in chosen_proxies(env).items() if wheelhouse is None else ():
         say(f"proxy for downloads: {proxy} ({variable})", to_errors=True)
@@ -108,18 +119,37 @@ def install(
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)
         if dry_run:
-            _print_plan(make_plan(request, scratch=scratch, env=env, step=step), group=number)
+            with _provider(locked, scratch / "prefix", None, scratch, env) as provide:
+                plan = make_plan(request, scratch=scratch, env=env, step=step, provide=provide)
+                _print_plan(plan, group=number)
             return
         _, left = clean_up(request.prefix)
         for note in left:
             say(f"note: {note}", to_errors=True)
-        with staging(request.prefix, request.release, group=number) as folder:
-            plan = make_plan(request, scratch=scratch, env=env, step=step)
+        with (
+            staging(request.prefix, request.release, group=number) as folder,
+            _provider(locked, request.prefix, number, scratch, env) as provide,
+        ):
+            plan = make_plan(request, scratch=scratch, env=env, step=step, provide=provide)
             say(_base_line(plan), to_errors=True)
             installed = build(plan, folder, scratch=scratch, env=env, step=step)
     _print_installed(plan, installed, group=number)
     if number is not None:
         _warn_of_findings(request.prefix, number)
+
+
+def _provider(
+    locked: LockedBase | None,
+    prefix: Path,
+    group: int | None,
+    scratch: Path,
+    env: Mapping[str, str],
+) -> AbstractContextManager[Callable[[], Path] | None]:
+    """What provides the locked base, if that was asked for."""
+    if locked is None:
+        return nullcontext()
+    prefix.mkdir(exist_ok=True)
+    return provided(locked, prefix, group=group, scratch=scratch, env=env, step=step)
 
 
 def _print_group(group: int | None) -> None:
@@ -141,8 +171,12 @@ def _warn_of_findings(prefix: Path, group: int) -> None:
 
 def _base_line(plan: InstallPlan) -> str:
     kind = "conda prefix" if plan.base.is_conda else "prefix"
+    place = plan.base.prefix
+    if plan.locked_base:
+        # a dry run builds it elsewhere
+        place = in_prefix(plan.locked_base, plan.request.prefix)
     return (
-        f"base: CPython {plan.base.version}, {kind} {plan.base.prefix} (from {plan.base_found}); "
+        f"base: CPython {plan.base.version}, {kind} {place} (from {plan.base_found}); "
         f"module: {plan.base_module or 'none'}"
     )
 

@@ -16,6 +16,7 @@ def pin(
     directory: Annotated[
         Path, typer.Argument(help="Directory to make, or one file if the name ends in .tar.zst.")
     ],
+    *,
     run: Annotated[
         Path | None,
         typer.Option("--run", help="Run directory of Parsl to include, for instance runinfo/000."),
@@ -38,11 +39,21 @@ def pin(
             show_default=False,
         ),
     ] = None,
+    with_base: Annotated[
+        bool,
+        typer.Option(
+            "--with-base",
+            help="With --wheelhouse: include the conda archives of the locked base, so that "
+            "`recreate --base locked` needs no Python of the machine.",
+        ),
+    ] = False,
 ) -> None:
     """Make a bundle that records an install and a run, and can build the install again."""
     from polaris_parsl.pins.pin import make_pin  # noqa: PLC0415 - other verbs need none of it
     from polaris_parsl.pins.run_record import summary  # noqa: PLC0415 - as above
 
+    if with_base and not wheelhouse:
+        raise typer.BadParameter("--with-base adds to a wheelhouse: give --wheelhouse, too")
     leave_nothing_when_stopped()
     target = absolute(directory)
     made = make_pin(
@@ -51,6 +62,7 @@ def pin(
         run_dir=run and run.expanduser().absolute(),
         with_wheelhouse=wheelhouse,
         key=sign and absolute(sign),
+        with_base=with_base,
         env=os.environ,
         step=step,
     )
@@ -58,6 +70,8 @@ def pin(
         say(f"warning: changed since the install was made: {note}", to_errors=True)
     say(f"pinned in {target}")
     say(f"  {made.distributions} distributions can be imported; each is listed once")
+    if made.base_bytes:
+        say(f"  conda archives of GNU Parallel and the locked base: {made.base_bytes / 1e6:.0f} MB")
     if made.run:
         if made.run["is_recorded"]:
             say(f"  run {made.run['run_id']}: {summary(made.run)}")

@@ -11,6 +11,7 @@ import typer
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import AllowedSigners, absolute
 from polaris_parsl.cli.say import say
+from polaris_parsl.env.installer.locked_base import is_locked
 from polaris_parsl.env.modules.module_system import how_to_load
 from polaris_parsl.errors import BundleError, ExitCode
 from polaris_parsl.version import NAME
@@ -31,8 +32,8 @@ def recreate(
         Path | None,
         typer.Option(
             "--base",
-            help="Python to build on: a conda prefix or an interpreter. [default: the base of the "
-            "bundle]",
+            help="Python to build on: a conda prefix or an interpreter; or `locked`: the Python of "
+            "the bundle's conda-lock.yml. [default: the base of the bundle]",
         ),
     ] = None,
     trust: Annotated[
@@ -57,7 +58,8 @@ def recreate(
     from polaris_parsl.pins.signature import signer_of  # noqa: PLC0415
 
     leave_nothing_when_stopped()
-    place, named = absolute(bundle), base and base.expanduser().absolute()
+    place = absolute(bundle)
+    named = base if is_locked(base) else base and base.expanduser().absolute()
     with opened(place) as whole:
         signer = signer_of(whole, allowed_signers, os.environ) if allowed_signers else ""
         command = pins.command(whole, prefix=absolute(prefix), base=named)

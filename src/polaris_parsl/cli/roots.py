@@ -50,6 +50,18 @@ AllowedSigners = Annotated[
     ),
 ]
 
+Mirror = Annotated[
+    str | None,
+    typer.Option(
+        "--conda-mirror",
+        metavar="URL",
+        envvar="POLARIS_PARSL_CONDA_MIRROR",
+        help="Copy of the conda channel to fetch conda archives from, with linux-64/ and noarch/ "
+        "in it. [default: the address in conda-lock.yml]",
+        show_default=False,
+    ),
+]
+
 
 def absolute(path: Path) -> Path:
     """A path of the command line as it is recorded: `~` and `..` resolved, symbolic links kept."""

@@ -66,6 +66,7 @@ PANELS = {
         Verb("rollback", "Undo the last change of the default or of a deprecation."),
         Verb("deprecate", "Show a deprecation notice when a version is loaded."),
         Verb("remove", "Remove a version unless a job or process uses it."),
+        Verb("rebase", "Build a version again on another base, with the same locks."),
         Verb("repair", "Finish what a killed command left, and render the modulefiles again."),
         Verb("audit", "List what a group cannot read or change, and what outsiders can write."),
         Verb("lock", "Solve environment.yml again and replace all locks.", needs_source=True),

@@ -55,6 +55,8 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
         name = str(path.relative_to(folder))
         if path.is_symlink():
             links[name] = str(path.readlink())
+            if links[name].startswith(f"{prefix}/"):
+                bound.append(name)
         elif path.is_file():
             content = path.read_bytes()
             files[name] = hashlib.sha256(content).hexdigest()
@@ -83,6 +85,8 @@ class Receipt:
         command: arguments of `polaris-parsl` that built it.
         base: the fingerprint of the base.
         locked: normalised names of what overlay.lock holds.
+        locked_base: name of the locked base below the prefix; None on any other base.
+        label: tells it from the first install of its version; "" for that.
         size_bytes: of its files together; None if the receipt is older.
         files: sha256 of each file.
         links: target of each link.
@@ -100,6 +104,8 @@ class Receipt:
     size_bytes: int | None
     files: Mapping[str, str]
     links: Mapping[str, str]
+    locked_base: str | None = None
+    label: str = ""
 
     @property
     def base_words(self) -> str:
@@ -111,7 +117,7 @@ class Receipt:
     @property
     def release(self) -> str:
         """Name of the install's directory and module."""
-        return release_name(self.version, self.track)
+        return release_name(self.version, self.track, self.label)
 
     @property
     def minor(self) -> str:
@@ -185,6 +191,8 @@ def _receipt(data: Mapping[str, Any]) -> Receipt:
         size_bytes=data.get("size_bytes"),
         files=data["files"],
         links=data["links"],
+        locked_base=(data.get("locked_base") or {}).get("key"),
+        label=data.get("label", ""),
     )
 
 

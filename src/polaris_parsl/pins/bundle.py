@@ -19,6 +19,8 @@ SUMS = "SHA256SUMS"
 # of SHA256SUMS, which cannot name it
 SIGNATURE = f"{SUMS}.sig"
 BASE = "base.json"
+# receipt of the locked base, if the install is on that
+LOCKED_BASE = "locked-base.json"
 SOURCE = "source"
 RUN = "run"
 WHEELHOUSE = "wheelhouse"
@@ -55,6 +57,13 @@ class Bundle:
     def is_signed(self) -> bool:
         """Whether there is a signature; whose it is, says `signature.signer_of`."""
         return (self.folder / SIGNATURE).is_file()
+
+    @property
+    def locked_base(self) -> Mapping[str, Any] | None:
+        """The receipt of the locked base; None if the pinned install is on another."""
+        if not self.receipt.get("locked_base") or LOCKED_BASE not in self.sums:
+            return None
+        return _read_json(self.folder / LOCKED_BASE, _BASE_KEYS)
 
     @property
     def wheelhouse(self) -> Path | None:
@@ -114,6 +123,7 @@ def open_bundle(folder: Path) -> Bundle:
     return bundle
 
 
+_BASE_KEYS = (("prefix_bound", list), ("links", dict), ("files", dict))
 _RECEIPT_KEYS = (
     ("version", str),
     ("prefix", str),

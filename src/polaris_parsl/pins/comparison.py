@@ -33,6 +33,8 @@ def verify_bundle(
     if not is_there(executable):
         text = f"the base of the bundle is not on this machine: there is no {executable}"
         remedy = f"name another base, CPython {receipt.minor} with pip: {again} --base PYTHON"
+        if receipt.locked_base:
+            remedy = f"`{again}` installs it: it is a Python from conda packages"
         findings = [VerifyFinding(Verdict.RELEVANT, text, remedy)]
     elif asked is None:
         unchecked.append(

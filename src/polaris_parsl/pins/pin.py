@@ -9,12 +9,13 @@ from typing import Any
 from packaging.version import Version
 
 from polaris_parsl.env.base.drift import Verdict
-from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl.env.installer.wheelhouse import ARCHIVES
+from polaris_parsl.env.locks.files import CONDA_LOCK, CURRENT, read_conda
 from polaris_parsl.env.prefix.verify import verify_base, verify_install
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.errors import BundleError
 from polaris_parsl.installs import RECEIPT, overlay_of, overlay_python, receipt_of
-from polaris_parsl.pins.bundle import BASE, RUN, SOURCE, WHEELHOUSE, write_sums
+from polaris_parsl.pins.bundle import BASE, LOCKED_BASE, RUN, SOURCE, WHEELHOUSE, write_sums
 from polaris_parsl.pins.citation import bibtex, citation, write_citation
 from polaris_parsl.pins.crate import METADATA, crate
 from polaris_parsl.pins.inventory import ImportedDistribution, imported
@@ -37,12 +38,14 @@ class Pinned:
         distributions: number of imported distributions.
         run: facts of the run; None without a run.
         notes: what its author should know.
+        base_bytes: size of the conda archives, if it has those of the locked base; else 0.
     """
 
     identity: str
     distributions: int
     run: Mapping[str, Any] | None
     notes: tuple[str, ...]
+    base_bytes: int = 0
 
 
 def make_pin(
@@ -52,6 +55,7 @@ def make_pin(
     run_dir: Path | None,
     with_wheelhouse: bool,
     key: Path | None,
+    with_base: bool = False,
     env: Mapping[str, str],
     step: Step,
 ) -> Pinned:
@@ -63,6 +67,7 @@ def make_pin(
         run_dir: run directory of Parsl, as runinfo/000; None pins no run.
         with_wheelhouse: include every artifact of the locks.
         key: the SSH key to sign with; None signs nothing.
+        with_base: include the conda archives of the locked base in it.
         env: environment variables.
         step: called with the name of each step.
 
@@ -77,6 +82,9 @@ def make_pin(
             receipt = json.loads(receipt_of(root).read_bytes())
         run = _matching_run(run_dir, receipt) if run_dir else None
         (folder / RECEIPT).write_bytes(receipt_of(root).read_bytes())
+        if receipt.get("locked_base"):
+            base_receipt = receipt_of(Path(receipt["base"]["prefix"]))
+            (folder / LOCKED_BASE).write_bytes(base_receipt.read_bytes())
         copy_source(root, receipt["files"], folder / SOURCE)
         with step("ask base and overlay what they import"):
             layers = imported(overlay_python(root), env)
@@ -88,12 +96,15 @@ def make_pin(
             write_run(run, folder / RUN)
         if with_wheelhouse:
             with step("collect the wheelhouse"):
-                _collect(folder, receipt, env)
+                _collect(folder, receipt, with_base=with_base, env=env)
         _write_texts(folder, receipt, base, run)
         identity = write_sums(folder)
         if key:
             sign(folder, key, env)
-        return Pinned(identity, len(layers), run.facts if run else None, tuple(notes))
+        archives = folder / WHEELHOUSE / ARCHIVES
+        size = sum(path.stat().st_size for path in archives.glob("*")) if with_base else 0
+        facts = run.facts if run else None
+        return Pinned(identity, len(layers), facts, tuple(notes), size)
 
 
 def _notes(root: Path, env: Mapping[str, str]) -> list[str]:
@@ -136,9 +147,17 @@ def _with_licences(base: Mapping[str, Any], env: Mapping[str, str]) -> dict[str,
     }
 
 
-def _collect(folder: Path, receipt: Mapping[str, Any], env: Mapping[str, str]) -> None:
-    minor = ".".join(receipt["base"]["interpreter"]["version"].split(".")[:2])
-    arguments = ["wheelhouse", str(folder / WHEELHOUSE), "--python", minor]
+def _collect(
+    folder: Path, receipt: Mapping[str, Any], *, with_base: bool, env: Mapping[str, str]
+) -> None:
+    versions = [receipt["base"]["interpreter"]["version"]]
+    arguments = ["wheelhouse", str(folder / WHEELHOUSE)]
+    if with_base:
+        packages = read_conda(folder / SOURCE / CONDA_LOCK)
+        versions += [each.version for each in packages if each.name == "python"]
+        arguments.append("--with-base")
+    for minor in sorted({".".join(each.split(".")[:2]) for each in versions}):
+        arguments += ["--python", minor]
     if receipt.get("track", CURRENT) != CURRENT:
         arguments += ["--track", receipt["track"]]
     bootstrap(folder / SOURCE, arguments, python=Path(receipt["base"]["executable"]), env=env)
@@ -159,6 +178,7 @@ def _write_texts(
         has_explanation=bool(run and run.explanation),
         has_configuration=bool(run and run.configuration),
         has_wheelhouse=(folder / WHEELHOUSE).is_dir(),
+        has_base=any((folder / WHEELHOUSE / ARCHIVES).glob("python-3*")),
     )
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from typing import Any
 
 from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import compare
+from polaris_parsl.env.installer.locked_base import is_locked
 from polaris_parsl.env.locks.files import CURRENT, release_name
 from polaris_parsl.env.modules.base_module import NO_MODULE
 from polaris_parsl.errors import BaseEnvironmentError, BundleError
 from polaris_parsl.files import digest
-from polaris_parsl.installs import OVERLAY, receipt_of, version_root
+from polaris_parsl.installs import BASES, LOCKED, OVERLAY, receipt_of, version_root
 from polaris_parsl.pins.bundle import SOURCE, Bundle, files_below
 from polaris_parsl.pins.own_source import BOOTSTRAP, bootstrap
 from polaris_parsl.process import Step
@@ -57,7 +59,7 @@ def recreate(
     Args:
         bundle: a bundle from open_bundle.
         prefix: the prefix to install into.
-        base: the Python to build on; None uses the one that the receipt names.
+        base: the Python to build on, or the word for the locked base; None uses that of the receipt.
         env: environment variables.
         step: called with the name of each step.
 
@@ -65,7 +67,7 @@ def recreate(
         BaseEnvironmentError: the base of the receipt is not on this machine.
         OwnSourceError: the bundle's polaris-parsl refuses to install.
     """
-    chosen = base or _same_base(bundle.receipt["base"])
+    chosen = base or _same_base(bundle.receipt)
     version, track = bundle.receipt["version"], bundle.receipt.get("track", CURRENT)
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-recreate-") as scratch:
         source = Path(scratch, SOURCE)
@@ -73,7 +75,7 @@ def recreate(
         with step(f"install with the polaris-parsl {version} of the bundle"):
             arguments = _arguments(bundle, prefix, chosen)
             bootstrap(source, arguments, python=_interpreter(chosen), env=env)
-    return _compared(bundle.receipt, version_root(prefix, release_name(version, track)))
+    return _compared(bundle, version_root(prefix, release_name(version, track)))
 
 
 def command(bundle: Bundle, *, prefix: Path, base: Path | None) -> list[str]:
@@ -82,7 +84,7 @@ def command(bundle: Bundle, *, prefix: Path, base: Path | None) -> list[str]:
     Raises:
         BaseEnvironmentError: the base of the receipt is not on this machine.
     """
-    chosen = base or _same_base(bundle.receipt["base"])
+    chosen = base or _same_base(bundle.receipt)
     program = [str(_interpreter(chosen)), "-I", f"{SOURCE}/{BOOTSTRAP}"]
     return [*program, *_arguments(bundle, prefix, chosen)]
 
@@ -98,7 +100,10 @@ def _copy_source(bundle: Bundle, target: Path) -> None:
         )
 
 
-def _same_base(base: Mapping[str, Any]) -> Path:
+def _same_base(receipt: Mapping[str, Any]) -> Path:
+    if receipt.get("locked_base"):
+        return Path(LOCKED)
+    base = receipt["base"]
     executable = Path(base["executable"])
     if is_there(executable):
         return executable
@@ -111,6 +116,9 @@ def _same_base(base: Mapping[str, Any]) -> Path:
 
 
 def _interpreter(base: Path) -> Path:
+    if is_locked(base):
+        # whichever runs this: the bundle has its own for the rest, or the machine another
+        return Path(getattr(sys, "_base_executable", "") or sys.executable)
     return base / "bin" / "python3" if base.is_dir() else base
 
 
@@ -129,11 +137,14 @@ def _arguments(bundle: Bundle, prefix: Path, base: Path) -> list[str]:
     return arguments
 
 
-def _compared(was: Mapping[str, Any], root: Path) -> Recreated:
-    now = json.loads(receipt_of(root).read_bytes())
+def _compared(bundle: Bundle, root: Path) -> Recreated:
+    was, now = bundle.receipt, json.loads(receipt_of(root).read_bytes())
     bound = {*was["prefix_bound"]}
     before = {**was["files"], **was["links"]}
     after = {**now["files"], **now["links"]}
+    if bundle.locked_base and now.get("locked_base"):
+        names, old, new = _base_files(bundle.locked_base, Path(now["base"]["prefix"]))
+        bound, before, after = bound | names, before | old, after | new
     names = (before.keys() | after.keys()) - bound
     differing = sorted(name for name in names if before.get(name) != after.get(name))
     return Recreated(
@@ -144,6 +155,21 @@ def _compared(was: Mapping[str, Any], root: Path) -> Recreated:
         is_own_same=_own_files(was) == _own_files(now),
         packages=tuple(_changes(_packages(was), _packages(now))),
         base=tuple(finding.text for finding in compare(was["base"], now["base"])),
+    )
+
+
+def _base_files(
+    was: Mapping[str, Any], root: Path
+) -> tuple[set[str], dict[str, str], dict[str, str]]:
+    """Of two locked bases: names of what contains the path, files and links of each."""
+    now = json.loads(receipt_of(root).read_bytes())
+    start = f"{BASES}/{root.name}/"
+    # what conda records of an installation names its path, too
+    bound = {*was["prefix_bound"]}
+    return (
+        {start + name for name in bound},
+        {start + name: each for name, each in {**was["files"], **was["links"]}.items()},
+        {start + name: each for name, each in {**now["files"], **now["links"]}.items()},
     )
 
 

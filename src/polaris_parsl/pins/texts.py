@@ -22,6 +22,7 @@ def texts(
     has_explanation: bool,
     has_configuration: bool,
     has_wheelhouse: bool,
+    has_base: bool,
 ) -> dict[str, str]:
     """The texts, by file name.
 
@@ -33,6 +34,7 @@ def texts(
         has_explanation: whether the bundle has the run's explanation.
         has_configuration: whether the run's configuration is known.
         has_wheelhouse: whether the bundle has the artifacts.
+        has_base: whether it has those of the locked base.
     """
     lock = next(name for name in receipt["locks"] if name.startswith("overlay"))
     pins = read_requirements(source / lock)
@@ -63,6 +65,8 @@ def texts(
         "explained": has_explanation,
         "configured": has_configuration,
         "wheelhouse": has_wheelhouse,
+        "with_base": has_base,
+        "locked": bool(receipt.get("locked_base")),
     }
     return {
         "REPRODUCE.md": _render("REPRODUCE.md.j2", values),

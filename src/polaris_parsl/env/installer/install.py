@@ -1,13 +1,13 @@
 """Building an install from its plan: staged, checked, renamed, and only then published in the modulefiles."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl import below
 from polaris_parsl.env.base.fingerprint import fingerprint
-from polaris_parsl.env.installer import gnu_parallel
+from polaris_parsl.env.installer import conda_archives, gnu_parallel
 from polaris_parsl.env.installer.archive import ARCHIVE, pack
 from polaris_parsl.env.installer.environments import create, fill
 from polaris_parsl.env.installer.launcher import render_launcher
@@ -24,10 +24,10 @@ from polaris_parsl.env.modules.module_system import module_tree
 from polaris_parsl.env.modules.modulefile import render_modulefiles, values_of
 from polaris_parsl.env.prefix.lifecycle import publish
 from polaris_parsl.env.prefix.permissions import seal
-from polaris_parsl.env.receipt import read_receipt, scan, write_receipt
+from polaris_parsl.env.receipt import Tree, read_receipt, scan, write_receipt
 from polaris_parsl.env.variables import user_cache
 from polaris_parsl.errors import ExitCode, MissingToolError
-from polaris_parsl.installs import BIN, group_of, overlay_of, tools_of
+from polaris_parsl.installs import BIN, OVERLAY, group_of, overlay_of, tools_of
 from polaris_parsl.process import Step
 from polaris_parsl.version import NAME
 
@@ -76,7 +76,7 @@ def build(
         )
     with step("pack the overlay"):
         pack(overlay_of(folder), folder / ARCHIVE)
-        tree = scan(folder, prefix=plan.request.prefix)
+        tree = with_archive(scan(folder, prefix=plan.request.prefix))
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
         seal(folder, group=group_of(plan.request.prefix), top=plan.request.prefix)
     with step("publish"):
@@ -94,6 +94,12 @@ def build(
         default=state.default,
         warnings=tuple(text for text in notes if text),
     )
+
+
+def with_archive(tree: Tree) -> Tree:
+    """A tree whose archive names the prefix if what it holds does, which its bytes do not show."""
+    holds = any(name.startswith(f"{OVERLAY}/") for name in tree.prefix_bound)
+    return replace(tree, prefix_bound=(*tree.prefix_bound, ARCHIVE)) if holds else tree
 
 
 def _write_commands(plan: InstallPlan, folder: Path) -> None:
@@ -119,13 +125,14 @@ def _install_parallel(
     plan: InstallPlan, folder: Path, *, scratch: Path, env: Mapping[str, str]
 ) -> None:
     house = plan.request.wheelhouse
-    archives = gnu_parallel.fetch_archives(
+    archives = conda_archives.fetch_archives(
         plan.parallel.packages,
         scratch / "archives" if house else user_cache(env) / "archives",
         env=env,
         archives=house and house / ARCHIVES,
+        mirror=plan.request.mirror,
     )
-    gnu_parallel.install_archives(
+    conda_archives.install_archives(
         archives,
         plan.parallel.packages,
         folder=folder / "gnu-parallel",
@@ -150,6 +157,8 @@ def _receipt(plan: InstallPlan, warnings: list[str], *, env: Mapping[str, str]) 
     return {
         "version": plan.version,
         "track": plan.request.track,
+        "label": plan.request.label,
+        "rebased_from": plan.request.rebased_from,
         "prefix": str(plan.request.prefix),
         "command": list(plan.request.command),
         "locks": dict(plan.locks),
@@ -159,6 +168,7 @@ def _receipt(plan: InstallPlan, warnings: list[str], *, env: Mapping[str, str]) 
             depends_on=plan.delta.depends_on,
             module=describe(plan.base_module, env),
         ),
+        "locked_base": plan.locked_base and plan.locked_base.facts(),
         "wheel": {"name": plan.own.path.name, "sha256": plan.own.sha256},
         "parsl": plan.parsl,
         "allowed_shadows": sorted(plan.request.allow_shadow),

@@ -11,6 +11,18 @@ _TEXT = """\
 # made by polaris-parsl {version}, do not edit
 self=$(readlink -f -- "$0")
 root=${{self%/bin/*}}
+
+# Builds this version again, from the source that lies in it, by the first python3 on PATH.
+rebase() {{
+  tree=$(mktemp -d) && mkdir "$tree/src" || exit
+  trap 'chmod -R u+w "$tree"; rm -rf "$tree"' EXIT
+  cp -R "$root"/overlay/lib/python3.*/site-packages/polaris_parsl "$tree/src/" || exit
+  chmod -R u+w "$tree" && mv "$tree/src/polaris_parsl/_dist"/* "$tree/" || exit
+  rmdir "$tree/src/polaris_parsl/_dist" || exit
+  python3 -I "$tree/scripts/bootstrap.py" "$@" --root "$root"
+  exit
+}}
+
 python=$root/tools/bin/python
 is=$("$python" -I -S -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null)
 if [ "$is" != {minor} ]; then
@@ -24,9 +36,11 @@ if [ "$is" != {minor} ]; then
     while parent=${{lost%/*}} && [ -n "$parent" ] && [ ! -e "$parent" ]; do lost=$parent; done
     problem="the base of this install is gone: there is no $lost"
   fi
+  [ "${{1-}}" != rebase ] || rebase "$@"
   printf 'error: %s; it was built on %s\\n' "$problem" {base} >&2
-  printf '  fix: load another version (module avail polaris-parsl), or install again on a ' >&2
-  printf 'Python that is there;\\n       another install, or a source tree, tells more: ' >&2
+  printf '  fix: load another version (module avail polaris-parsl), or build this one again on a ' >&2
+  printf 'Python\\n       of its own: "%s" rebase --base locked;\\n' "$self" >&2
+  printf '       another install, or a source tree, tells more: ' >&2
   printf 'polaris-parsl doctor --root "%s",\\n       or python3 -I scripts/bootstrap.py ' "$root" >&2
   printf 'doctor --root "%s"\\n' "$root" >&2
   [ "${{1-}}" != doctor ] || exit {problems}

@@ -1,15 +1,19 @@
 """What an install will do: computed whole before anything is written to the prefix."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from polaris_parsl.env.base.choice import Base, choose_base, probe
 from polaris_parsl.env.base.drift import VerifyFinding
 from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
+from polaris_parsl.env.installer.conda_archives import refuse_bad_mirror
 from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.installer.gnu_parallel import Parallel, choose_parallel
+from polaris_parsl.env.installer.locked_base import LockedBase, is_locked, locked_base
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES, WHEELS, check_wheelhouse
 from polaris_parsl.env.installer.wheels import Wheel, build_own, fetch, read_wheel
 from polaris_parsl.env.locks.files import (
@@ -25,11 +29,43 @@ from polaris_parsl.env.locks.files import (
 )
 from polaris_parsl.env.modules.base_module import choose_module
 from polaris_parsl.env.prefix.publish import refuse_unusable
+from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.env.variables import user_cache
+from polaris_parsl.errors import OptionError
 from polaris_parsl.files import digest, shipped
-from polaris_parsl.installs import version_root
+from polaris_parsl.installs import LOCKED, version_root
 from polaris_parsl.process import Step
 from polaris_parsl.version import VERSION
+
+_LABEL = re.compile(r"[a-z][a-z0-9]{0,19}")
+
+
+def refuse_bad_label(label: str) -> None:
+    """Refuse a label that cannot be a part of a version's name.
+
+    Raises:
+        OptionError: it is one of these.
+    """
+    if label and not _LABEL.fullmatch(label):
+        raise OptionError(
+            f"the label {label!r} cannot be a part of a version's name",
+            remedy="take at most 20 small letters and digits, the first a letter",
+        )
+
+
+def rebased_from(root: Path) -> dict[str, Any]:
+    """What a receipt says of the version that was built again.
+
+    Raises:
+        ReceiptError: that version has no readable receipt.
+    """
+    receipt = read_receipt(root)
+    return {
+        "version": root.name,
+        "base": receipt.base["prefix"],
+        "python": receipt.base["interpreter"]["version"],
+        "module": (receipt.base["module"] or {}).get("name"),
+    }
 
 
 @dataclass(frozen=True)
@@ -47,15 +83,33 @@ class InstallRequest:
     allow_shadow: tuple[str, ...] = ()
     track: str = CURRENT
     wheelhouse: Path | None = None
+    mirror: str | None = None
+    label: str = ""
+    rebased_from: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         # before the track becomes a part of a path
         track_requirements(shipped("environment.yml"), self.track)
+        refuse_bad_label(self.label)
+        refuse_bad_mirror(self.mirror)
 
     @property
     def release(self) -> str:
         """Name of the install's directory and module."""
-        return release_name(VERSION, self.track)
+        return release_name(VERSION, self.track, self.label)
+
+    @property
+    def locked_base(self) -> LockedBase | None:
+        """The locked base, if it was asked for.
+
+        Raises:
+            LockError: conda-lock.yml is malformed or of another form.
+            BaseEnvironmentError: this machine cannot run it.
+        """
+        if not is_locked(self.base):
+            return None
+        house = self.wheelhouse
+        return locked_base(archives=house and house / ARCHIVES, mirror=self.mirror)
 
 
 @dataclass(frozen=True)
@@ -68,6 +122,7 @@ class InstallPlan:
     base: Base
     base_found: str
     base_module: str | None
+    locked_base: LockedBase | None
     own: Wheel
     delta: Delta
     shadowed_packages: tuple[VerifyFinding, ...]
@@ -95,7 +150,12 @@ class InstallPlan:
 
 
 def make_plan(
-    request: InstallRequest, *, scratch: Path, env: Mapping[str, str], step: Step
+    request: InstallRequest,
+    *,
+    scratch: Path,
+    env: Mapping[str, str],
+    step: Step,
+    provide: Callable[[], Path] | None = None,
 ) -> InstallPlan:
     """Compute what an install will do. Writes to scratch and to the user's cache of wheels only.
 
@@ -104,6 +164,7 @@ def make_plan(
         scratch: temporary directory; it must outlive the plan.
         env: environment variables.
         step: called with the name of each step.
+        provide: gives the directory of the locked base, if that was asked for.
 
     Raises:
         BaseEnvironmentError: the base cannot be used, or is the site's and its module is not known.
@@ -123,10 +184,13 @@ def make_plan(
     if house:
         with step("check the wheelhouse"):
             check_wheelhouse(house, locks)
+    given, found = (provide(), f"--base {LOCKED}") if provide else (request.base, "")
     with step("look at the base"):
-        python, base_found = choose_base(request.base, env)
+        python, base_found = choose_base(given, env)
+        base_found = found or base_found
         base = probe(python, names=names, env=env)
-        base_module = choose_module(base.prefix, request.base_module, env)
+        # the locked base is ours, wherever the prefix lies
+        base_module = None if provide else choose_module(base.prefix, request.base_module, env)
     with step("build the wheel of polaris-parsl"):
         (scratch / "own").mkdir()
         own = read_wheel(build_own(scratch / "own", env=env))
@@ -150,7 +214,10 @@ def make_plan(
         tools["parsl"] = wheels["parsl"]
     with step("look for GNU Parallel"):
         parallel = choose_parallel(
-            parallel_packages(locks[CONDA_LOCK]), env, archives=house and house / ARCHIVES
+            parallel_packages(locks[CONDA_LOCK]),
+            env,
+            archives=house and house / ARCHIVES,
+            mirror=request.mirror,
         )
     return InstallPlan(
         request=request,
@@ -159,6 +226,7 @@ def make_plan(
         base=base,
         base_found=base_found,
         base_module=base_module,
+        locked_base=request.locked_base,
         own=own,
         delta=delta,
         shadowed_packages=tuple(

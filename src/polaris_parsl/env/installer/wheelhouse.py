@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from polaris_parsl.env.base.choice import NEWEST, OLDEST
-from polaris_parsl.env.installer.gnu_parallel import channel_silence, fetch_archives
+from polaris_parsl.env.installer.conda_archives import channel_silence, fetch_archives
 from polaris_parsl.env.installer.wheels import build_own, download
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
@@ -21,9 +21,11 @@ from polaris_parsl.env.locks.files import (
     TOOLS_LOCK,
     CondaPackage,
     Pin,
+    base_packages,
     markers_of,
     overlay_lock,
     parallel_packages,
+    read_conda,
     read_requirements,
     track_requirements,
 )
@@ -53,7 +55,14 @@ class Collected:
 
 
 def make_wheelhouse(
-    target: Path, *, track: str, pythons: Sequence[str], env: Mapping[str, str], step: Step
+    target: Path,
+    *,
+    track: str,
+    pythons: Sequence[str],
+    env: Mapping[str, str],
+    step: Step,
+    with_base: bool = False,
+    mirror: str | None = None,
 ) -> Collected:
     """Collect every artifact of the locks into a new directory.
 
@@ -63,6 +72,8 @@ def make_wheelhouse(
         pythons: minor versions of CPython to serve, as "3.12".
         env: environment variables; pip heeds its settings of the user.
         step: called with the name of each step.
+        with_base: collect the archives of the locked base, too.
+        mirror: address of a copy of the conda channel, to ask in its place.
 
     Raises:
         LockError: there is no such track or no such Python, an artifact is not the one
@@ -88,11 +99,17 @@ def make_wheelhouse(
             for python in pythons:
                 with step(f"fetch the wheels of {name} for Python {python}"):
                     _fetch_wheels(shipped(name), python, folder / WHEELS, env=env)
-        packages = parallel_packages(shipped(CONDA_LOCK))
+        packages = _conda_packages(with_base=with_base)
         with step("fetch the conda archives"):
-            silence = channel_silence(packages, env)
+            silence = channel_silence(packages, env, mirror=mirror)
             if silence is None:
-                fetch_archives(packages, folder / ARCHIVES, env=env)
+                fetch_archives(packages, folder / ARCHIVES, env=env, mirror=mirror)
+            elif with_base:
+                raise LockError(
+                    f"the archives of the locked base cannot be had: {silence}",
+                    remedy="collect where the channel answers, name a copy of it with "
+                    "--conda-mirror, or leave out --with-base",
+                )
             else:
                 (folder / ARCHIVES).mkdir()
                 (folder / MISSING).write_text(_missing_text(packages), encoding="utf-8")
@@ -106,6 +123,13 @@ def make_wheelhouse(
         lines = [f"{digest(folder / name)}  {name}\n" for name in _files(folder)]
         (folder / SUMS).write_text("".join(lines), encoding="utf-8")
     return collected
+
+
+def _conda_packages(*, with_base: bool) -> list[CondaPackage]:
+    lock = shipped(CONDA_LOCK)
+    wanted = {each.name for each in (base_packages(lock) if with_base else ())}
+    wanted |= {each.name for each in parallel_packages(lock)}
+    return [each for each in read_conda(lock) if each.name in wanted]
 
 
 def check_wheelhouse(folder: Path, locks: Mapping[str, Path]) -> None:

@@ -99,9 +99,16 @@ def short_digest(locks: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def release_name(version: str, track: str) -> str:
-    """Name of an install's directory and module: the version, and the track if not current."""
-    return version if track == CURRENT else f"{version}-{track}"
+def release_name(version: str, track: str, label: str = "") -> str:
+    """Name of an install's directory and module: the version, and the track if not current.
+
+    Args:
+        version: of polaris-parsl.
+        track: which choice of Python packages.
+        label: tells an install on another base from the first one of this version.
+    """
+    name = f"{version}+{label}" if label else version
+    return name if track == CURRENT else f"{name}-{track}"
 
 
 def is_release_name(name: object) -> bool:
@@ -238,6 +245,11 @@ def read_conda_pip(path: Path) -> dict[str, Pin]:
 def parallel_packages(path: Path) -> list[CondaPackage]:
     """GNU Parallel and what it needs, of a conda-lock.yml: all that an install on a base takes of it."""
     return closure(read_conda(path), ["parallel"])
+
+
+def base_packages(path: Path) -> list[CondaPackage]:
+    """The locked base of a conda-lock.yml: Python and pip, and what they need."""
+    return closure(read_conda(path), ["python", "pip"])
 
 
 def closure(packages: Sequence[CondaPackage], roots: Iterable[str]) -> list[CondaPackage]:

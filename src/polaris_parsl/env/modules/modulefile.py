@@ -18,7 +18,7 @@ from polaris_parsl.env.modules.base_module import tree_of
 from polaris_parsl.env.receipt import Receipt
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.files import shipped
-from polaris_parsl.installs import LUA_TREE, TCL_TREE, version_root
+from polaris_parsl.installs import LUA_TREE, TCL_TREE, rebase_command, version_root
 from polaris_parsl.version import NAME, VERSION
 
 _SUFFIXES = {LUA_TREE: ".lua", TCL_TREE: ""}
@@ -114,6 +114,7 @@ def _texts(values: ModuleValues) -> dict[str, object]:
     """What a modulefile says, as finished sentences."""
     module = f"{NAME}/{values.version}"
     newer = f"load a newer {NAME}; `module avail {NAME}` lists them"
+    own = f"or build it again on a Python of its own: {rebase_command(values.root)}"
     return {
         "help": (
             f"{NAME} {values.version}: Parsl {values.parsl} on Polaris.\n"
@@ -143,7 +144,7 @@ def _texts(values: ModuleValues) -> dict[str, object]:
         ),
         "conda_gone": (
             f"{module} needs the module {values.conda_module}, which this system no longer has\n"
-            f"  fix: {newer}"
+            f"  fix: {newer}; {own}"
         ),
         "conda_broken": (
             f"{module} needs the module {values.conda_module}, which does not load here\n"
@@ -162,12 +163,12 @@ def _texts(values: ModuleValues) -> dict[str, object]:
         "exact_match_fix": "\n  fix: unset LMOD_EXACT_MATCH",
         "conda_needs": f"{module} needs the module {values.conda_module}, which fails to load: "
         "its dependency ",
-        "conda_needs_fix": f" is not available\n  fix: {newer}; tell the site of `module load {values.conda_module}`",
+        "conda_needs_fix": f" is not available\n  fix: {newer}; tell the site of `module load {values.conda_module}`; {own}",
         "not_for_lmod": (
             f"{values.prefix / TCL_TREE} is for Environment Modules, not for Lmod\n"
             f"  fix: module use {values.prefix / LUA_TREE}"
         ),
-        "base_gone": f"{module}: its base is gone: {values.base}\n  fix: {newer}",
+        "base_gone": f"{module}: its base is gone: {values.base}\n  fix: {newer}; {own}",
     }
 
 

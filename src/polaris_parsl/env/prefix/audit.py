@@ -15,10 +15,18 @@ from typing import Any
 from polaris_parsl.env.prefix.access import READ, SEARCH, WRITE, Access, hidden_acl, read_access
 from polaris_parsl.env.prefix.permissions import group_name
 from polaris_parsl.errors import PrefixError
-from polaris_parsl.installs import INSTALL_FILE, LUA_TREE, QUEUES_FILE, STATE, TCL_TREE, VERSIONS
+from polaris_parsl.installs import (
+    BASES,
+    INSTALL_FILE,
+    LUA_TREE,
+    QUEUES_FILE,
+    STATE,
+    TCL_TREE,
+    VERSIONS,
+)
 
 # what installs make in a prefix (docs/on-disk.md); what else lies there is not ours to judge
-_OURS = (VERSIONS, LUA_TREE, TCL_TREE, STATE, INSTALL_FILE, QUEUES_FILE)
+_OURS = (VERSIONS, BASES, LUA_TREE, TCL_TREE, STATE, INSTALL_FILE, QUEUES_FILE)
 
 # how an outsider may write, and what ends it
 _REMEDIES = {
@@ -112,7 +120,7 @@ class _Look:
         for path in self._walk():
             if path.is_symlink():
                 yield from self._target(path)
-            elif self._prefix / VERSIONS in path.parents:
+            elif {self._prefix / VERSIONS, self._prefix / BASES} & {*path.parents}:
                 yield from self._asked(path, self._published)
             else:
                 yield from self._asked(path, self._shared)
@@ -127,9 +135,10 @@ class _Look:
             if not top.is_dir():
                 continue
             for place, folders, files in os.walk(top, onerror=note):
-                if place == str(self._prefix / VERSIONS):
+                if place in {str(self._prefix / VERSIONS), str(self._prefix / BASES)}:
                     # of an install that is being made or removed
                     folders[:] = [name for name in folders if not name.startswith(".")]
+                    files[:] = [name for name in files if not name.startswith(".")]
                 yield from (Path(place, name) for name in sorted((*folders, *files)))
 
     def _asked(

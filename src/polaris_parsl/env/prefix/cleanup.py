@@ -5,11 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from polaris_parsl import below
+from polaris_parsl.env.prefix.bases import find_unneeded, remove_base
 from polaris_parsl.env.prefix.publish import delete, remove_atomically
 from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
 from polaris_parsl.env.prefix.staging import find_abandoned
 from polaris_parsl.env.prefix.state import read_state
-from polaris_parsl.installs import MODULE_FOLDERS, STATE, VERSIONS, version_root
+from polaris_parsl.installs import BASES, MODULE_FOLDERS, STATE, VERSIONS, version_root
 
 
 def clean_up(prefix: Path) -> tuple[list[str], list[str]]:
@@ -23,11 +24,11 @@ def clean_up(prefix: Path) -> tuple[list[str], list[str]]:
         # users stop seeing a version before it is deleted
         done += publish_modulefiles(prefix)
     for path in find_removable(prefix):
-        problem = (
-            delete(path, top=prefix)
-            if path.name.startswith(".")
-            else remove_atomically(path, top=prefix)
-        )
+        if path.name.startswith("."):
+            problem = delete(path, top=prefix)
+        else:
+            remove = remove_base if path.parent.name == BASES else remove_atomically
+            problem = remove(path, top=prefix)
         if problem:
             left.append(problem)
         else:
@@ -36,11 +37,12 @@ def clean_up(prefix: Path) -> tuple[list[str], list[str]]:
 
 
 def find_removable(prefix: Path) -> Iterator[Path]:
-    """What cleanup deletes: abandoned files, and versions whose removal was not finished."""
-    for name in (VERSIONS, STATE, *MODULE_FOLDERS):
+    """What cleanup deletes: abandoned files, versions whose removal was not finished, unneeded bases."""
+    for name in (VERSIONS, BASES, STATE, *MODULE_FOLDERS):
         with suppress(FileNotFoundError), below.opened(prefix, prefix / name) as folder:
             yield from (prefix / name / each for each in find_abandoned(folder))
     yield from _withdrawn(prefix)
+    yield from find_unneeded(prefix)
 
 
 def _withdrawn(prefix: Path) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from polaris_parsl import below
 from polaris_parsl.errors import PrefixError
 from polaris_parsl.installs import (
+    BASES,
     GROUP_MODE,
     LUA_TREE,
     MODULE_FOLDERS,
@@ -128,7 +129,7 @@ def share(prefix: Path, *, group: int | None) -> None:
     gives = group is not None and prefix.is_dir() and group_of(prefix) != group
     if gives:
         # the prefix comes last: from then on others may change what is in it
-        for name in (VERSIONS, STATE, LUA_TREE, TCL_TREE, *MODULE_FOLDERS):
+        for name in (VERSIONS, BASES, STATE, LUA_TREE, TCL_TREE, *MODULE_FOLDERS):
             _give(prefix, prefix / name, group)
     make_shared(prefix, group=group)
     make_shared(prefix / VERSIONS, group=group, top=prefix)

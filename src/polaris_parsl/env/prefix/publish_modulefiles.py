@@ -62,7 +62,7 @@ def publish_modulefiles(prefix: Path) -> list[str]:
 
 def is_ours(release: Release) -> bool:
     """Whether this polaris-parsl renders the modulefile: an older one does not know its format."""
-    return release.version <= Version(VERSION)
+    return Version(release.version.public) <= Version(VERSION)
 
 
 def _render(prefix: Path, state: State) -> Iterator[str]:

@@ -23,6 +23,7 @@ from polaris_parsl.env.prefix.state import State, commit, generations, read_stat
 from polaris_parsl.env.prefix.usage import find_usage
 from polaris_parsl.errors import VersionError
 from polaris_parsl.installs import (
+    BASES,
     LUA_TREE,
     MODULE_FOLDERS,
     QUEUES_FILE,
@@ -167,7 +168,7 @@ def _clear(prefix: Path) -> None:
                 os.unlink(name, dir_fd=folder)
     with suppress(FileNotFoundError), below.opened(prefix, prefix) as folder:
         below.remove(folder, QUEUES_FILE)
-    for place in (*MODULE_FOLDERS, LUA_TREE, TCL_TREE, VERSIONS, STATE):
+    for place in (*MODULE_FOLDERS, LUA_TREE, TCL_TREE, VERSIONS, BASES, STATE):
         with suppress(OSError), below.opened(prefix, (prefix / place).parent) as folder:
             os.rmdir(Path(place).name, dir_fd=folder)
     with suppress(OSError):

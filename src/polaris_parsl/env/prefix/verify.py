@@ -14,6 +14,7 @@ from polaris_parsl.env.base.fingerprint import ask, base_dependencies, fingerpri
 from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
 from polaris_parsl.env.modules.base_module import NO_MODULE, WHAT_IT_GIVES, base_module, is_of_site
 from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
+from polaris_parsl.env.prefix.bases import base_files
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PrefixError, ReceiptError
@@ -25,6 +26,7 @@ from polaris_parsl.installs import (
     RECEIPT,
     command_of,
     overlay_python,
+    rebase_command,
     receipt_of,
     version_root,
 )
@@ -177,26 +179,52 @@ def not_started(root: Path) -> str:
 def verify_files(root: Path, receipt: Receipt, *, every_file: bool) -> Iterator[VerifyFinding]:
     """Compare the tree of an install with its receipt, as `verify_install` does."""
     parts = None if every_file else _QUICK
-    since = None if parts is None else receipt_of(root).stat().st_ctime_ns
-    gone, changed, added = [], [], []
-    present = set(_walk(root, parts))
-    for name, expected in {**receipt.files, **receipt.links}.items():
-        if parts is not None and name.partition("/")[0] not in parts:
-            continue
-        if name not in present:
-            gone.append(name)
-        elif not _is_same(root / name, expected, is_link=name in receipt.links, since=since):
-            changed.append(name)
-    known = receipt.files.keys() | receipt.links.keys() | {RECEIPT}
-    added = [name for name in sorted(present - known) if "__pycache__" not in name]
-    for names, what in ((gone, "missing"), (changed, "changed"), (added, "added")):
-        if names:
-            yield VerifyFinding(Verdict.BROKEN, f"files of the install, {what}: {_shown(names)}")
+    for what, names in _differences(root, receipt.files, receipt.links, parts):
+        yield VerifyFinding(Verdict.BROKEN, f"files of the install, {what}: {_shown(names)}")
     parallel = root / BIN / "parallel"
     if parallel.is_symlink() and not parallel.exists():
         yield VerifyFinding(
             Verdict.RELEVANT, f"GNU Parallel is gone: there is no {parallel.resolve()}"
         )
+
+
+def verify_locked_base(root: Path) -> Iterator[VerifyFinding]:
+    """Compare every file of a locked base with its receipt."""
+    try:
+        files, links = base_files(root)
+    except ReceiptError as error:
+        yield VerifyFinding(Verdict.BROKEN, error.problem)
+        return
+    for what, names in _differences(root, files, links, None):
+        yield VerifyFinding(Verdict.BROKEN, f"files of the locked base, {what}: {_shown(names)}")
+
+
+def _differences(
+    root: Path, files: Mapping[str, str], links: Mapping[str, str], parts: Collection[str] | None
+) -> Iterator[tuple[str, list[str]]]:
+    """What differs between a tree and its receipt: missing, changed and added files.
+
+    Args:
+        root: the tree.
+        files: the sha256 of each file.
+        links: the target of each link.
+        parts: directories to look at; of their files only those are read that are younger than
+            the receipt. None reads every file.
+    """
+    since = None if parts is None else receipt_of(root).stat().st_ctime_ns
+    gone, changed = [], []
+    present = set(_walk(root, parts))
+    for name, expected in {**files, **links}.items():
+        if parts is not None and name.partition("/")[0] not in parts:
+            continue
+        if name not in present:
+            gone.append(name)
+        elif not _is_same(root / name, expected, is_link=name in links, since=since):
+            changed.append(name)
+    known = files.keys() | links.keys() | {RECEIPT}
+    added = [name for name in sorted(present - known) if "__pycache__" not in name]
+    found = {"missing": gone, "changed": changed, "added": added}
+    yield from ((what, names) for what, names in found.items() if names)
 
 
 def _walk(root: Path, parts: Collection[str] | None) -> Iterator[str]:
@@ -243,13 +271,22 @@ def verify_trusted_base(
 def verify_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[VerifyFinding]:
     """Compare the base of a receipt with what now lies at its place."""
     try:
-        return _verify_base(receipt, quick=quick, env=env)
+        found = _verify_base(receipt, quick=quick, env=env)
     except PermissionError as error:
         reason = f"the base cannot be read: {error.strerror}: {error.filename}"
-        return [VerifyFinding(Verdict.BROKEN, reason)]
+        found = [VerifyFinding(Verdict.BROKEN, reason)]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         reason = f"what the receipt says of the base is damaged: {type(error).__name__}: {error}"
         return [VerifyFinding(Verdict.BROKEN, reason)]
+    command = rebase_command(version_root(receipt.prefix, receipt.release))
+    remedy = (
+        f"load another version (`module avail {NAME}`), or build this one again on a Python of "
+        f"its own: {command}"
+    )
+    return [
+        replace(each, remedy=each.remedy or remedy) if each.verdict is Verdict.BROKEN else each
+        for each in found
+    ]
 
 
 def _verify_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> list[VerifyFinding]:
@@ -266,14 +303,15 @@ def _verify_base(receipt: Receipt, *, quick: bool, env: Mapping[str, str]) -> li
         path = Path(module["file"])
         module = {**module, "sha256": digest(path) if path.is_file() else None}
     now = fingerprint(python, answer, depends_on=base_dependencies(was), module=module)
-    return [*_what_is_lost(receipt, env), *compare(was, now)]
+    own = [*verify_locked_base(Path(was["prefix"]))] if receipt.locked_base and not quick else []
+    return [*_what_is_lost(receipt, env), *compare(was, now), *own]
 
 
 def _what_is_lost(receipt: Receipt, env: Mapping[str, str]) -> Iterator[VerifyFinding]:
     """Earlier versions lost a module of the site that their facts did not list."""
     prefix = Path(receipt.base["prefix"])
     is_chosen = ("--base-module", NO_MODULE) in pairwise(receipt.command)
-    if receipt.base["module"] or is_chosen or not is_of_site(prefix):
+    if receipt.base["module"] or receipt.locked_base or is_chosen or not is_of_site(prefix):
         return
     name = base_module(prefix, env)
     yield VerifyFinding(
