@@ -119,7 +119,7 @@ def test_a_base_that_may_not_be_read_any_more_is_broken(monkeypatch: pytest.Monk
     def refuse(path: Path) -> bool:
         raise PermissionError(13, "Permission denied", str(path))
 
-    receipt: Any = SimpleNamespace(base=WAS)
+    receipt: Any = SimpleNamespace(base=WAS, prefix=Path("/prefix"), release="1.0")
     monkeypatch.setattr(Path, "exists", refuse)
     (finding,) = verify_base(receipt, quick=True, env={})
     assert finding.verdict is Verdict.BROKEN
