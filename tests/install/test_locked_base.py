@@ -141,8 +141,10 @@ def test_a_damaged_file_of_it_is_found(locked_install: Any, base: Path, tmp_path
     damaged = prefix / "bases" / base.name / "lib/libz.so.1"
     damaged.chmod(0o644)
     damaged.write_bytes(b"no library")
-    command = [locked_install.root / "bin/polaris-parsl", "verify", "--root", root, "--files"]
-    done = builder.run(*command, env=locked_install.env)
+    command = [locked_install.root / "bin/polaris-parsl", "verify", "--files"]
+    # as if it were loaded: of a stranger's install nothing is started
+    command += ["--root", root]
+    done = builder.run(*command, env={**locked_install.env, "POLARIS_PARSL_ROOT": str(root)})
     assert done.returncode == 12
     assert "files of the locked base, changed: lib/libz.so.1" in done.stdout
 

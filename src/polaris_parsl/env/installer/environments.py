@@ -43,7 +43,7 @@ def fill(folder: Path, wheels: Sequence[Wheel], *, env: Mapping[str, str]) -> No
     for number in range(0, len(wheels), _WHEELS_A_RUN):
         _install(folder, wheels[number : number + _WHEELS_A_RUN], env=env)
     _forget_cache(folder)
-    compile_all(folder / "bin/python", folder, env=env)
+    compile_all(folder / "bin/python", folder, leave_out=_NOT_COMPILED, env=env)
     for name in _UV_FILES:
         (folder / name).unlink(missing_ok=True)
 
@@ -71,14 +71,22 @@ def _forget_cache(folder: Path) -> None:
         note.unlink()
 
 
-def compile_all(python: Path, folder: Path, *, env: Mapping[str, str]) -> None:
-    """Compile all modules of an environment or a base with its interpreter, always to the same bytes."""
+def compile_all(python: Path, folder: Path, *, env: Mapping[str, str], leave_out: str = "") -> None:
+    """Compile the modules of an environment or a base with its interpreter, always to the same bytes.
+
+    Args:
+        python: the interpreter.
+        folder: the environment or base.
+        env: environment variables.
+        leave_out: a pattern of files that are not compiled.
+    """
     # unchecked-hash: Python does not look at the source again, which saves half of the
     # file accesses of an import; an install is never edited
     command: list[str | Path] = [python, "-I", "-B", "-m", "compileall", "-q"]
     # -f: a .pth file of the base may import a module of ours as soon as Python starts
     command += ["-f", "-j", "2", "--invalidation-mode", "unchecked-hash"]
-    command += ["-x", _NOT_COMPILED, "-s", folder, "-p", "", folder / "lib"]
+    command += ["-x", leave_out] if leave_out else []
+    command += ["-s", folder, "-p", "", folder / "lib"]
     # its exit code counts files that are not valid Python, which some distributions ship as data
     run(command, env=for_python(env), cwd=folder, timeout_seconds=WORK_SECONDS)
 
