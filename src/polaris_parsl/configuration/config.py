@@ -1,6 +1,7 @@
 """`polaris_parsl.config`: from account, queue, nodes and walltime to a parsl.Config."""
 
 import logging
+from collections.abc import Sequence
 from typing import Unpack
 
 from parsl.config import Config
@@ -15,6 +16,7 @@ from polaris_parsl.configuration.retries import RetryHandler
 from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import values
 from polaris_parsl.driver import Driver
+from polaris_parsl.errors import warn
 from polaris_parsl.installs import PACKAGES, own_packages
 from polaris_parsl.options.reference import takes_user_opts
 from polaris_parsl.options.table import UserOpts
@@ -56,6 +58,7 @@ def config(**user_opts: Unpack[UserOpts]) -> Config:
     for executor in planned.executors:
         if executor.address_error:
             raise executor.address_error
+    _warn_of_open_ports(planned.executors)
     # for the run directory, beside the record
     files = explain_plan(planned).as_files()
     if packages := own_packages():
@@ -85,3 +88,13 @@ def _executor(
 ) -> PolarisExecutor | PolarisMPIExecutor:
     mode = f"{planned.options.mode} ({planned.mode_reason})"
     return build_executor(planned.settings, mode, record, losses)
+
+
+def _warn_of_open_ports(executors: Sequence[PlannedExecutor]) -> None:
+    for each in executors:
+        if not each.settings.executor["encrypted"].value:
+            warn(
+                "encrypted=False: every process that reaches the port of this run, of whichever user, can "
+                "run code as you; leave encrypted out"
+            )
+            return

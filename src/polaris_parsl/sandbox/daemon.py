@@ -23,7 +23,7 @@ from polaris_parsl.sandbox.linux.nodes import SandboxNode, host_names, node_envi
 from polaris_parsl.sandbox.linux.processes import descendants
 from polaris_parsl.sandbox.linux.spawn import Process, exit_code, send_signal, spawn
 from polaris_parsl.sandbox.pbs.call import CommandCall
-from polaris_parsl.sandbox.pbs.commands import COMMANDS
+from polaris_parsl.sandbox.pbs.commands import carry_out
 from polaris_parsl.sandbox.pbs.server import Server
 from polaris_parsl.sandbox.protocol import ClientRequest
 from polaris_parsl.sandbox.settings import Isolation, Settings
@@ -109,9 +109,9 @@ class Daemon:
         call = CommandCall(
             message["argv"], message["cwd"], message["environment"], message.get("stdin")
         )
-        carry_out = partial(COMMANDS[request.tool], self._server, call)
+        answer = partial(carry_out, request.tool, self._server, call)
         try:
-            self._faults.clients.serve(request, call, carry_out)
+            self._faults.clients.serve(request, call, answer)
         except Exception:
             request.answer(exit_code=1, stderr=f"{request.tool}: {traceback.format_exc()}")
             raise

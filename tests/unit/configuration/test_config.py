@@ -13,6 +13,7 @@ from parsl.providers import PBSProProvider
 
 import polaris_parsl
 from polaris_parsl.configuration.executor import PolarisExecutor
+from polaris_parsl.errors import PolarisParslWarning
 
 
 def build(tmp_path: Path, **given: Any) -> tuple[Config, PolarisExecutor, PBSProProvider]:
@@ -32,6 +33,12 @@ def test_one_worker_runs_on_each_gpu_with_the_cpus_of_its_numa_domain(tmp_path: 
     assert executor.cpu_affinity == "list:24-31,56-63:16-23,48-55:8-15,40-47:0-7,32-39"
     assert executor.prefetch_capacity == 0
     assert executor.encrypted
+
+
+def test_unencrypted_traffic_is_warned_of(tmp_path: Path) -> None:
+    with pytest.warns(PolarisParslWarning, match="can run code as you"):
+        _, executor, _ = build(tmp_path, encrypted=False)
+    assert not executor.encrypted
 
 
 def test_chosen_gpus_keep_their_own_cpus(tmp_path: Path) -> None:

@@ -160,3 +160,10 @@ COMMANDS = {
     "pbsnodes": pbsnodes,
     **{change.__name__: change for change in CHANGES},
 }
+
+
+def carry_out(tool: str, server: Server, call: CommandCall) -> CommandResult:
+    """Run a command by its name; each knows --version."""
+    if call.argv == ["--version"]:
+        return CommandResult(stdout=f"pbs_version = {polaris().pbs_version}\n")
+    return COMMANDS[tool](server, call)
