@@ -8,7 +8,7 @@ import re
 import subprocess
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ _STEP = re.compile(
     re.MULTILINE,
 )
 _FULL_ID = re.compile(r"(\d+)\.polaris-p[\w.*-]*")
-_LONGEST_PAUSE_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 0.6
 _COMMAND_TIMEOUT_SECONDS = 60
 _SLEEP = "#!/bin/bash\n#PBS -N sleeper\nsleep 600\n"
 _OK = """\
@@ -40,8 +40,6 @@ echo hello from $(hostname)
 echo warn >&2
 sleep 5
 """
-# What other users did is not repeated: the sandbox has one user. An operator's qdel is as the user's own.
-_OF_OTHERS = ("qrerun", "qsig", "qdel 47")
 # Both sides get the right-hand text. Recorded: HEAD's clients; the sandbox prints as the release's do.
 _ALIKE = [
     (r"(?m)^\}(?=\S)", "}\n"),
@@ -85,11 +83,20 @@ class Step:
 
 @dataclass
 class Outcome:
-    """What the sandbox answered; differences are pairs of lines, recorded and ours."""
+    """What the sandbox answered: lines that only the recording has (-), and only we have (+).
+
+    The reason is that of the notes, for what differs or is left out; "" if there is none.
+    """
 
     step: Step
     differences: list[str] = field(default_factory=list)
     reason: str = ""
+    is_left_out: bool = False
+
+    @property
+    def is_as_recorded(self) -> bool:
+        """Whether the sandbox was asked, and answered as PBS."""
+        return not (self.differences or self.is_left_out)
 
 
 def steps(path: Path) -> list[Step]:
@@ -135,9 +142,12 @@ class Replay:
         """Repeat the commands of a recording, with its pauses shortened."""
         before = 0
         for step in steps(path):
-            if step.seconds - before >= _LONGEST_PAUSE_SECONDS:
+            if step.seconds - before > 1:
                 time.sleep(_LONGEST_PAUSE_SECONDS)
             before = step.seconds
+            if step.name in self._notes["left_out"]:
+                yield Outcome(step, [], self._notes["left_out"][step.name], is_left_out=True)
+                continue
             reason = self._notes["not_reproduced"].get(step.name, "")
             yield Outcome(step, self._differences(step), reason)
 
@@ -155,8 +165,6 @@ class Replay:
             self._call(note["command"])
         if "wait" in note:
             self._wait(*note["wait"].split())
-        if step.user != USER and step.command.startswith(_OF_OTHERS):
-            return [f"- {step.user}$ {step.command}"]
         done = self._call(self._translated(step))
         if (new := _FULL_ID.match(step.stdout)) and (ours := _FULL_ID.match(done.stdout)):
             self._ids[new[1]] = ours[1]
@@ -230,29 +238,44 @@ def _lines(text: str) -> list[str]:
 
 def table(outcomes: list[Outcome]) -> str:
     """The outcomes in Markdown: counts for each recording, then what differs and why."""
-    rows = ["| recording | commands | as recorded |", "| --- | --- | --- |"]
+    rows = [
+        "| recording | commands | as recorded | otherwise | not repeated |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     files: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         files.setdefault(outcome.step.name.split()[0], []).append(outcome)
     rows += [
-        f"| {name} | {len(found)} | {sum(not each.differences for each in found)} |"
+        f"| {name} | {len(found)} | {sum(each.is_as_recorded for each in found)} | "
+        f"{sum(bool(each.differences) for each in found)} | "
+        f"{sum(each.is_left_out for each in found)} |"
         for name, found in files.items()
     ]
-    rows += ["", "| command | of | why it answers otherwise |", "| --- | --- | --- |"]
+    rows += ["", "| command | of | why otherwise, or not repeated |", "| --- | --- | --- |"]
     for outcome in outcomes:
-        if outcome.differences:
+        if not outcome.is_as_recorded:
             command = _FULL_ID.sub(r"\1", outcome.step.command.replace("|", "\\|"))
             rows.append(f"| `{command}` | {outcome.step.name} | {outcome.reason} |")
     return "\n".join(rows) + "\n"
 
 
-Start = Callable[[Path], tuple[Path, Path, Mapping[str, str]]]
+PAGE = Path(__file__).parents[1] / "docs" / "pbs-replay.md"
+_ABOVE = """\
+# The sandbox beside recordings of OpenPBS
+
+`tests/replay.py` repeats recorded commands of OpenPBS in the sandbox, and compares exit codes and each line of the answers.
+Job numbers, times, hosts, users and paths are made alike before, and lines that name resources of the recorder's machine or
+differ because its queue `workq` had no rules are left out. `tests/sandbox/test_replay.py` repeats them, and writes this page if
+`POLARIS_PARSL_WRITE_REPLAY` is set:
+
+    POLARIS_PARSL_WRITE_REPLAY=1 scripts/test.sh tests/sandbox/test_replay.py
+
+Recordings of what jobs see, of signals, and of Parsl's runs are not commands with answers; tests of their own compare those
+(`tests/sandbox/test_jobs.py`, `tests/sandbox/test_nodes.py`).
+
+"""
 
 
-def replay_all(start: Start) -> list[Outcome]:
-    """Replay every recording, each in a sandbox that `start` makes for its path."""
-    return [
-        outcome
-        for path in sorted(FOLDER.glob("*.txt"))
-        for outcome in Replay(*start(path)).run(path)
-    ]
+def page(outcomes: list[Outcome]) -> str:
+    """docs/pbs-replay.md."""
+    return _ABOVE + table(outcomes)
