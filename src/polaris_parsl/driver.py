@@ -4,6 +4,7 @@ The only module that reads os.environ for the configuration; others get their va
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.installs import TOOLS, install_of, is_same_place, overlay_python, own_install
 
 _PREFIX = "POLARIS_PARSL_"
+_PLAIN_PATH = re.compile(r"/[^$`\\{}'\"\x00-\x1f]*")
 
 
 def working_folder() -> Path:
@@ -43,6 +45,7 @@ class Driver:
         module_home: directory of Lmod or Environment Modules, whose init/ holds for each shell the
             script that defines `module`; None if it is not known.
         pythonpath: PYTHONPATH of the driver, None if it is not set.
+        beside: directory of the user's script, whose modules Python finds; None if it has no such.
         job: id of the PBS job that the driver runs in, None outside one.
         nodefile: file with the nodes of that job, a line or more for each.
         in_sandbox: whether qsub here is the sandbox's.
@@ -57,6 +60,7 @@ class Driver:
     module_tree: Path | None = None
     module_home: Path | None = None
     pythonpath: str | None = None
+    beside: Path | None = None
     job: str | None = None
     nodefile: Path | None = None
     in_sandbox: bool = False
@@ -81,6 +85,7 @@ class Driver:
             module_tree=Path(tree) if tree and module else None,
             module_home=module_home(env),
             pythonpath=env.get("PYTHONPATH") or None,
+            beside=folder_of_script(),
             job=env.get("PBS_JOBID") or None,
             nodefile=Path(nodefile) if nodefile else None,
             in_sandbox=bool(env.get("POLARIS_PARSL_SANDBOX")),
@@ -91,6 +96,23 @@ class Driver:
             },
             doubts=tuple(_doubts(python, env)),
         )
+
+
+def folder_of_script() -> Path | None:
+    """The directory of the script that runs, or of the notebook, if Python finds the modules there."""
+    main = sys.modules.get("__main__")
+    file, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
+    if file and any(Path(file).is_relative_to(each) for each in (sys.prefix, sys.base_prefix)):
+        return None  # a program of the environment
+    try:
+        # Python looks into the working directory for a notebook, for `-c` and for `-m MODULE`
+        is_script = file is not None and spec is None
+        folder = Path(file).absolute().parent if is_script and file else Path.cwd()
+        is_known = any(Path(each).absolute() == folder for each in sys.path)
+    except OSError:  # the working directory was removed
+        return None
+    # other characters would need quotes within the quotes of Parsl's job scripts
+    return folder if is_known and _PLAIN_PATH.fullmatch(str(folder)) else None
 
 
 def module_home(env: Mapping[str, str]) -> Path | None:

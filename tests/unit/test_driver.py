@@ -1,6 +1,7 @@
 """What of an environment does not fit the interpreter."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -124,3 +125,25 @@ def test_the_command_speaks_for_the_environment_that_is_active(
     assert Driver.current({}).python == overlay
     assert Driver.current({"VIRTUAL_ENV": str(tmp_path)}).python == overlay
     assert Driver.current({"VIRTUAL_ENV": str(environment)}).python == environment / "bin/python"
+
+
+@pytest.mark.parametrize(
+    ("words", "is_known"),
+    [
+        (["script.py"], True),
+        (["-m", "script"], True),
+        (["-c", "import script"], True),
+        (["-P", "script.py"], False),
+    ],
+)
+def test_the_directory_of_the_script_is_known_if_python_looks_there(
+    tmp_path: Path, words: list[str], is_known: bool
+) -> None:
+    text = "from polaris_parsl.driver import folder_of_script\nprint(folder_of_script())\n"
+    for folder, answer in ((tmp_path / "plain", is_known), (tmp_path / "with'quote", False)):
+        folder.mkdir()
+        (folder / "script.py").write_text(text)
+        done = subprocess.run(
+            [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split("\n")[0] == (str(folder) if answer else "None")

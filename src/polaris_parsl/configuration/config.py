@@ -15,6 +15,7 @@ from polaris_parsl.configuration.plan import PlannedExecutor, plan
 from polaris_parsl.configuration.retries import RetryHandler
 from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import values
+from polaris_parsl.configuration.task_errors import TaskPlace
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import warn
 from polaris_parsl.installs import PACKAGES, own_packages
@@ -64,7 +65,8 @@ def config(**user_opts: Unpack[UserOpts]) -> Config:
     if packages := own_packages():
         files[PACKAGES] = "".join(f"{each}\n" for each in packages)
     record = RunRecord(files, job=driver.job if first.options.mode == "inside_job" else None)
-    memoizer = CheckpointMemoizer(record, first.options.checkpoint_version)
+    place = TaskPlace(first.options.start_dir or first.options.run_dir, driver.beside)
+    memoizer = CheckpointMemoizer(record, first.options.checkpoint_version, place)
     losses = Losses(Lines(), record.task_lost)
     executors = [_executor(executor, record, losses) for executor in planned.executors]
     made = Config(

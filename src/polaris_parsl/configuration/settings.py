@@ -144,9 +144,11 @@ def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
         **_handed_on(options, "executor"),
         "launch_cmd": Setting(
             _launch_command(options, driver),
-            ("run_dir", "workers_per_gpu"),
-            "the driver's interpreter by its path, not a look-up on PATH; tasks start in run_dir; "
-            "the workers end with the driver"
+            ("run_dir", "start_dir", "workers_per_gpu"),
+            "the driver's interpreter by its path, not a look-up on PATH; tasks start in "
+            + ("start_dir" if options.start_dir else "run_dir")
+            + (f"; modules in {driver.beside} are found, after all others" if driver.beside else "")
+            + "; the workers end with the driver"
             + ("; NVIDIA MPS runs on every node" if _needs_mps(options) else ""),
             source("node.mps") if _needs_mps(options) else _PARSL,
         ),
@@ -283,9 +285,18 @@ def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
     python = shlex.quote(str(interpreter(driver.python)))
     watch = f"{python} -P {shlex.quote(str(interpreter(_NODE_SCRIPTS / 'with_driver.py')))}"
-    pool = f"{mps_prefix(options)}{watch} {WHERE_DRIVER_LISTENS} -- {python} -P -m {POOL}"
+    workers = f"{python} -P {_pool_module(driver)}"
+    pool = f"{mps_prefix(options)}{watch} {WHERE_DRIVER_LISTENS} -- {workers}"
     # ssh starts in HOME, where tasks would leave their files.
-    return f"cd {shlex.quote(str(options.run_dir))} && exec {launch_command(pool)}"
+    return f"cd {shlex.quote(str(options.start_dir or options.run_dir))} && exec {launch_command(pool)}"
+
+
+def _pool_module(driver: Driver) -> str:
+    """What the interpreter runs as a pool; with the modules beside the script, where it has some."""
+    if driver.beside is None:
+        return f"-m {POOL}"
+    script = shlex.quote(str(interpreter(_NODE_SCRIPTS / "pool.py")))
+    return f"{script} {POOL} {shlex.quote(str(driver.beside))} --"
 
 
 def _rank_variables(options: ExecutorOptions) -> dict[str, str]:

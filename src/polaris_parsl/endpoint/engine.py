@@ -103,7 +103,9 @@ def _engine(
         **kept,
         **_mps(options),
         "address": _address(options),
-        "working_dir": Setting(str(options.run_dir), ("run_dir",), "tasks start in it"),
+        "working_dir": Setting(
+            str(options.start_dir or options.run_dir), ("run_dir", "start_dir"), "tasks start in it"
+        ),
         "max_retries_on_system_failure": Setting(
             options.retries, ("retries",), "for tasks that were lost with their node"
         ),

@@ -29,7 +29,7 @@ REPLACED = {
     "overrides": "leave it out: the launcher gets the flags of the system's mpiexec",
     "project": "use account",
     "select_options": "leave it out: every node is asked for with all its GPUs",
-    "working_dir": "use run_dir: tasks start in it",
+    "working_dir": "use start_dir, in which tasks start",
 }
 
 
@@ -64,6 +64,7 @@ class ExecutorOptions:
     scheduler_options: str
     worker_init: str
     run_dir: Path
+    start_dir: Path | None
     launcher: checks.Launcher
     label: str
     init_blocks: int

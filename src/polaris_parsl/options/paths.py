@@ -35,6 +35,14 @@ def run_dir(name: str, value: Any) -> Path:
     return folder
 
 
+def start_dir(name: str, value: Any) -> Path:
+    """A directory that is there, made absolute; otherwise as run_dir."""
+    folder = run_dir(name, value)
+    if not folder.is_dir():
+        raise OptionError(f"{name} is {str(folder)!r}, which is not there", remedy="make it first")
+    return folder
+
+
 def _refuse_below_a_file(name: str, folder: Path) -> None:
     """Refuse a path that is taken by a file, or too long for files in it."""
     longest = Path(folder, "n" * polaris().pbs_name_length_max)

@@ -19,7 +19,7 @@ from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options import checks
 from polaris_parsl.options.checks import WholeNumber
 from polaris_parsl.options.option import Option, Receiver, rows_of
-from polaris_parsl.options.paths import run_dir
+from polaris_parsl.options.paths import run_dir, start_dir
 from polaris_parsl.pbs.walltime import WRITTEN
 
 _FACTS = polaris()
@@ -152,10 +152,16 @@ class ScriptOptions(TypedDict, total=False):
     )]
     run_dir: Annotated[str | Path | None, Option(
         help="Directory for logs, job scripts and checkpoints, on a filesystem that compute nodes "
-        "mount. Tasks start in it.",
+        "mount. Tasks start in it, unless start_dir is given: relative paths in tasks begin there.",
         check=run_dir,
         is_for_run=True,
         handed_to="config",
+    )]
+    start_dir: Annotated[str | Path | None, Option(
+        help='Directory in which tasks start, on a filesystem that compute nodes mount; "." is the '
+        "working directory of your script.",
+        check=checks.optional(start_dir),
+        otherwise="run_dir",
     )]
     launcher: Annotated[checks.Launcher | None, Option(
         help="What starts the workers on the nodes of a block.",

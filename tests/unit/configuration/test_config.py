@@ -61,7 +61,10 @@ def test_gnu_parallel_is_chosen_by_name(tmp_path: Path) -> None:
     assert isinstance(provider.launcher, GnuParallelLauncher)
 
 
-def test_workers_and_interchange_run_by_absolute_interpreter(tmp_path: Path) -> None:
+def test_workers_and_interchange_run_by_absolute_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polaris_parsl.driver.folder_of_script", lambda: None)
     _, executor, _ = build(tmp_path)
     node, _, pool = executor.launch_cmd.partition(" -- ")
     assert node.startswith(f"cd {tmp_path} && exec {sys.executable} -P /")

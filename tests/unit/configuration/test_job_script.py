@@ -17,7 +17,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
 
 
-def test_the_script_has_the_request_and_the_command_and_nothing_is_left(tmp_path: Path) -> None:
+def test_the_script_has_the_request_and_the_command_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polaris_parsl.driver.folder_of_script", lambda: None)
     run_dir = tmp_path / "runs"
     (script,) = job_scripts(
         account="datascience", address="10.0.0.1", run_dir=run_dir, nodes_per_block=2

@@ -7,6 +7,7 @@ import pytest
 
 from polaris_parsl.configuration.settings import ExecutorSettings, executor_settings, values
 from polaris_parsl.driver import Driver
+from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.options import ExecutorOptions
 
@@ -60,3 +61,23 @@ def test_mpi_tasks_run_under_parsls_mpi_executor_and_find_a_wrapper_for_their_ra
 def test_mpi_tasks_on_cpus_get_no_wrapper_for_gpus() -> None:
     found = settings(nodes_per_block=2, max_workers_per_block=1, available_accelerators=0)
     assert "POLARIS_PARSL_RANK" not in found.provider["worker_init"].value
+
+
+def test_tasks_start_in_start_dir_and_find_the_modules_beside_the_script(tmp_path: Path) -> None:
+    assert settings().executor["launch_cmd"].value.startswith("cd /eagle/runs && exec ")
+    options = ExecutorOptions.parse(
+        {"account": "datascience", "run_dir": "/eagle/runs", "start_dir": tmp_path}
+    )
+    driver = Driver(python=Path(sys.executable), beside=Path("/eagle/my scripts"))
+    setting = executor_settings(options, driver, ["127.0.0.1"]).executor["launch_cmd"]
+    words = shlex.split(setting.value)
+    assert words[:2] == ["cd", str(tmp_path)]
+    at = words.index(str(NODE_SCRIPTS / "pool.py"))
+    pool = "parsl.executors.high_throughput.process_worker_pool"
+    assert words[at + 1 : at + 4] == [pool, "/eagle/my scripts", "--"]
+    assert "tasks start in start_dir; modules in /eagle/my scripts are found" in setting.why
+
+
+def test_a_start_dir_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"start_dir is '.*', which is not there"):
+        settings(start_dir=tmp_path / "nowhere")

@@ -13,6 +13,7 @@ from polaris_parsl.configuration.checkpoints.keys import NoKeyError, digest, key
 from polaris_parsl.configuration.checkpoints.results_file import ResultsFile
 from polaris_parsl.configuration.parsl_internals.memo import FoundResult, Task, WatchedMemoizer
 from polaris_parsl.configuration.run_record import RunRecord
+from polaris_parsl.configuration.task_errors import TaskPlace
 from polaris_parsl.errors import warn
 
 # The value of checkpoint_version with which results are taken of whatever code they are.
@@ -30,11 +31,15 @@ class CheckpointMemoizer(WatchedMemoizer):
     Args:
         record: of the run.
         version: what the user says in place of the apps' code; IGNORE takes results of any code.
+        place: where tasks run; None if nobody knows.
     """
 
-    def __init__(self, record: RunRecord, version: str | None = None) -> None:
+    def __init__(
+        self, record: RunRecord, version: str | None = None, place: TaskPlace | None = None
+    ) -> None:
         super().__init__()
         self._record = record
+        self._place = place
         self._ignores_code = version == IGNORE
         self._version = None if self._ignores_code else version
         self._codes = AppCodes()
@@ -125,6 +130,11 @@ class CheckpointMemoizer(WatchedMemoizer):
                 f"a result of the app {task.app!r} goes into no checkpoint, because it cannot be "
                 f"pickled: {error}",
             )
+
+    def task_failed(self, task: Task, error: BaseException) -> None:  # noqa: ARG002
+        """Add to the error what the place of the task has to do with it."""
+        if self._place:
+            self._place.explain(error)
 
     def task_ends(self, task: Task, state: str, *, is_of_earlier_run: bool) -> None:
         """Count how the task ended."""

@@ -155,6 +155,9 @@ class WatchedMemoizer(BasicMemoizer):
             is_of_earlier_run: whether the result comes from the checkpoint of an earlier run.
         """
 
+    def task_failed(self, task: Task, error: BaseException) -> None:
+        """Called for each task that failed, before its error reaches the user."""
+
     def run_ends(self) -> None:
         """Called when Parsl begins to clean up."""
 
@@ -193,6 +196,7 @@ class WatchedMemoizer(BasicMemoizer):
         """Remember that a task has failed."""
         seen, _ = self._remember(task)
         state = "dep_fail" if isinstance(e, DependencyError) else "failed"
+        self.task_failed(seen, e)
         self.task_ends(seen, state, is_of_earlier_run=False)
 
     def _remember(self, task: TaskRecord) -> tuple[Task, str | None]:

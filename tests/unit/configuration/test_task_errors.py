@@ -1,0 +1,46 @@
+"""Errors of tasks say where tasks start and which modules they find, where that is the reason."""
+
+from pathlib import Path
+
+import pytest
+
+from polaris_parsl.configuration.task_errors import TaskPlace
+
+PLACE = TaskPlace(Path("/eagle/p/runs"), Path("/eagle/p/scripts"))
+
+
+def notes(error: BaseException, place: TaskPlace = PLACE) -> str:
+    place.explain(error)
+    place.explain(error)  # the same error may be that of several tasks
+    return "\n".join(getattr(error, "__notes__", []))
+
+
+def test_a_missing_module_gets_the_places_and_the_fix() -> None:
+    note = notes(ModuleNotFoundError("No module named 'mine'"))
+    assert note.startswith(
+        "tasks find the modules of the driver's environment, and in /eagle/p/scripts\n"
+    )
+    assert note.count("fix: put the module beside your script") == 1
+    assert "and in" not in notes(ModuleNotFoundError("x"), TaskPlace(Path("/runs"), None))
+
+
+@pytest.mark.parametrize("name", ["data/in.txt", b"data/in.txt"], ids=["text", "bytes"])
+def test_a_relative_path_that_is_not_there_gets_the_directory_in_which_tasks_start(
+    name: str | bytes,
+) -> None:
+    note = notes(FileNotFoundError(2, "No such file or directory", name))
+    assert note.startswith("tasks start in /eagle/p/runs, where 'data/in.txt' is not\n")
+    assert "start_dir=" in note
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(2, "No such file or directory", "/data/in.txt"),
+        FileNotFoundError("own words"),
+        ImportError("cannot import name"),
+        ValueError("x"),
+    ],
+)
+def test_other_errors_are_left_alone(error: BaseException) -> None:
+    assert notes(error) == ""
