@@ -110,6 +110,8 @@ def other_version(bed: Bed) -> None:
     own = make_environment(bed)
     bed.copy()
     bed.root.rename(bed.root.with_name(_NEWER))
+    receipt = bed.root.with_name(_NEWER) / "receipt.json"
+    receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "version": _NEWER}))
     modulefile = bed.prefix / f"modulefiles/polaris-parsl/{VERSION}.lua"
     modulefile.with_name(f"{_NEWER}.lua").write_text(
         modulefile.read_text().replace(VERSION, _NEWER)
