@@ -97,7 +97,7 @@ def test_nothing_of_an_install_that_is_only_named_is_started(
     assert not hostile.trace.exists()
     # after a base that is gone, the doctor passes the rest over
     assert "nothing of it is started" in said or (is_gone and words[0] == "doctor")
-    assert (f"the base is gone: there is no {hostile.program}" in said) == is_gone
+    assert (f"the Python of the base is gone: there is no {hostile.program}" in said) == is_gone
 
 
 def test_the_python_that_the_user_names_is_compared_with(

@@ -259,7 +259,11 @@ def verify_trusted_base(
     asked = trust.base_of(receipt)
     executable = Path((asked or receipt).base["executable"])
     if not trust.is_whole and not is_there(executable):
-        return [VerifyFinding(Verdict.BROKEN, f"the base is gone: there is no {executable}")], ""
+        prefix = Path((asked or receipt).base["prefix"])
+        gone = f"the Python of the base is gone: there is no {executable}"
+        if not is_there(prefix):
+            gone = f"the base is gone: there is no {prefix}"
+        return [VerifyFinding(Verdict.BROKEN, gone)], ""
     if asked is None:
         return [], (
             f"the base: the receipt names {executable}, and nothing that a receipt names is "
