@@ -69,7 +69,7 @@ def _python_problem(plan: VenvPlan) -> str:
     """What is wrong with the Python of an environment, by where its link leads; "" if nothing is."""
     lost = plan.python.resolve()
     if not lost.exists():
-        return f"there is no {lost}"
+        return f"it does not start (there is no {lost})"
     if not lost.samefile(plan.receipt.base["executable"]):
         return f"it is {lost}"
     return ""
