@@ -165,9 +165,11 @@ def _name_sources(folder: Path, packages: Sequence[CondaPackage]) -> None:
         record = json.loads(path.read_text(encoding="utf-8"))
         record["url"] = urls.get(record["fn"], record["fn"])
         for entry in record.get("paths_data", {}).get("paths", ()):
-            # differs with the prefix, as the file does
-            if entry.get("prefix_placeholder"):
-                entry.pop("sha256_in_prefix", None)
+            is_made = str(entry.get("path_type")).endswith("entry_point")
+            # of files that name the prefix: they differ with it, as the file does
+            if is_made or entry.get("prefix_placeholder"):
+                for key in ("sha256_in_prefix", "size_in_bytes", *(["sha256"] if is_made else [])):
+                    entry.pop(key, None)
         for key in ("extracted_package_dir", "package_tarball_full_path", "link", "channel"):
             record.pop(key, None)
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
