@@ -17,6 +17,7 @@ import pytest
 import builder
 import conda_channel
 import conda_python
+from polaris_parsl.below import remove_path
 from polaris_parsl.env.installer import locked_base
 from polaris_parsl.env.installer.conda_archives import refuse_bad_mirror
 from polaris_parsl.env.installer.locked_base import LockedBase, provided, refuse_machine
@@ -413,11 +414,13 @@ def test_the_base_of_a_pin_needs_a_wheelhouse(locked_install: Any, tmp_path: Pat
 
 
 def test_a_version_whose_base_is_gone_is_built_again_by_the_command_that_its_module_names(
-    conda_source: Path, wheelhouse: Path, cache: Path, lmod: Path, tmp_path: Path
+    locked_install: Any, conda_source: Path, wheelhouse: Path, lmod: Path, tmp_path: Path
 ) -> None:
     """And the workflow finds the checkpoints of its run before."""
-    soft = builder.stand_in_base(tmp_path / "soft/mconda3", conda=True)
-    env = builder.user_environment(tmp_path, cache)
+    soft = tmp_path / "soft/mconda3"
+    (base,) = (locked_install.prefix / "bases").iterdir()
+    shutil.copytree(base, soft, symlinks=True)
+    env = locked_install.env
     options = ["--base", soft, "--wheelhouse", wheelhouse]
     made = builder.installed(
         tmp_path / "project", *builder.install_command(conda_source, *options), env=env
@@ -433,7 +436,7 @@ def test_a_version_whose_base_is_gone_is_built_again_by_the_command_that_its_mod
     run = f"polaris-parsl sandbox -- python {script} {tmp_path / 'runs'}"
     done = shell(run)
     assert "42" in done.stdout.splitlines(), done.stdout + done.stderr
-    shutil.rmtree(soft)
+    remove_path(soft)
     done = shell(run)
     said = " ".join(done.stderr.split())
     assert "its base is gone" in said
