@@ -211,14 +211,17 @@ def code_digest(code: types.CodeType) -> bytes:
     signature = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, kinds)
     arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     handlers = getattr(code, "co_exceptiontable", b"")
-    steps = [_step(each) for each in dis.get_instructions(code)]
+    steps = [_step(each, code) for each in dis.get_instructions(code)]
     return digest(
         "code", code.co_name.encode(), repr((signature, arguments)).encode(), handlers, *steps
     )
 
 
-def _step(step: dis.Instruction) -> bytes:
+def _step(step: dis.Instruction, code: types.CodeType) -> bytes:
     value = step.argval
+    if step.opcode in dis.hasconst and step.arg is not None:
+        # CPython 3.11 resolves the constant of LOAD_CONST alone, not that of KW_NAMES
+        value = code.co_consts[step.arg]
     if isinstance(value, types.CodeType):
         what = code_digest(value)
     elif "_FAST" in step.opname or step.arg is None:

@@ -3,12 +3,18 @@
 import importlib.util
 import itertools
 import sys
+import sysconfig
 import types
 from pathlib import Path
 
 import pytest
 
-from polaris_parsl.configuration.checkpoints.app_code import AppCodes, app_function, place_of
+from polaris_parsl.configuration.checkpoints.app_code import (
+    AppCodes,
+    app_function,
+    code_digest,
+    place_of,
+)
 
 SCRIPT = """
 import functools, math
@@ -208,3 +214,17 @@ def test_the_place_of_an_app_is_that_of_the_users_function(
         assert place_of(app_function(app)).startswith(f"{place}:")
     monkeypatch.delattr(sys.modules["__main__"], "__file__")
     assert place_of(app_function(app)).startswith("__main__:")
+
+
+def test_every_module_of_the_standard_library_has_a_digest() -> None:
+    found = {}
+    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        found[path.name] = code_digest(compile(path.read_bytes(), path.name, "exec"))
+    assert len(set(found.values())) == len(found) > 100
+
+
+def test_names_of_keyword_arguments_count() -> None:
+    one, other = (
+        code_digest(compile(text, "text", "eval")) for text in ("f(a, key=1)", "f(a, default=1)")
+    )
+    assert one != other
