@@ -11,7 +11,7 @@ from polaris_parsl.configuration.blocks.losses import Losses
 from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
 from polaris_parsl.configuration.explain import explain_plan
-from polaris_parsl.configuration.plan import PlannedExecutor, plan
+from polaris_parsl.configuration.plan import Plan, PlannedExecutor, plan
 from polaris_parsl.configuration.retries import RetryHandler
 from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import values
@@ -54,12 +54,22 @@ def config(**user_opts: Unpack[UserOpts]) -> Config:
     """
     driver = Driver.current()
     planned = plan(user_opts, driver)
-    first = planned.executors[0]
-    _LOGGER.info("%s (%s)", first.options.mode, first.mode_reason)
     for executor in planned.executors:
         if executor.address_error:
             raise executor.address_error
     _warn_of_open_ports(planned.executors)
+    return build(planned, driver)
+
+
+def build(planned: Plan, driver: Driver) -> Config:
+    """The parsl.Config of a call that is worked out.
+
+    Args:
+        planned: with an address for each executor.
+        driver: the process that builds it.
+    """
+    first = planned.executors[0]
+    _LOGGER.info("%s (%s)", first.options.mode, first.mode_reason)
     # for the run directory, beside the record
     files = explain_plan(planned).as_files()
     if packages := own_packages():

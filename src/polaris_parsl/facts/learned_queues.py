@@ -16,8 +16,8 @@ from typing import Any
 
 from polaris_parsl.errors import warn
 from polaris_parsl.facts.queues import Queue
-from polaris_parsl.files import read_regular
-from polaris_parsl.installs import QUEUES_FILE, own_install, prefix_of
+from polaris_parsl.installs import QUEUES_FILE, group_of, own_install, prefix_of
+from polaris_parsl.trusted import read_trusted
 
 _FORMAT = 1
 _BYTES_MAX = 1 << 20
@@ -77,7 +77,10 @@ def read_learned_queues(file: Path | None) -> LearnedQueues | None:
     if file is None or not os.path.lexists(file):
         return None
     try:
-        return _parsed(json.loads(read_regular(file, most_bytes=_BYTES_MAX)))
+        folder = file.parent
+        owners = (os.geteuid(), folder.stat().st_uid)
+        text = read_trusted(file, owners=owners, group=group_of(folder), most_bytes=_BYTES_MAX)
+        return _parsed(json.loads(text))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         warn(
             f"{file} is not readable as a file of queues, and is passed by: {error}\n"

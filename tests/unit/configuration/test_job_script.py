@@ -1,10 +1,12 @@
+import socket
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from polaris_parsl.configuration.job_script import WORKER_PORT, job_scripts
+from polaris_parsl.configuration.job_script import DRIVER_ADDRESS, WORKER_PORT, job_scripts
+from polaris_parsl.errors import OptionError
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +73,17 @@ def test_inside_a_job_it_is_what_bash_runs_there(
     assert script.command == ""
     assert "printf '%s\\n' n1.hsn n2.hsn >" in script.text
     assert "WORKERCOUNT=2" in script.text
+
+
+def test_on_a_laptop_a_placeholder_stands_for_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "wlan0")])
+    tasks = job_scripts(account="datascience", run_dir=tmp_path)
+    mpi = job_scripts(
+        account="datascience", run_dir=tmp_path, nodes_per_block=2, max_workers_per_block=1
+    )
+    for script in (*tasks, *mpi):
+        assert f"-a {DRIVER_ADDRESS} " in script.text
+    with pytest.raises(OptionError, match="no address on bond9"):
+        job_scripts(account="datascience", run_dir=tmp_path, interface="bond9")

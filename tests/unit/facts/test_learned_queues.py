@@ -117,6 +117,14 @@ def test_a_damaged_file_is_named_and_passed_by(tmp_path: Path, text: str) -> Non
         assert read_learned_queues(file) is None
 
 
+def test_a_file_that_everybody_can_write_is_passed_by(tmp_path: Path) -> None:
+    file = tmp_path / "queues.json"
+    write_learned_queues(LearnedQueues("pbs", TODAY, {}), file)
+    file.chmod(0o666)
+    with pytest.warns(PolarisParslWarning, match=r"everybody can write .*queues\.json"):
+        assert read_learned_queues(file) is None
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     learned = LearnedQueues("pbs", TODAY, {"a": {"nodes_max": 2, "max_queued": {"project": 5}}})
     write_learned_queues(learned, tmp_path / "queues.json")
