@@ -28,10 +28,14 @@ def check_policy(options: ExecutorOptions) -> None:
     """
     asked = resources(read_scheduler_options("scheduler_options", options.scheduler_options))
     _check_filesystems(asked["filesystems"])
-    check_run_dir(options, asked["filesystems"])
     _check_placement(asked.get("place", ""), options.nodes_per_block)
     if "mig_config" in asked:
         _check_partitions(options.queue)
+    _check_queue(options)
+    check_run_dir(options, asked["filesystems"])
+
+
+def _check_queue(options: ExecutorOptions) -> None:
     queue = polaris().queues.get(options.queue)
     if queue is None:
         _check_unlisted(options)
