@@ -28,6 +28,15 @@ def plan(env: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
+def test_the_prefix_is_named_first_where_nobody_names_one(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    command = builder.install_command(builder.REPOSITORY, "--dry-run", "--base", tmp_path / "gone")
+    done = builder.run(*command, env=env)
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"prefix: {env['HOME']}/polaris-parsl (your own; --prefix names")
+
+
 def program(path: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -133,6 +142,14 @@ def test_the_module_that_is_loaded_is_taken_whatever_its_date(
     assert "module: conda/2031-01-02" in done.stdout
     chosen = plan("--base-module", "none", CONDA_PREFIX=str(conda_base), **loaded)
     assert "module: none" in chosen.stdout
+
+
+def test_the_base_of_the_loaded_module_is_that_of_the_next_version(
+    plan: Callable[..., Any], install: Any
+) -> None:
+    done = plan(PATH=f"{install.root}/bin:{install.root}/overlay/bin:/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    assert f"prefix {sys.base_prefix} (from the base of the loaded {install.root}" in done.stdout
 
 
 def test_a_directory_without_python_is_no_base(plan: Callable[..., Any], tmp_path: Path) -> None:

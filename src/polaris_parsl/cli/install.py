@@ -112,6 +112,8 @@ def install(
     )
     # refuses a machine that cannot run it before anything is fetched
     locked = request.locked_base
+    if prefix is None:
+        say(f"prefix: {request.prefix} (your own; --prefix names another)", to_errors=True)
     number = choose_group(request.prefix, group)
     for variable, proxy in chosen_proxies(env).items() if wheelhouse is None else ():
         say(f"proxy for downloads: {proxy} ({variable})", to_errors=True)

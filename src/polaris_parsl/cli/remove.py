@@ -23,8 +23,8 @@ def remove(
         bool,
         typer.Option(
             "--force",
-            help="Remove it even if PBS cannot be asked whether a job uses it. A version that is "
-            "known to be in use is never removed.",
+            help="Remove it even if PBS cannot be asked whether a job uses it, or if it is the only "
+            "version. A version that is known to be in use is never removed.",
         ),
     ] = False,
     prefix: Prefix = None,

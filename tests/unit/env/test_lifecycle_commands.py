@@ -1,6 +1,7 @@
 """What the verbs of the life cycle print, and how they end."""
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,23 @@ def test_a_change_says_what_it_changed_and_the_next_command(call: Call, prefix: 
         f"next: polaris-parsl list --prefix '{prefix}'",
     ]
     assert call("default", kills.OLD).stdout.startswith("nothing to change in ")
+
+
+def test_default_without_a_version_prints_the_one_that_users_get(call: Call, prefix: Path) -> None:
+    before = builder.tree(prefix)
+    done = call("default")
+    assert (done.exit_code, done.stdout) == (0, f"{kills.USUAL}\n")
+    assert builder.tree(prefix) == before
+
+
+def test_the_next_command_is_one_that_is_still_there(
+    call: Call, prefix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "removed/tools"))
+    done = call("remove", kills.OLD)
+    command = shlex.quote(str(prefix / "versions" / kills.CANDIDATE / "bin/polaris-parsl"))
+    assert done.stdout.splitlines()[-1] == f"next: {command} list --prefix '{prefix}'"
+    assert "next:" not in call("remove", "--all").stdout
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from polaris_parsl.env.base.fingerprint import ask
 from polaris_parsl.errors import BaseEnvironmentError
+from polaris_parsl.installs import OVERLAY, receipt_of
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -81,7 +82,22 @@ def choose_base(given: Path | None, env: Mapping[str, str]) -> tuple[Path, str]:
     found = shutil.which("python3", path=env.get("PATH"))
     if found is None:
         raise BaseEnvironmentError("there is no python3 on PATH", remedy=_CHOOSE)
+    if behind := base_behind(Path(found)):
+        return behind, f"the base of the loaded {found}"
     return Path(found), "the first python3 on PATH"
+
+
+def base_behind(python: Path) -> Path | None:
+    """The interpreter under the overlay of an install; None if this is the Python of no install.
+
+    So the next version can be installed while the module of this one is loaded.
+    """
+    settings = python.parents[1] / "pyvenv.cfg"
+    if python.parents[1].name != OVERLAY or not receipt_of(python.parents[2]).is_file():
+        return None
+    lines = settings.read_text(encoding="utf-8").splitlines() if settings.is_file() else []
+    homes = [line.partition("=")[2].strip() for line in lines if line.startswith("home")]
+    return next((Path(home) / "python3" for home in homes), None)
 
 
 def probe(python: Path, *, names: Sequence[str], env: Mapping[str, str]) -> Base:

@@ -1,6 +1,6 @@
 """Changes of what users get: a new default, a rollback, a deprecation. No version is changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -143,26 +143,42 @@ def roll_back(prefix: Path, *, dry_run: bool) -> Change:
     """
 
     def decide(state: State) -> State:
-        before = _earlier(prefix, state)
         present = {each.name for each in find_releases(prefix, state)}
-        if before.default is not None and before.default not in present:
+        before = _earlier(prefix, state, present)
+        if before.default not in present:
             raise VersionError(
                 f"generation {before.generation} has the default {before.default}, which was "
                 "removed since",
                 remedy=f"choose one that is there: {NAME} default VERSION; `{_LIST}` shows them",
             )
-        kept = {name: each for name, each in before.deprecated.items() if name in present}
-        return replace(state, default=before.default, deprecated=kept, restores=before.generation)
+        return replace(
+            state,
+            default=before.default,
+            deprecated=before.deprecated,
+            restores=before.generation,
+        )
 
     return _apply(prefix, "rollback", decide, dry_run=dry_run)
 
 
-def _earlier(prefix: Path, state: State) -> State:
-    """The latest generation before the last change that meant something else."""
+def _earlier(prefix: Path, state: State, present: Collection[str]) -> State:
+    """The latest generation before the last change that would mean something else today.
+
+    Not one without a default, as before the first install: nobody chose that. The
+    deprecation of a version that was removed since does not hold for another build of that name.
+    """
     last = state.restores or state.generation
+    removed: frozenset[str] = frozenset()
     for each in history(prefix):
-        if each.generation < last and not each.chooses_as(state):
-            return each
+        kept = {
+            name: notice
+            for name, notice in each.deprecated.items()
+            if name in present and name not in removed
+        }
+        today = replace(each, deprecated=kept)
+        if each.generation < last and each.default is not None and not today.chooses_as(state):
+            return today
+        removed |= each.withdrawn
     raise VersionError(
         f"{prefix} has no earlier decision than that of generation {last}",
         remedy=f"choose a default: {NAME} default VERSION; `{_LIST}` shows the versions",

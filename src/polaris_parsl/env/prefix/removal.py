@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +31,7 @@ from polaris_parsl.installs import (
     STATE,
     TCL_TREE,
     VERSIONS,
+    command_of,
 )
 from polaris_parsl.version import NAME
 
@@ -42,25 +44,25 @@ def remove(
     Args:
         prefix: of the install.
         name: the version.
-        force: remove it even if its users cannot be determined; not if it has known users.
+        force: remove it even if its users cannot be determined, or if it is the default and the
+            only one; not if it has known users.
         dry_run: report what would be done, change nothing.
         env: environment variables; PATH leads to qstat.
 
     Raises:
-        VersionError: there is no such version, it is the default while there are others, or
-            somebody uses it.
+        VersionError: there is no such version, it is the default, or somebody uses it.
         PrefixError: the prefix cannot be written.
     """
     state = read_state(prefix)
     if name in state.withdrawn:
         return _remove(prefix, set(), lambda state: state, notes=[], dry_run=dry_run)
     release = find_release(prefix, state, name)
-    _refuse_default(prefix, state, name)
+    _refuse_default(prefix, state, name, force=force)
     notes = _refuse_used(prefix, state, [release], force=force, env=env)
 
     def decide(state: State) -> State:
         # again, for somebody may have made it the default meanwhile
-        _refuse_default(prefix, state, name)
+        _refuse_default(prefix, state, name, force=force)
         return _without(state, {name})
 
     return _remove(prefix, {name}, decide, notes=notes, dry_run=dry_run)
@@ -115,20 +117,39 @@ def _remove(
     before, after = commit(prefix, f"remove {' '.join(sorted(names))}", decide)
     done = [*differences(before, after), *publish_modulefiles(prefix)]
     cleaned, left = clean_up(prefix)
-    return Change((*done, *cleaned), (f"{NAME} list",), (*notes, *left))
+    return Change((*done, *cleaned), _next(prefix, after), (*notes, *left))
 
 
-def _refuse_default(prefix: Path, state: State, name: str) -> None:
+def _next(prefix: Path, state: State) -> tuple[str, ...]:
+    """The next command, of a version that is still there; none if none is left."""
+    others = find_releases(prefix, state)
+    if not others:
+        return ()
+    # this command may have removed itself
+    is_left = Path(sys.prefix).exists()
+    return (f"{NAME if is_left else shlex.quote(str(command_of(others[0].root)))} list",)
+
+
+def _refuse_default(prefix: Path, state: State, name: str, *, force: bool) -> None:
     others = [
         each for each in find_releases(prefix, state) if each.track == CURRENT and each.name != name
     ]
-    if state.default == name and others:
+    if state.default != name:
+        return
+    place = shlex.quote(str(prefix))
+    if others:
         listed = ", ".join(each.name for each in others)
         raise VersionError(
             f"{name} is the default of {prefix}, and there are others: {listed}",
             remedy=f"choose another first: {NAME} default "
-            f"{choose_default(others) or others[0].name} "
-            f"--prefix {shlex.quote(str(prefix))}",
+            f"{choose_default(others) or others[0].name} --prefix {place}",
+        )
+    if not force:
+        raise VersionError(
+            f"{name} is the default of {prefix}, and its only version: nobody could load "
+            f"{NAME} any more",
+            remedy=f"if that is meant: {NAME} remove {name} --force --prefix {place}; "
+            f"{NAME} remove --all --prefix {place} deletes the rest, too",
         )
 
 

@@ -143,6 +143,23 @@ def test_rollback_goes_back_one_decision_each_time(prefix: Path) -> None:
     assert len(list(history(prefix))) == read_state(prefix).generation
 
 
+def test_rollback_does_not_go_back_to_no_default(tmp_path: Path) -> None:
+    kills.install(tmp_path, OLD)
+    with pytest.raises(VersionError, match="no earlier decision"):
+        roll_back(tmp_path, dry_run=False)
+    assert default_of(tmp_path) == [OLD, OLD]
+
+
+def test_rollback_does_not_deprecate_another_build_of_a_removed_version(prefix: Path) -> None:
+    set_default(prefix, CANDIDATE, dry_run=False)
+    deprecate(prefix, OLD, NOTICE, today=TODAY, dry_run=False)
+    removal.remove(prefix, OLD, **QUIET)
+    kills.install(prefix, OLD)
+    change = roll_back(prefix, dry_run=False)
+    assert change.done[0] == f"default: {CANDIDATE} -> {MIDDLE}"
+    assert read_state(prefix).deprecated == {}
+
+
 def test_rollback_after_a_change_starts_from_that_change(prefix: Path) -> None:
     roll_back(prefix, dry_run=False)
     set_default(prefix, CANDIDATE, dry_run=False)
@@ -241,9 +258,15 @@ def test_a_removed_version_leaves_nothing_and_can_be_installed_again(prefix: Pat
     assert builder.tree(prefix / "versions") == before
 
 
-def test_the_last_version_can_be_removed(tmp_path: Path) -> None:
+def test_the_last_version_is_removed_only_by_force_and_names_no_command_of_it(
+    tmp_path: Path,
+) -> None:
     kills.install(tmp_path, OLD)
-    removal.remove(tmp_path, OLD, **QUIET)
+    with pytest.raises(VersionError, match="its only version") as caught:
+        removal.remove(tmp_path, OLD, **QUIET)
+    assert f"polaris-parsl remove {OLD} --force --prefix {tmp_path}" in caught.value.remedy
+    assert modules(tmp_path) == {OLD}
+    assert removal.remove(tmp_path, OLD, **{**QUIET, "force": True}).next == ()
     assert modules(tmp_path) == set()
     assert read_state(tmp_path).default is None
     kills.install(tmp_path, OLD)
