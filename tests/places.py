@@ -45,6 +45,12 @@ class Place:
         text = (SITE / "conda.sh").read_text().replace("CONDA_STUB_PREFIX", str(prefix))
         (prefix / "etc/profile.d/conda.sh").write_text(text)
         executable(prefix / "bin/python", f"echo python of {name}")
+        (prefix / "conda-meta").mkdir()
+        (prefix / "conda-meta/history").write_text("==> 2026-10-09 00:00:00 <==\n")
+        for folder in ("bin", "condabin"):
+            executable(prefix / folder / "conda", "echo conda 26.7.1")
+            # as conda's: `source activate NAME` takes the first on PATH
+            executable(prefix / folder / "activate", "echo activate of conda")
         self.modulefile(name, (SITE / f"conda{self.suffix or '.tcl'}").read_text())
 
     def modulefile(self, name: str, text: str) -> None:

@@ -10,6 +10,18 @@ Shell = Callable[..., Any]
 Environments = Callable[[str], dict[str, str]]
 
 
+def test_it_warns_of_what_comes_before_it_and_loads(tcl_place: Any, tcl_shell: Shell) -> None:
+    own = {"PYTHONPATH": "/x", "PYTHONHOME": "/y", "VIRTUAL_ENV": "/home/$mine [exit]"}
+    done = tcl_shell(f"{tcl_place.use}; module load polaris-parsl; python", **own)
+    assert done.stdout.splitlines()[-1] == "python of conda/2025-09-25"
+    for text in ("PYTHONPATH is set", "PYTHONHOME is set", "off PATH: /home/$mine [exit]"):
+        assert text in done.stderr
+    job = tcl_shell(
+        f"{tcl_place.use}; module load polaris-parsl", **own, PBS_ENVIRONMENT="PBS_BATCH"
+    )
+    assert "off PATH" not in job.stderr
+
+
 def test_loading_gives_python_command_and_the_settings_of_the_base(
     tcl_place: Any, tcl_shell: Shell
 ) -> None:

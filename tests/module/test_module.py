@@ -29,6 +29,12 @@ def test_loading_gives_python_the_command_and_parallel(install: Any, shell: Shel
     ]
 
 
+def test_source_activate_does_not_find_a_script_of_ours(install: Any, shell: Shell) -> None:
+    done = shell(f"{use(install)}; module load polaris-parsl; type -P activate")
+    assert done.stdout == ""
+    assert list((install.root / "overlay/bin").glob("activate*")) == []
+
+
 def test_environment_modules_gives_the_same(install: Any, tcl_shell: Shell) -> None:
     code = (
         "module load polaris-parsl; command -v parallel; polaris-parsl version; "

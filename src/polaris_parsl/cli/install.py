@@ -230,6 +230,12 @@ def _print_installed(plan: InstallPlan, installed: Installed, *, group: int | No
     _print_shadowed(plan)
     for warning in installed.warnings:
         say(f"warning: {warning}", to_errors=True)
+    if not str(plan.request.prefix).isascii():
+        say(
+            f"warning: {plan.request.prefix} has letters beyond ASCII: Lmod may neither unload a "
+            "module there nor restore it from a collection\n  fix: install into a prefix of ASCII letters",
+            to_errors=True,
+        )
     added = ", ".join(f"{wheel.name} {wheel.version}" for wheel in plan.delta.install)
     say(f"installed polaris-parsl {plan.request.release} in {installed.root}")
     say(_base_line(plan))

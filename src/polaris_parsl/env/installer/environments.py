@@ -32,6 +32,10 @@ def create(folder: Path, python: Path, *, sees_base: bool, env: Mapping[str, str
         command.append("--system-site-packages")
     command += ["--relocatable", "--prompt", "polaris-parsl", "--python", python, folder]
     _must(command, f"no environment was made on {python}", env=for_uv(env), cwd=folder.parent)
+    # the module puts bin/ on PATH, where `source activate NAME` would find ours and not conda's
+    for pattern in ("activate*", "*.bat"):
+        for script in (folder / "bin").glob(pattern):
+            script.unlink()
 
 
 def fill(folder: Path, wheels: Sequence[Wheel], *, env: Mapping[str, str]) -> None:

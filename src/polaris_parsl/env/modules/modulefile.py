@@ -142,6 +142,16 @@ def _texts(values: ModuleValues) -> dict[str, object]:
             "  fix: ask its owner whether it was removed or is closed to you; "
             f"`module avail {NAME}` lists the others"
         ),
+        "python_home": (
+            f"{module}: PYTHONHOME is set, and no Python of an environment starts with it\n"
+            "  fix: unset PYTHONHOME"
+        ),
+        "python_path": (
+            f"{module}: PYTHONPATH is set: what lies there is imported before the packages of the "
+            "install\n  fix: unset PYTHONPATH"
+        ),
+        "active": f"{module}: an environment is active, whose `deactivate` takes the module off PATH: ",
+        "active_fix": "\n  fix: deactivate it, load the module, and activate it after that",
         "conda_gone": (
             f"{module} needs the module {values.conda_module}, which this system no longer has\n"
             f"  fix: {newer}; {own}"
