@@ -60,6 +60,20 @@ def test_the_channel_was_locked_with_what_its_packages_need(packages: list[Conda
     assert {Path(each.archive).suffix for each in packages} == {".bz2", ".conda"}
 
 
+def test_an_install_links_to_no_parallel_of_another_install(tmp_path: Path) -> None:
+    other = tmp_path / "versions/1.0"
+    (other / "bin").mkdir(parents=True)
+    (other / "receipt.json").write_text("{}")
+    program = tmp_path / "system/parallel"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho GNU parallel 20241122\n")
+    program.chmod(0o755)
+    (other / "bin/parallel").symlink_to(program)
+    locked = CondaPackage("parallel", "1", "https://nowhere/parallel-1.conda", "0", "0")
+    path = f"{other}/bin:{program.parent}:/usr/bin:/bin"
+    assert choose_parallel([locked], {"PATH": path}, archives=tmp_path).path == program
+
+
 def test_a_channel_on_disk_is_locked_checked_by_us_and_installed(
     conda_folder: Path, packages: list[CondaPackage], env: dict[str, str], tmp_path: Path
 ) -> None:

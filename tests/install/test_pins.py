@@ -78,6 +78,20 @@ def test_the_same_install_and_run_give_the_same_bytes(
     assert (tmp_path / "one/SHA256SUMS").read_bytes() == (tmp_path / "two/SHA256SUMS").read_bytes()
 
 
+def test_a_bundle_has_the_script_that_ran_and_the_hashes_of_its_inputs(
+    install: Any, run_dir: Path, tmp_path: Path
+) -> None:
+    given = tmp_path / "in.dat"
+    given.write_text("data\n")
+    done = polaris_parsl(install, "pin", tmp_path / "b", "--run", run_dir, "--input", given)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((tmp_path / "b/run/run.json").read_text())
+    assert (tmp_path / "b/run/workflow.py").read_text() == TASK
+    assert facts["script_sha256"] == hashlib.sha256(TASK.encode()).hexdigest()
+    digest = hashlib.sha256(b"data\n").hexdigest()
+    assert facts["inputs"] == [{"name": str(given), "bytes": 5, "sha256": digest}]
+
+
 def test_the_bill_of_materials_follows_its_schema_and_has_nothing_twice(bundle: Path) -> None:
     text = (bundle / "sbom.cdx.json").read_text()
     bill = json.loads(text)

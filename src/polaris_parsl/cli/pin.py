@@ -21,6 +21,17 @@ def pin(
         Path | None,
         typer.Option("--run", help="Run directory of Parsl to include, for instance runinfo/000."),
     ] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--input",
+            help="A file that the run read: its name, size and sha256 are recorded, not its content. "
+            "May be repeated.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
     root: Root = None,
     wheelhouse: Annotated[
         bool,
@@ -60,6 +71,7 @@ def pin(
         target,
         root=own_root(root),
         run_dir=run and run.expanduser().absolute(),
+        inputs=tuple(inputs or ()),
         with_wheelhouse=wheelhouse,
         key=sign and absolute(sign),
         with_base=with_base,

@@ -22,12 +22,16 @@ from typing import Any
 
 from polaris_parsl.configuration.blocks.block import BlockChange, BlockState
 from polaris_parsl.configuration.blocks.losses import Loss
+from polaris_parsl.configuration.workflow_script import commit_of, running_script
 from polaris_parsl.errors import warn
+from polaris_parsl.files import digest
 from polaris_parsl.version import VERSION
 
 # Directory in a run directory for what polaris_parsl says of the run.
 FOLDER = "polaris_parsl"
 RECORD = "run.jsonl"
+# the script that ran, as it was at the start
+WORKFLOW = "workflow.py"
 FORMAT = 1
 
 # Counts are written at most so often while tasks end, and ever more seldom in a long run: some
@@ -113,6 +117,7 @@ class RunRecord:
         self._process = 0
         self._counts_tasks_of: Path | None = None
         self._written: dict[str, Any] = {}
+        self._workflow: dict[str, str | None] = {}
         self._running: set[str] = set()
         self._jobs: set[str | None] = set()
         self._callbacks: list[Callable[[], None]] = []
@@ -149,6 +154,7 @@ class RunRecord:
             atexit.register(self._exit)
             # executors of a second configuration may be added to a run, which has its record then
             if not self._path.exists():
+                self._keep_workflow()
                 self._write_files(self._path.parent)
                 self._write_run(run_id)
 
@@ -228,6 +234,14 @@ class RunRecord:
             if not self._running:
                 atexit.unregister(self._exit)
 
+    def _keep_workflow(self) -> None:
+        """Keep the script as it is now, with its commit."""
+        found = running_script()
+        if found:
+            self._workflow = {"script_sha256": digest(found), "commit": commit_of(found.parent)}
+            text = found.read_text(encoding="utf-8", errors="surrogateescape")
+            self.files = {**self.files, WORKFLOW: text}
+
     def _write_files(self, folder: Path) -> None:
         try:
             folder.mkdir(exist_ok=True)
@@ -242,6 +256,7 @@ class RunRecord:
             format=FORMAT,
             run_id=run_id,
             workflow=Path(sys.argv[0]).name if sys.argv else "",
+            **self._workflow,
             polaris_parsl=VERSION,
             parsl=version("parsl"),
             python=".".join(map(str, sys.version_info[:3])),

@@ -72,6 +72,7 @@ def _software(receipt: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
         "title": "Parsl",
         "authors": [{"name": "The Parsl developers"}],
         "version": receipt["parsl"],
+        **_year(receipt["parsl"]),
         "license": "Apache-2.0",
         "identifiers": identifiers,
     }
@@ -81,8 +82,14 @@ def _software(receipt: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
             "title": "GNU Parallel",
             "authors": [{"family-names": "Tange", "given-names": "Ole"}],
             "version": receipt["gnu_parallel"]["version"],
+            **_year(receipt["gnu_parallel"]["version"]),
             "license": "GPL-3.0-or-later",
         }
+
+
+def _year(version: str) -> dict[str, int]:
+    """The year of a release: Parsl and GNU Parallel begin their versions with it."""
+    return {"year": int(version[:4])} if re.match(r"20\d\d", version) else {}
 
 
 def _entry(cited: Mapping[str, Any]) -> str:

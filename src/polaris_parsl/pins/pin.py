@@ -1,8 +1,8 @@
 """Makes a bundle in a staging directory and renames it. The same inputs give the same bytes."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from polaris_parsl.env.locks.files import CONDA_LOCK, CURRENT, read_conda
 from polaris_parsl.env.prefix.verify import verify_base, verify_install
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.errors import BundleError
+from polaris_parsl.files import digest
 from polaris_parsl.installs import RECEIPT, overlay_of, overlay_python, receipt_of
 from polaris_parsl.pins.bundle import BASE, LOCKED_BASE, RUN, SOURCE, WHEELHOUSE, write_sums
 from polaris_parsl.pins.citation import bibtex, citation, write_citation
@@ -53,6 +54,7 @@ def make_pin(
     *,
     root: Path,
     run_dir: Path | None,
+    inputs: Sequence[Path] = (),
     with_wheelhouse: bool,
     key: Path | None,
     with_base: bool = False,
@@ -65,6 +67,7 @@ def make_pin(
         target: the directory to make, or one file if the name ends in .tar.zst.
         root: the install, PREFIX/versions/VERSION.
         run_dir: run directory of Parsl, as runinfo/000; None pins no run.
+        inputs: files that the run read; their sha256 are recorded.
         with_wheelhouse: include every artifact of the locks.
         key: the SSH key to sign with; None signs nothing.
         with_base: include the conda archives of the locked base in it.
@@ -81,6 +84,10 @@ def make_pin(
             notes = _notes(root, env)
             receipt = json.loads(receipt_of(root).read_bytes())
         run = _matching_run(run_dir, receipt) if run_dir else None
+        if run:
+            run = replace(run, facts={**run.facts, "inputs": [_input(each) for each in inputs]})
+        elif inputs:
+            raise BundleError("inputs belong to a run", remedy="name it, too: --run runinfo/000")
         (folder / RECEIPT).write_bytes(receipt_of(root).read_bytes())
         if receipt.get("locked_base"):
             base_receipt = receipt_of(Path(receipt["base"]["prefix"]))
@@ -134,6 +141,10 @@ def _matching_run(folder: Path, receipt: Mapping[str, Any]) -> Run:
             remedy="name the install that ran it: --root PREFIX/versions/VERSION",
         )
     return run
+
+
+def _input(path: Path) -> dict[str, Any]:
+    return {"name": str(path), "bytes": path.stat().st_size, "sha256": digest(path)}
 
 
 def _with_licences(base: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD
+from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD, WORKFLOW
 from polaris_parsl.errors import BundleError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import PACKAGES
@@ -27,12 +27,14 @@ class Run:
         scripts: the job scripts that were submitted.
         explanation: files in which polaris_parsl.config explained its values; none if
             the configuration was not made by it.
+        workflow: the script as it was when the run began; none in a notebook.
     """
 
     facts: Mapping[str, Any]
     configuration: str
     scripts: tuple[Path, ...]
     explanation: tuple[Path, ...]
+    workflow: tuple[Path, ...] = ()
 
 
 def read_run(folder: Path) -> Run:
@@ -67,6 +69,7 @@ def read_run(folder: Path) -> Run:
         configuration=f"{configuration.rstrip()}\n" if configuration else "",
         scripts=tuple(_scripts(folder / SCRIPTS)),
         explanation=tuple(sorted((folder / FOLDER).glob("explain.*"))),
+        workflow=tuple((folder / FOLDER).glob(WORKFLOW)),
     )
 
 
@@ -78,7 +81,7 @@ def write_run(run: Run, folder: Path) -> None:
     if run.configuration:
         path = folder / "configuration.txt"
         path.write_text(run.configuration, encoding="utf-8", errors="surrogateescape")
-    for path in run.explanation:
+    for path in (*run.explanation, *run.workflow):
         shutil.copyfile(path, folder / path.name)
     if run.scripts:
         (folder / SCRIPTS).mkdir()
@@ -112,6 +115,8 @@ def _facts(events: list[dict[str, Any]]) -> dict[str, Any]:
         "is_recorded": True,
         "run_id": run["run_id"],
         "workflow": run["workflow"],
+        "script_sha256": run.get("script_sha256"),
+        "commit": run.get("commit"),
         "python": run["python"],
         "parsl": run["parsl"],
         "polaris_parsl": run["polaris_parsl"],

@@ -8,6 +8,8 @@ from typing import Any
 import jinja2
 
 from polaris_parsl.env.locks.files import read_requirements
+from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.facts.polaris import source as source_of
 from polaris_parsl.pins.run_record import pbs_jobs
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -62,6 +64,9 @@ def texts(
             mode.startswith("sandbox") for mode in (run or {}).get("modes", {}).values()
         ),
         "jobs": pbs_jobs(run) if run and run["is_recorded"] else 0,
+        "node": polaris().node,
+        "gpus": len(polaris().node.accelerators),
+        "node_source": source_of("node"),
         "explained": has_explanation,
         "configured": has_configuration,
         "wheelhouse": has_wheelhouse,

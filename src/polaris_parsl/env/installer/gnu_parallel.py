@@ -10,6 +10,7 @@ from polaris_parsl.env.installer.conda_archives import channel_silence, lacking
 from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.env.receipt import NO_PARALLEL
 from polaris_parsl.env.variables import for_python
+from polaris_parsl.installs import receipt_of
 from polaris_parsl.process import run
 
 _ANSWER_TIMEOUT_SECONDS = 30
@@ -60,7 +61,7 @@ def choose_parallel(
     if why is None:
         version = next((each.version for each in packages if each.name == "parallel"), None)
         return Parallel("conda-lock.yml", version=version, packages=tuple(packages))
-    found = shutil.which("parallel", path=env.get("PATH"))
+    found = shutil.which("parallel", path=_without_installs(env.get("PATH", "")))
     version = gnu_version(Path(found), env) if found else None
     if found and version:
         note = f"GNU Parallel: {why}, so the one on PATH stands in"
@@ -71,6 +72,12 @@ def choose_parallel(
         note=f"GNU Parallel: {why} and {kind}: "
         "launcher='gnu_parallel' will not work, the default launcher does not need it",
     )
+
+
+def _without_installs(path: str) -> str:
+    """A PATH without bin/ of installs, as of a loaded module: another install must not need them."""
+    kept = [each for each in path.split(":") if not receipt_of(Path(each).parent).is_file()]
+    return ":".join(kept)
 
 
 def gnu_version(program: Path, env: Mapping[str, str]) -> str | None:
