@@ -9,7 +9,8 @@ from polaris_parsl.env.locks.solvers import write_program
 PROGRAM = Path(__file__).with_name("conda_stand_in.py")
 USE = """\
 import parsl, polaris_parsl
-print(parsl.__version__, polaris_parsl.config(account="PROJECT").executors[0].label)
+config = polaris_parsl.config(account="datascience", address="10.0.0.1")
+print(parsl.__version__, config.executors[0].label)
 """
 
 
