@@ -79,6 +79,8 @@ def build(planned: Plan, driver: Driver) -> Config:
     memoizer = CheckpointMemoizer(record, first.options.checkpoint_version, place)
     losses = Losses(Lines(), record.task_lost)
     executors = [_executor(executor, record, losses) for executor in planned.executors]
+    for each in executors:
+        each.may_find_results = lambda: memoizer.has_earlier_results
     made = Config(
         executors=executors,
         retry_handler=RetryHandler(losses, {each.label: each for each in executors}),

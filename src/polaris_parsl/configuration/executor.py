@@ -4,6 +4,7 @@ import atexit
 import functools
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from polaris_parsl.configuration.addresses import refuse_foreign_address
 from polaris_parsl.configuration.blocks.block import BlockChange, BlockState, Cause, JobBlock
 from polaris_parsl.configuration.blocks.lines import Lines
 from polaris_parsl.configuration.blocks.losses import Losses
+from polaris_parsl.configuration.blocks.stray import delete_stray_jobs
 from polaris_parsl.configuration.blocks.watch import Terms, Watch
 from polaris_parsl.configuration.mpi_tasks import complete_specification
 from polaris_parsl.configuration.parsl_internals.blocks import WatchedBlocks, count_finished_jobs
@@ -55,6 +57,8 @@ class _OrderlyBlocks(WatchedBlocks):
     terms: Terms
     lines: Lines
     losses: Losses
+    may_find_results: Callable[[], bool] = staticmethod(lambda: False)
+    _waits_for_tasks = False
 
     @functools.cached_property
     def watch(self) -> Watch:
@@ -83,7 +87,13 @@ class _OrderlyBlocks(WatchedBlocks):
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
         self.record.executor_starts(self.label, self.mode)
         self.losses.report.begin(self.run_dir)
-        self.submit_initial_blocks()
+        if self.has_jobs:
+            earlier = self.record.earlier_records()
+            delete_stray_jobs(earlier, socket.gethostname(), self.watch.pbs, self.losses.lines)
+            # where every result is found in checkpoints, no job is needed
+            self._waits_for_tasks = self.may_find_results()
+        if not self._waits_for_tasks:
+            self.submit_initial_blocks()
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """End the interchange, then whatever is left of the jobs."""
@@ -125,6 +135,9 @@ class _OrderlyBlocks(WatchedBlocks):
         end = self.interchange_end()
         if end is not None and not self.bad_state_is_set:
             self.end_run(_interchange_ended(end, self.run_dir, self.label))
+        if self._waits_for_tasks and self.outstanding():
+            self._waits_for_tasks = False
+            self.submit_initial_blocks()
         self.watch.look()
         self.losses.say()
 

@@ -158,6 +158,13 @@ class RunRecord:
                 self._write_files(self._path.parent)
                 self._write_run(run_id)
 
+    def earlier_records(self) -> list[Path]:
+        """The records of earlier runs in the same directory, the newest last."""
+        if self._path is None:
+            return []
+        found = self._path.parents[2].glob(f"[0-9]*/{FOLDER}/{RECORD}")
+        return sorted(path for path in found if path != self._path)
+
     def executor_starts(self, executor: str, mode: str) -> None:
         """Add an executor that has started.
 

@@ -23,7 +23,7 @@ from polaris_parsl.configuration.workers import accelerator_names, workers_of_no
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris, source
 from polaris_parsl.options.option import Receiver
-from polaris_parsl.options.options import ExecutorOptions
+from polaris_parsl.options.options import START_OF_BLOCK, ExecutorOptions
 from polaris_parsl.options.paths import interpreter
 from polaris_parsl.options.table import handed_to
 from polaris_parsl.pbs.walltime import write_walltime
@@ -142,6 +142,7 @@ def run_settings(options: ExecutorOptions) -> Settings:
 def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
     return {
         **_handed_on(options, "executor"),
+        **_drain(options),
         "launch_cmd": Setting(
             _launch_command(options, driver),
             ("run_dir", "start_dir", "workers_per_gpu"),
@@ -159,6 +160,17 @@ def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
             "with the driver",
             _PARSL,
         ),
+    }
+
+
+def _drain(options: ExecutorOptions) -> dict[str, Setting]:
+    """Stop taking tasks so early that each ends before the walltime does."""
+    if options.task_walltime is None:
+        return {}
+    left = options.walltime - options.task_walltime - START_OF_BLOCK
+    why = "the walltime less task_walltime, and less a minute for the start of the block"
+    return {
+        "drain_period": Setting(int(left.total_seconds()), ("task_walltime", "walltime"), why),
     }
 
 

@@ -14,6 +14,9 @@ from polaris_parsl.options import checks
 from polaris_parsl.options.table import OPTIONS, check_value
 from polaris_parsl.pbs.walltime import write_walltime
 
+# From the start of a job to that of its workers, which Parsl's drain counts from.
+START_OF_BLOCK = timedelta(minutes=1)
+
 # Arguments of Parsl and of older pages, and what stands for them here.
 REPLACED = {
     "app_cache": "leave it out: results of apps with cache=True are always remembered",
@@ -75,6 +78,7 @@ class ExecutorOptions:
     max_idletime: float
     retries: int
     checkpoint_version: str | None
+    task_walltime: timedelta | None
     drain_period: int | None
     address: str | None
     interface: str | None
@@ -193,6 +197,7 @@ def _refuse_misfit_times(options: ExecutorOptions) -> None:
             f"heartbeat_period={options.heartbeat_period} s",
             remedy="let the threshold last several periods, or each node would count as lost",
         )
+    _refuse_misfit_tasks(options)
     if options.drain_period is None or options.mode == "inside_job":
         return
     if timedelta(seconds=options.drain_period) >= options.walltime:
@@ -201,6 +206,28 @@ def _refuse_misfit_times(options: ExecutorOptions) -> None:
             f"walltime={write_walltime(options.walltime)!r}, "
             f"{options.walltime.total_seconds():.0f} s",
             remedy="give the walltime less the time of the longest task, or leave it out",
+        )
+
+
+def _refuse_misfit_tasks(options: ExecutorOptions) -> None:
+    if options.task_walltime is None:
+        return
+    length = write_walltime(options.task_walltime)
+    if options.drain_period is not None:
+        raise OptionError(
+            f"both task_walltime={length!r} and drain_period={options.drain_period} are given",
+            remedy="give one of the two: task_walltime sets drain_period",
+        )
+    if options.mode == "inside_job":
+        raise OptionError(
+            f"task_walltime={length!r} inside a job, whose rest of time is not known",
+            remedy="pass drain_period=, in seconds from now",
+        )
+    if options.task_walltime + START_OF_BLOCK >= options.walltime:
+        raise OptionError(
+            f"task_walltime={length!r} and {write_walltime(START_OF_BLOCK)} for the start of a block do "
+            f"not fit into walltime={write_walltime(options.walltime)!r}",
+            remedy="give a longer walltime",
         )
 
 

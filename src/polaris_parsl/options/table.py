@@ -268,6 +268,13 @@ class TaskOptions(TypedDict, total=False):
         unit="tasks",
         handed_to="executor",
     )]
+    task_walltime: Annotated[str | timedelta | None, Option(
+        help="Length of the longest task: H:MM:SS, or a timedelta. A node takes no task that the walltime "
+        "could cut off.",
+        check=checks.optional(checks.walltime),
+        otherwise="a node takes tasks until its walltime",
+        not_for_endpoint="a block of an endpoint ends by its own rules",
+    )]
     drain_period: Annotated[int | None, Option(
         help="Time after which a node gets no new tasks, to end before the walltime does.",
         check=checks.optional(_seconds),

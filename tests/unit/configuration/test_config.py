@@ -69,7 +69,7 @@ def test_workers_and_interchange_run_by_absolute_interpreter(
     node, _, pool = executor.launch_cmd.partition(" -- ")
     assert node.startswith(f"cd {tmp_path} && exec {sys.executable} -P /")
     assert pool.startswith(
-        f"{sys.executable} -P -m parsl.executors.high_throughput.process_worker_pool "
+        f"{sys.executable} -P -m polaris_parsl.configuration.parsl_internals.worker_pool "
     )
     assert executor.interchange_launch_cmd[0] == sys.executable
 

@@ -8,6 +8,7 @@ from parsl.jobs.strategy import Strategy
 
 import polaris_parsl
 from polaris_parsl.configuration.blocks.block import Cause
+from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
 from polaris_parsl.configuration.executor import PolarisExecutor
 from polaris_parsl.errors import OptionError
 
@@ -101,3 +102,48 @@ def test_a_process_that_the_driver_forked_leaves_the_jobs_alone(
     assert not (tmp_path / "deleted").exists()
     with_jobs._delete_jobs_at_exit(os.getpid())
     assert (tmp_path / "deleted").read_text() == "1.pbs 3.pbs\n"
+
+
+@pytest.mark.parametrize("has_results", [True, False])
+def test_no_job_is_asked_for_until_a_task_is_there_if_results_may_be_in_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_results: bool
+) -> None:
+    config = polaris_parsl.config(account="datascience", address="10.0.0.1", run_dir=tmp_path)
+    (executor,) = config.executors
+    assert isinstance(executor, PolarisExecutor)
+    (tmp_path / "001").mkdir()
+    executor.run_dir = str(tmp_path / "001")
+    monkeypatch.setattr(CheckpointMemoizer, "has_earlier_results", has_results)
+    asked: list[int] = []
+    waiting = 0
+    monkeypatch.setattr(HighThroughputExecutor, "start", lambda _: None)
+    monkeypatch.setattr(HighThroughputExecutor, "outstanding", lambda _: waiting)
+    monkeypatch.setattr(
+        "polaris_parsl.configuration.executor.refuse_foreign_address", lambda _: None
+    )
+    monkeypatch.setattr(executor, "scale_out_facade", asked.append)
+    executor.start()
+    executor.look_at_blocks()
+    assert asked == ([] if has_results else [1])
+    waiting = 1
+    executor.look_at_blocks()
+    assert asked == [1]
+
+
+@pytest.mark.parametrize(
+    ("task_walltime", "drain"), [("0:20:00", 39 * 60), ("0:58:59", 1), (None, None)]
+)
+def test_a_node_stops_taking_tasks_in_time_for_the_longest(
+    tmp_path: Path, task_walltime: str | None, drain: int | None
+) -> None:
+    config = polaris_parsl.config(
+        account="datascience", address="10.0.0.1", run_dir=tmp_path, task_walltime=task_walltime
+    )
+    (executor,) = config.executors
+    assert isinstance(executor, PolarisExecutor)
+    assert executor.drain_period == drain
+
+
+def test_a_task_that_fits_no_block_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="do not fit into walltime='1:00:00'"):
+        polaris_parsl.config(account="datascience", run_dir=tmp_path, task_walltime="0:59:00")

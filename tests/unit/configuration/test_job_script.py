@@ -31,7 +31,7 @@ def test_the_script_has_the_request_and_the_command_and_nothing_is_left(
     assert lines[0] == "#!/bin/bash"
     assert "#PBS -l select=2:ncpus=64:ngpus=4" in lines
     assert "#PBS -l walltime=1:00:00" in lines
-    assert f"{sys.executable} -P -m parsl.executors.high_throughput.process_worker_pool" in (
+    assert f"{sys.executable} -P -m polaris_parsl.configuration.parsl_internals.worker_pool" in (
         script.text
     )
     assert f"--port={WORKER_PORT}" in script.text

@@ -73,7 +73,7 @@ def test_tasks_start_in_start_dir_and_find_the_modules_beside_the_script(tmp_pat
     words = shlex.split(setting.value)
     assert words[:2] == ["cd", str(tmp_path)]
     at = words.index(str(NODE_SCRIPTS / "pool.py"))
-    pool = "parsl.executors.high_throughput.process_worker_pool"
+    pool = "polaris_parsl.configuration.parsl_internals.worker_pool"
     assert words[at + 1 : at + 4] == [pool, "/eagle/my scripts", "--"]
     assert "tasks start in start_dir; modules in /eagle/my scripts are found" in setting.why
 

@@ -47,6 +47,7 @@ class JobBlock:
         state: where it stands.
         since: when it came to that state, in seconds of the judge's clock.
         nodes: host of each pool of workers that is connected, by Parsl's id of the pool.
+        known: pools that were connected when PBS last spoke of the job.
         had_workers: whether a worker of the present run of the job has ever come.
         began: when PBS was first seen to run the job, None before.
         runs: how often PBS has started the job, as it says.
@@ -63,6 +64,7 @@ class JobBlock:
     state: BlockState = BlockState.ASKED
     since: float = 0.0
     nodes: dict[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
     had_workers: bool = False
     began: float | None = None
     runs: int = 0

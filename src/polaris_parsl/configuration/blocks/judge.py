@@ -73,6 +73,7 @@ class Judge:
             if block.job in answer.jobs:
                 block.doubts = 0
                 changes += self._read_job(block, answer.jobs[block.job])
+                block.known = frozenset(block.nodes)
             elif block.job in answer.gone:
                 changes += self._doubt(block)
         return changes
@@ -138,8 +139,10 @@ class Judge:
         block.runs = max(block.runs, said.runs)
         if not (is_back or (is_next_run and ran)):
             return []
-        lost, block.nodes = tuple(block.nodes), {}
-        block.had_workers, block.began = False, None
+        # pools that have come since the last answer may belong to the next run already
+        lost = tuple(pool for pool in block.nodes if is_back or pool in block.known)
+        block.nodes = {pool: host for pool, host in block.nodes.items() if pool not in lost}
+        block.had_workers, block.began = bool(block.nodes), None
         block.reruns += 1
         text = "was put back into the queue by PBS (rerun or preempted); its tasks run again"
         return [self._move(block, BlockState.QUEUED, text, lost)]

@@ -6,6 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from polaris_parsl.text import printable
+
 # So many lines a minute; Parsl's log has all of them.
 _LINES, _SECONDS = 20, 60.0
 
@@ -46,7 +48,7 @@ class Lines:
 
 def _write(text: str) -> None:
     try:
-        sys.stderr.write(f"polaris_parsl: {text}\n")
+        sys.stderr.write(f"polaris_parsl: {printable(text)}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         pass  # a closed terminal; the log has it

@@ -40,7 +40,9 @@ class Report:
 
     def task_failed(self, number: int, app: str, error: Exception) -> None:
         """Remember the first error of a task's own."""
-        self._first_error = self._first_error or f"task {number} ({app}): {error!r}"
+        self._first_error = (
+            self._first_error or f"task {number} ({app}): {type(error).__name__}: {error}"
+        )
 
     def say(self, counts: Mapping[str, Any]) -> None:
         """Say once how the run has ended.

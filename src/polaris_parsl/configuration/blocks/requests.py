@@ -1,7 +1,7 @@
 """Blocks that PBS has not yet taken: asked for again while the server does not answer, and looked for.
 
-Where qsub is late or its answer is lost, PBS may have the job all the same. It is looked for by its
-name, which no other job has, before another is asked for.
+Where qsub is late, does not reach the server, or its answer is lost, PBS may have the job all the same.
+It is looked for by its name, which no other job has, before another is asked for.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +15,9 @@ from polaris_parsl.pbs.walltime import write_seconds
 
 # Pauses before qsub is asked again grow from the first to the last.
 _FIRST_PAUSE, _LAST_PAUSE, _FULL_PAUSE = 5.0, 120.0, 30.0
-# PBS must say so often that there is no job of a name before another is asked for.
-_SEARCHES = 2
+# PBS must say so often that there is no job of a name before another is asked for: a server that is
+# only slow may take it later than qsub has waited.
+_SEARCHES, _SEARCHES_IF_LATE = 1, 2
 _LATE, _NO_PROGRAM = 124, 127
 
 
@@ -44,7 +45,7 @@ class Asking:
         next: when it is asked for again.
         tries: that were refused for now.
         lost_name: name of a job that PBS may have; "" where it has none.
-        searches: times that PBS had no job of that name.
+        searches: times that PBS must still say that it has no job of that name.
         job: id of its job, once PBS has taken it.
         was_said: whether the user knows that it takes long.
     """
@@ -107,10 +108,10 @@ class Requests:
             if found:
                 asking.job = found[0]
                 return f"{asking.block}: PBS has taken it after all, as {found[0]}"
-            asking.searches += found is not None
-            if asking.searches < _SEARCHES:
+            asking.searches -= found is not None
+            if asking.searches > 0:
                 return self._later(asking, "the answer of qsub was lost")
-            asking.lost_name, asking.searches = "", 0
+            asking.lost_name = ""
         try:
             asking.job = self._submit(asking.block)
         except RefusalError as refusal:
@@ -128,7 +129,7 @@ class Requests:
     def _refused(self, asking: Asking, refusal: RefusalError) -> str:
         words = " ".join(refusal.words.split()) or f"exit code {refusal.exit_code}"
         if refusal.exit_code in (0, _LATE):
-            asking.lost_name, asking.searches = refusal.name, 0
+            asking.lost_name, asking.searches = refusal.name, _SEARCHES_IF_LATE
             return self._later(asking, words)
         if is_full(words):
             asking.next = self._clock() + _FULL_PAUSE
@@ -138,6 +139,7 @@ class Requests:
             raise BlockError(
                 f"PBS refuses the job of {asking.block}: {words}", remedy=_remedy(refusal)
             )
+        asking.lost_name, asking.searches = refusal.name, _SEARCHES
         return self._later(asking, words)
 
     def _later(self, asking: Asking, words: str) -> str:

@@ -108,6 +108,11 @@ class Watch:
         self._has_worked = False
         self._is_over = False
 
+    @property
+    def pbs(self) -> Pbs:
+        """PBS, with the time limit of the executor."""
+        return self._pbs
+
     def ask_for(self, numbers: Sequence[str]) -> None:
         """Ask PBS for blocks, as many as max_blocks still allows."""
         with self._lock:

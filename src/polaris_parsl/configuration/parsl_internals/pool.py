@@ -12,7 +12,9 @@ ENDS_WITH_PARENT = "--ends-with-parent"
 # Commands to our interchange.
 NODES = "polaris_parsl nodes"
 DROP = "polaris_parsl drop"
-POOL = f"{_PACKAGE}.process_worker_pool"
+PARSLS_POOL = f"{_PACKAGE}.process_worker_pool"
+# our own program, which starts it
+POOL = "polaris_parsl.configuration.parsl_internals.worker_pool"
 # Parsl fills in the addresses and the port of the interchange.
 WHERE_DRIVER_LISTENS = "{addresses} {worker_port}"
 _PROGRAM = "process_worker_pool.py"
@@ -22,6 +24,13 @@ _IS_PROGRAM = 'if __name__ == "__main__":'
 _DIVISION = (
     "procs_per_cuda_device = pool_size // num_cuda_devices",
     "str(int(accelerator) // procs_per_cuda_device)",
+)
+
+# what killed a worker is read from its process at hand, where the pool reports its death
+_DEATH = (
+    "import WorkerLost\n",
+    "for worker_id, p in procs.items():",
+    "raise WorkerLost(worker_id, platform.node())",
 )
 
 _LAUNCH = Internal(
@@ -125,10 +134,10 @@ INTERNALS = (
     Internal(
         _PACKAGE,
         "process_worker_pool",
-        "is started as a module; its division of accelerator names by the workers on a GPU is undone "
+        "is started by a program of ours, which also reports what killed a worker; its division of accelerator names by the workers on a GPU is undone "
         "before (Parsl's issue 3509)",
         "2024.7.15",
-        source_has=(_IS_PROGRAM, *_DIVISION),
+        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH),
     ),
 )
 

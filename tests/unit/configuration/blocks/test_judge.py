@@ -134,8 +134,8 @@ def test_a_held_job_counts_as_a_block_and_its_comment_is_shown(case: Case) -> No
 def test_a_job_that_pbs_runs_again_is_the_same_block_and_its_pools_are_lost(
     case: Case, way: list[str]
 ) -> None:
-    case.says("R", runs=1)
     case.workers("n1", "n2")
+    case.says("R", runs=1)
     changes = [
         change
         for state in way
@@ -148,6 +148,17 @@ def test_a_job_that_pbs_runs_again_is_the_same_block_and_its_pools_are_lost(
     assert case.judge.alive() == [case.block]
     case.says("R", runs=2)
     assert case.workers("n3") == ["has workers on n3"]
+
+
+def test_workers_of_the_next_run_that_come_before_pbs_says_so_are_kept(case: Case) -> None:
+    case.workers("n1")
+    case.says("R", runs=1)
+    case.workers("n1", "n2")
+    again, runs = case.judge.read_answer(QstatAnswer({JOB: JobAnswer("R", runs=2)}))
+    assert again.lost == ("pool-n1",)
+    assert runs.state is BlockState.WORKING
+    assert case.workers("n2") == []
+    assert case.block.had_workers
 
 
 def test_a_node_that_is_lost_is_named_and_the_block_goes_on(case: Case) -> None:
