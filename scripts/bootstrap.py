@@ -18,6 +18,7 @@ python3 gets a sentence and no traceback.
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -88,6 +89,7 @@ def tools_python(arguments):
     key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     target = Path(home, "polaris-parsl", f"tools-{key}")
+    refuse_shared(target.parent)
     # `polaris-parsl install` looks for wheels under the same names (env/installer/wheels.py), and checks them
     cache = Path(home, "polaris-parsl", "wheels")
     wheels = {lock: cache / f"{tag}-{found[:16]}" for lock, found in digests.items()}
@@ -99,6 +101,22 @@ def tools_python(arguments):
                 build(folder, lambda staging, lock=lock: fetch(interpreter, lock, staging, house))
         build(target, lambda staging: fill(interpreter, staging, wheels))
     return target / "bin" / "python"
+
+
+def refuse_shared(folder):
+    """Make the cache, or refuse one of which somebody else owns or can write a part: it is run."""
+    place = ROOT / "src/polaris_parsl/env/own_cache.py"
+    spec = importlib.util.spec_from_file_location("own_cache", str(place))
+    own_cache = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(own_cache)
+    try:
+        why = own_cache.open_cache(str(folder))
+    except OSError as error:
+        problem = f"cannot use the cache {folder}: {error.strerror}: {error.filename}"
+        remedy = "set XDG_CACHE_HOME to a directory that you may write"
+        raise RefusalError(problem, remedy, CACHE) from None
+    if why:
+        raise RefusalError(f"the cache {folder} is not yours alone: {why}", own_cache.REMEDY, CACHE)
 
 
 def digest(lock):

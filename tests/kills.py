@@ -194,7 +194,7 @@ def count_operations(prefix: Path, *, kill_at: int) -> list[str]:
 
 def alone(patch: Callable[..., None] = setattr) -> None:
     """See no process of this machine as a user of a version: they are another test's matter."""
-    patch(usage, "_processes", lambda _: ([], 0))
+    patch(usage, "_processes", lambda *_: ([], [], 0))
 
 
 def kill_everywhere(name: str, folder: Path) -> None:

@@ -153,8 +153,6 @@ def project(cache: Path, install: Any, conda_source: Path, lmod: Path) -> Iterat
         home = top / "homes" / user
         home.mkdir(exist_ok=True)
         os.chown(home, number, number)
-        if user != "builder":
-            (home / ".cache").symlink_to(kept)
     shutil.copytree(conda_source, top / "source")
     newer = shutil.copytree(conda_source, top / "newer") / "src/polaris_parsl/version.py"
     newer.write_text(newer.read_text().replace(f'"{VERSION}"', f'"{NEWER}"'))
@@ -164,8 +162,13 @@ def project(cache: Path, install: Any, conda_source: Path, lmod: Path) -> Iterat
     limited = ["prlimit", f"--nproc={TASKS}", *command]
     with made.watched("builder"):
         made.act("install", "builder", *limited, **builder.many_cores(top))
-    # what the builder has fetched the others need not fetch: they may read it
-    builder.run("chmod", "-R", "a+rX", kept, env={})
+    # what the builder has fetched the others need not fetch; nobody uses the cache of another
+    for user in set(USERS) - {"builder"}:
+        theirs = top / "homes" / user / ".cache"
+        builder.run("cp", "-a", kept, theirs, env={"PATH": "/usr/bin:/bin"})
+        builder.run(
+            "chown", "-Rh", f"{USERS[user]}:{USERS[user]}", theirs, env={"PATH": "/usr/bin:/bin"}
+        )
     _play(made, lmod)
     yield made
     remove_path(top)

@@ -25,6 +25,7 @@ from polaris_parsl.env.prefix.audit import audit
 from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.permissions import choose_group, group_name
 from polaris_parsl.env.prefix.publish import staging
+from polaris_parsl.env.prefix.writers import find_writers, refuse_writers
 from polaris_parsl.files import source_tree
 from polaris_parsl.installs import LUA_TREE, STAGING, TCL_TREE
 from polaris_parsl.version import NAME
@@ -91,6 +92,24 @@ def install(
     ] = None,
     label: Annotated[str, typer.Option("--label", hidden=True)] = "",
     rebase_of: Annotated[Path | None, typer.Option("--rebase-of", hidden=True)] = None,
+    no_group_write: Annotated[
+        bool,
+        typer.Option(
+            "--no-group-write",
+            help="Let only the owner change the prefix; the members of --group read it. Also for a "
+            "prefix that a group can change: from then on it cannot.",
+            show_default=False,
+        ),
+    ] = False,
+    trust_writers: Annotated[
+        bool,
+        typer.Option(
+            "--trust-writers",
+            help="Install although others than you, root and the group can change the prefix or "
+            "a directory above it. [default: ask]",
+            show_default=False,
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan; write nothing to the prefix.")
     ] = False,
@@ -115,6 +134,10 @@ def install(
     if prefix is None:
         say(f"prefix: {request.prefix} (your own; --prefix names another)", to_errors=True)
     number = choose_group(request.prefix, group)
+    members_write = not no_group_write
+    writers = find_writers(request.prefix, group=number if members_write else None)
+    if not trust_writers and not _is_accepted(writers):
+        refuse_writers(writers, request.prefix)
     for variable, proxy in chosen_proxies(env).items() if wheelhouse is None else ():
         say(f"proxy for downloads: {proxy} ({variable})", to_errors=True)
     leave_nothing_when_stopped()
@@ -128,13 +151,17 @@ def install(
         _, left = clean_up(request.prefix)
         for note in left:
             say(f"note: {note}", to_errors=True)
+        shared = number if members_write else None
         with (
-            staging(request.prefix, request.release, group=number) as folder,
-            _provider(locked, request.prefix, number, scratch, env) as provide,
+            staging(
+                request.prefix, request.release, group=number, members_write=members_write
+            ) as folder,
+            _provider(locked, request.prefix, shared, scratch, env) as provide,
         ):
             plan = make_plan(request, scratch=scratch, env=env, step=step, provide=provide)
             say(_base_line(plan), to_errors=True)
             installed = build(plan, folder, scratch=scratch, env=env, step=step)
+    number = number if members_write else None
     _print_installed(plan, installed, group=number)
     if number is not None:
         _warn_of_findings(request.prefix, number)
@@ -152,6 +179,17 @@ def _provider(
         return nullcontext()
     prefix.mkdir(exist_ok=True)
     return provided(locked, prefix, group=group, scratch=scratch, env=env, step=step)
+
+
+def _is_accepted(writers: list[str]) -> bool:
+    """Ask a user whether to install all the same; where nobody can answer, it is not accepted."""
+    if not writers or not sys.stdin.isatty():
+        return False
+    for each in writers:
+        say(f"warning: {each}", to_errors=True)
+    return typer.confirm(
+        "They could change what you and your jobs will run. Install all the same?", err=True
+    )
 
 
 def _print_group(group: int | None) -> None:

@@ -23,8 +23,9 @@ def remove(
         bool,
         typer.Option(
             "--force",
-            help="Remove it even if PBS cannot be asked whether a job uses it, or if it is the only "
-            "version. A version that is known to be in use is never removed.",
+            help="Remove it even if PBS cannot be asked whether a job uses it, if it is the only "
+            "version, or if people use it who cannot change the prefix; they are shown. What its "
+            "owner, or a member of its group, is known to use is never removed.",
         ),
     ] = False,
     prefix: Prefix = None,

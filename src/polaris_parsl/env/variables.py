@@ -7,6 +7,9 @@ site would change what pip takes for installed.
 from collections.abc import Mapping
 from pathlib import Path
 
+from polaris_parsl.env import own_cache
+from polaris_parsl.errors import PrefixError
+
 # uv and py-rattler start threads by the number of cores, and a login node, which has very many,
 # limits the threads of a user.
 _FEW_THREADS = {"RAYON_NUM_THREADS": "2", "TOKIO_WORKER_THREADS": "2"}
@@ -66,6 +69,20 @@ def for_uv(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def user_cache(env: Mapping[str, str]) -> Path:
-    """Where what was fetched is kept for this user's next install; scripts/bootstrap.py has the same."""
+    """Where what was fetched is kept for this user's next install; scripts/bootstrap.py has the same.
+
+    Raises:
+        PrefixError: it cannot be made, or somebody else owns or can write a part of it.
+    """
     home = env.get("XDG_CACHE_HOME") or str(Path(env.get("HOME", "/"), ".cache"))
-    return Path(home) / "polaris-parsl"
+    folder = Path(home) / "polaris-parsl"
+    try:
+        why = own_cache.open_cache(str(folder))
+    except OSError as error:
+        raise PrefixError(
+            f"cannot use the cache {folder}: {error.strerror}: {error.filename}",
+            remedy="set XDG_CACHE_HOME to a directory that you may write",
+        ) from error
+    if why:
+        raise PrefixError(f"the cache {folder} is not yours alone: {why}", remedy=own_cache.REMEDY)
+    return folder

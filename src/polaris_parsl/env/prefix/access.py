@@ -132,9 +132,21 @@ def hidden_acl(path: Path) -> str | None:
 
 
 @cache
+def unknown_user() -> int | None:
+    """The number by which a namespace shows all users that it does not know, root among them."""
+    try:
+        lines = Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
+        if sum(int(line.split()[2]) for line in lines) >= 2**32 - 1:
+            return None
+        return int(Path("/proc/sys/kernel/overflowuid").read_text(encoding="utf-8"))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+@cache
 def _is_trusted(user: int, group: int | None, owners: frozenset[int], *, nameless: bool) -> bool:
     """Whether a user is root, an owner or a member; of one without a name no group is known."""
-    if user == 0 or user in owners:
+    if user == 0 or user in owners or user == unknown_user():
         return True
     if group is None:
         return False

@@ -8,13 +8,15 @@ import os
 import shlex
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.prefix.access import READ, SEARCH, WRITE, Access, hidden_acl, read_access
 from polaris_parsl.env.prefix.permissions import group_name
-from polaris_parsl.errors import PrefixError
+from polaris_parsl.env.prefix.publish_modulefiles import find_changed
+from polaris_parsl.env.prefix.writers import writers_above
+from polaris_parsl.errors import PolarisParslError, PrefixError
 from polaris_parsl.installs import (
     BASES,
     INSTALL_FILE,
@@ -44,7 +46,8 @@ class AuditFinding:
     Attributes:
         path: which.
         kind: "unreadable" to a member, "closed" to a member who upgrades, "writable" by an
-            outsider, or "unsealed": published, and not read-only.
+            outsider, "unsealed": published, and not read-only, a "link" where installs make
+            none, or "changed": a modulefile that is not what receipt and state give.
         text: who can or cannot, and the permissions that say so.
         remedy: what its owner must do.
     """
@@ -118,12 +121,30 @@ class _Look:
             yield from self._asked(place, self._above)
         yield from self._asked(self._prefix, self._top)
         for path in self._walk():
-            if path.is_symlink():
+            if path.is_symlink() and self._is_structure(path):
+                yield _linked(path)
+            elif path.is_symlink():
                 yield from self._target(path)
             elif {self._prefix / VERSIONS, self._prefix / BASES} & {*path.parents}:
                 yield from self._asked(path, self._published)
             else:
                 yield from self._asked(path, self._shared)
+        yield from self._modulefiles()
+
+    def _is_structure(self, path: Path) -> bool:
+        """Whether a path is one that installs make, which are never links: all but what is in a version."""
+        return not {self._prefix / VERSIONS, self._prefix / BASES} & {*path.parents[1:]}
+
+    def _modulefiles(self) -> Iterator[AuditFinding]:
+        """Each modulefile holds what receipts and state give."""
+        try:
+            for each in find_changed(self._prefix):
+                if each.made_by:
+                    self.unchecked.append(f"{each.path}: {each.text}")
+                else:
+                    yield AuditFinding(each.path, "changed", each.text, each.remedy)
+        except PolarisParslError as error:
+            self.unchecked.append(f"the modulefiles: {error.problem}")
 
     def _walk(self) -> Iterator[Path]:
         def note(error: OSError) -> None:
@@ -132,7 +153,7 @@ class _Look:
         for top in (self._prefix / name for name in _OURS):
             if os.path.lexists(top):
                 yield top
-            if not top.is_dir():
+            if top.is_symlink() or not top.is_dir():
                 continue
             for place, folders, files in os.walk(top, onerror=note):
                 if place in {str(self._prefix / VERSIONS), str(self._prefix / BASES)}:
@@ -154,11 +175,10 @@ class _Look:
     def _above(self, place: Path, access: Access) -> Iterator[AuditFinding]:
         """A member must get through; an outsider must not rename what is in it."""
         yield from self._way(place, access)
-        # who owns a directory above is trusted: root, or the head of the project
-        trusted = self._owners | {access.owner}
-        if not access.mode & stat.S_ISVTX:
-            yield from self._writable(place, access, trusted)
-        self._note_closed(place, access, trusted)
+        if self._is_open:
+            for who, how in writers_above(access, group=self._group, owners=self._owners):
+                yield self._written(place, access, who, how)
+        self._note_closed(place, access, self._owners)
 
     def _top(self, prefix: Path, access: Access) -> Iterator[AuditFinding]:
         yield from self._shared(prefix, access)
@@ -203,7 +223,10 @@ class _Look:
             return
         for place in (*reversed(target.parents), target):
             judge = self._unreadable if place == target else self._way
-            yield from self._asked(place, judge)
+            for finding in self._asked(place, judge):
+                # who made the link may want just this to be opened
+                remedy = f"look whether {_word(link)} should lead there; if so, its owner opens it"
+                yield replace(finding, remedy=remedy)
 
     def _way(self, place: Path, access: Access) -> Iterator[AuditFinding]:
         yield from self._denied(place, access, SEARCH, "get through", "x")
@@ -236,12 +259,21 @@ class _Look:
         if not self._is_open:
             return
         for who, how in access.outsiders(needed, group=self._group, owners=trusted):
-            yield AuditFinding(
-                path,
-                "writable",
-                f"{who} can write it ({access.shown()})",
-                f"{_REMEDIES[how]} {_word(path)}",
-            )
+            yield self._written(path, access, who, how)
+
+    def _written(self, path: Path, access: Access, who: str, how: str) -> AuditFinding:
+        text = f"{who} can write it ({access.shown()})"
+        return AuditFinding(path, "writable", text, f"{_REMEDIES[how]} {_word(path)}")
+
+
+def _linked(path: Path) -> AuditFinding:
+    return AuditFinding(
+        path,
+        "link",
+        f"a link to {path.readlink()}, and an install makes none there",
+        f"look who made it: ls -ld {_word(path)}; rm {_word(path)}; then put back the directory "
+        "or the file, or run `polaris-parsl repair`",
+    )
 
 
 def _word(path: Path) -> str:

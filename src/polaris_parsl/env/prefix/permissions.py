@@ -116,36 +116,56 @@ def _open_up(number: int, folder: Path, group: int | None, *, is_new: bool) -> N
         raise _not_mine(folder, status.st_uid, group) from None
 
 
-def share(prefix: Path, *, group: int | None) -> None:
-    """Make a prefix and the directory of its versions, or give a personal prefix to a group.
+def share(prefix: Path, *, group: int | None, members_write: bool = True) -> None:
+    """Make a prefix and the directory of its versions; give a personal one to a group, or take it back.
 
     Args:
         prefix: the directory above it exists.
         group: number, from choose_group.
+        members_write: whether the members of the group may change it, or only its owner.
 
     Raises:
         PrefixError: one of them cannot be made or given, or is a link.
     """
-    gives = group is not None and prefix.is_dir() and group_of(prefix) != group
-    if gives:
-        # the prefix comes last: from then on others may change what is in it
-        for name in (VERSIONS, BASES, STATE, LUA_TREE, TCL_TREE, *MODULE_FOLDERS):
-            _give(prefix, prefix / name, group)
-    make_shared(prefix, group=group)
-    make_shared(prefix / VERSIONS, group=group, top=prefix)
+    places = [
+        prefix / name for name in (VERSIONS, BASES, STATE, LUA_TREE, TCL_TREE, *MODULE_FOLDERS)
+    ]
+    if not members_write:
+        # the prefix comes first: from then on nobody else changes what is in it
+        make_shared(prefix, group=None)
+        for place in (prefix, *places):
+            _give(prefix, place, group, members_write=False)
+    elif group is not None and prefix.is_dir() and group_of(prefix) != group:
+        # the prefix comes last: from then on others may
+        for place in places:
+            _give(prefix, place, group, members_write=True)
+    kept = group if members_write else None
+    make_shared(prefix, group=kept)
+    make_shared(prefix / VERSIONS, group=kept, top=prefix)
 
 
-def _give(prefix: Path, folder: Path, group: int | None) -> None:
+def _give(prefix: Path, folder: Path, group: int | None, *, members_write: bool) -> None:
     try:
         with below.opened(prefix, folder) as number:
-            _open_up(number, folder, group, is_new=False)
+            if members_write:
+                _open_up(number, folder, group, is_new=False)
+            else:
+                _close(number, group)
     except FileNotFoundError:
         pass
     except OSError as error:
         raise PrefixError(
-            f"{folder} cannot be given to the group: {error.strerror}",
-            remedy="choose another directory with --prefix",
+            f"{folder} cannot be given to the group or taken from it: {error.strerror}",
+            remedy=f"its owner can: see `ls -ld {folder}`; or choose another --prefix",
         ) from error
+
+
+def _close(number: int, group: int | None) -> None:
+    """Let only its owner write an open directory; members of a group may read it."""
+    mode = stat.S_IMODE(os.fstat(number).st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH)
+    if group is not None:
+        mode |= stat.S_ISGID | stat.S_IRGRP | stat.S_IXGRP
+    below.change_opened(number, mode=mode, group=group)
 
 
 def make_folders(path: Path, *, prefix: Path) -> None:

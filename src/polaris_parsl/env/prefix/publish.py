@@ -9,7 +9,8 @@ from polaris_parsl import below
 from polaris_parsl.env.prefix.permissions import share, user_name
 from polaris_parsl.env.prefix.staging import replace, staging_name
 from polaris_parsl.errors import PrefixError
-from polaris_parsl.installs import REMOVED, VERSIONS, version_root
+from polaris_parsl.installs import REMOVED, VERSIONS, overlay_python, version_root
+from polaris_parsl.options.paths import interpreter
 from polaris_parsl.version import NAME
 
 # readable for everybody, writable for the owner, whatever the umask of the caller
@@ -22,8 +23,10 @@ def refuse_unusable(prefix: Path, version: str) -> None:
 
     Raises:
         PrefixError: it is one of these.
+        OptionError: its path would break the job scripts of every run.
     """
     target = version_root(prefix, version)
+    interpreter(overlay_python(target))
     if os.path.lexists(target):
         raise PrefixError(
             f"{target} exists already; an install is never changed in place",
@@ -38,7 +41,9 @@ def refuse_unusable(prefix: Path, version: str) -> None:
 
 
 @contextmanager
-def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
+def staging(
+    prefix: Path, version: str, *, group: int | None, members_write: bool = True
+) -> Iterator[Path]:
     """An empty directory beside the place of the install; gone afterwards, if not renamed.
 
     Directories that had to be made for it are removed too where nothing was put
@@ -48,6 +53,7 @@ def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
         prefix: where to install.
         version: name of the install's directory.
         group: number of the group that the prefix will belong to, from choose_group.
+        members_write: whether its members may change the prefix, or only the owner.
 
     Raises:
         PrefixError: the prefix cannot be written, or has this version.
@@ -60,7 +66,7 @@ def staging(prefix: Path, version: str, *, group: int | None) -> Iterator[Path]:
     try:
         try:
             prefix.parent.mkdir(parents=True, exist_ok=True)
-            share(prefix, group=group)
+            share(prefix, group=group, members_write=members_write)
             with below.opened(prefix, versions) as place:
                 os.mkdir(folder.name, dir_fd=place)
         except OSError as error:

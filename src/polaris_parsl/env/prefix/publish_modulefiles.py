@@ -7,8 +7,11 @@ another was killed meanwhile.
 """
 
 import os
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
@@ -20,10 +23,11 @@ from polaris_parsl.env.prefix.releases import Release, default_of, find_releases
 from polaris_parsl.env.prefix.staging import replace, staged_file
 from polaris_parsl.env.prefix.state import State, history, read_state
 from polaris_parsl.errors import PrefixError, ReceiptError
-from polaris_parsl.installs import MODULE_FOLDERS
+from polaris_parsl.installs import MODULE_FOLDERS, command_of, version_root
 from polaris_parsl.version import NAME, VERSION
 
 _MADE_BY = f"made by {NAME} "
+_MADE_BY_VERSION = re.compile(rf"{_MADE_BY}([0-9][0-9a-zA-Z.+]*)[, ]")
 # those of ours have some thousand bytes
 _BYTES_MAX = 1_000_000
 
@@ -71,13 +75,7 @@ def _render(prefix: Path, state: State) -> Iterator[str]:
     names_of = {path: path.name.removesuffix(".lua") for path in _module_paths(prefix)}
     releases = find_releases(prefix, state)
     names = {each.name for each in releases}
-    default = default_of(releases, state)
-    modulefiles: dict[Path, str] = {}
-    for release in releases:
-        if is_ours(release) and not isinstance(receipt := release.read, ReceiptError):
-            notice = deprecation_notice(release.name, state, default)
-            modulefiles |= render_modulefiles(values_of(receipt, deprecation=notice))
-    defaults = render_defaults(default=default, hidden=hidden(releases, state))
+    modulefiles, defaults = _texts(releases, state)
     if releases:
         yield from _write(prefix, state, modulefiles)
         yield from _write(prefix, state, defaults)
@@ -89,6 +87,78 @@ def _render(prefix: Path, state: State) -> Iterator[str]:
     if not releases:
         for name in defaults:
             yield from _remove(prefix, state, prefix / name)
+
+
+def _texts(releases: list[Release], state: State) -> tuple[dict[Path, str], dict[Path, str]]:
+    """The modulefiles, and the files that name the default, by their paths below the prefix."""
+    default = default_of(releases, state)
+    modulefiles: dict[Path, str] = {}
+    for release in releases:
+        if is_ours(release) and not isinstance(receipt := release.read, ReceiptError):
+            notice = deprecation_notice(release.name, state, default)
+            modulefiles |= render_modulefiles(values_of(receipt, deprecation=notice))
+    return modulefiles, render_defaults(default=default, hidden=hidden(releases, state))
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """A modulefile that differs from what receipts and state give.
+
+    Attributes:
+        path: which.
+        version: whose it is; None for one that names the default.
+        text: how it differs.
+        remedy: what to do.
+        made_by: another version of the prefix that says to have made it, whose command knows
+            how it should be; "" otherwise.
+    """
+
+    path: Path
+    version: str | None
+    text: str
+    remedy: str
+    made_by: str = ""
+
+
+def find_changed(prefix: Path) -> Iterator[ChangedFile]:
+    """The modulefiles of a prefix that are not what its receipts and its state give.
+
+    Raises:
+        PrefixError: the prefix cannot be read, or holds a link.
+        VersionError: the state is damaged.
+    """
+    state = read_state(prefix)
+    releases = find_releases(prefix, state)
+    modulefiles, defaults = _texts(releases, state)
+    other = _other_writer(prefix, releases)
+    for name, text in {**modulefiles, **defaults}.items() if releases else ():
+        path = prefix / name
+        if (now := _text(prefix, path)) == text:
+            continue
+        version = None if name in defaults else name.name.removesuffix(".lua")
+        if other:
+            command = command_of(version_root(prefix, other))
+            words = f"{other} wrote it last, and its command compares it: {command} audit"
+            yield ChangedFile(path, version, words, "", made_by=other)
+            continue
+        what = "it is missing, or no file that can be read" if now is None else "it was changed"
+        yield ChangedFile(
+            path,
+            version,
+            f"{what}: not what the receipt and the state give",
+            f"look who did that: ls -l {shlex.quote(str(path))}; `{NAME} repair` writes it again",
+        )
+
+
+def _other_writer(prefix: Path, releases: list[Release]) -> str | None:
+    """Another version of the prefix that says to have written the modulefiles last, in its own way."""
+    others = {str(each.version) for each in releases} - {VERSION}
+    for folder in MODULE_FOLDERS:
+        for name in (".modulerc.lua", ".modulerc"):
+            found = _MADE_BY_VERSION.search((_text(prefix, prefix / folder / name) or "")[:200])
+            if found and found[1] in others:
+                return found[1]
+    return None
 
 
 def deprecation_notice(name: str, state: State, default: str | None) -> str | None:

@@ -44,8 +44,8 @@ def remove(
     Args:
         prefix: of the install.
         name: the version.
-        force: remove it even if its users cannot be determined, or if it is the default and the
-            only one; not if it has known users.
+        force: remove it even if its users cannot be determined or are outsiders, or if it is the
+            default and the only one; not if somebody uses it who may change the prefix.
         dry_run: report what would be done, change nothing.
         env: environment variables; PATH leads to qstat.
 
@@ -113,7 +113,9 @@ def _remove(
     if dry_run:
         before = read_state(prefix)
         done = differences(before, decide(before))
-        return Change((*done, *(f"deleted: {VERSIONS}/{name}" for name in sorted(names))), (), ())
+        return Change(
+            (*done, *(f"deleted: {VERSIONS}/{name}" for name in sorted(names))), (), tuple(notes)
+        )
     before, after = commit(prefix, f"remove {' '.join(sorted(names))}", decide)
     done = [*differences(before, after), *publish_modulefiles(prefix)]
     cleaned, left = clean_up(prefix)
@@ -165,7 +167,8 @@ def _refuse_used(
     default = default_of(find_releases(prefix, state), state)
     for release in releases:
         usage = find_usage(release, is_default=release.name == default, env=env)
-        users = [*usage.certain, *(() if force else usage.doubtful)]
+        outsiders = [f"{each}, who is not of this prefix" for each in usage.outsiders]
+        users = [*usage.certain, *(() if force else (*outsiders, *usage.doubtful))]
         if users:
             remedy = "wait for their end, or end them; `deprecate` warns users meanwhile"
             if not usage.certain:
@@ -173,6 +176,7 @@ def _refuse_used(
             listed = "\n    ".join(users)
             raise VersionError(f"{release.name} is in use:\n    {listed}", remedy=remedy)
         unseen += [f"not checked: {each}" for each in (*usage.unseen, *usage.doubtful)]
+        unseen += [f"in use by {each}" for each in outsiders]
     return list(dict.fromkeys(unseen))
 
 

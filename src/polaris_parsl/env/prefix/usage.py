@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -9,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from polaris_parsl.env.prefix.permissions import user_name
 from polaris_parsl.env.prefix.releases import Release
 from polaris_parsl.env.prefix.staging import process_status
 from polaris_parsl.errors import ReceiptError
+from polaris_parsl.installs import group_of, prefix_of
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 
@@ -30,14 +32,16 @@ class Usage:
     """Who uses a version, one line each.
 
     Attributes:
-        certain: users that were seen.
+        certain: users that were seen, of those who may change the prefix.
         doubtful: what may be a user, or may hide one.
+        outsiders: users that were seen, and who may not change the prefix: they warn, no more.
         unseen: what this user cannot see.
     """
 
     certain: tuple[str, ...]
     doubtful: tuple[str, ...]
     unseen: tuple[str, ...]
+    outsiders: tuple[str, ...] = ()
 
 
 def find_usage(release: Release, *, is_default: bool, env: Mapping[str, str]) -> Usage:
@@ -49,25 +53,59 @@ def find_usage(release: Release, *, is_default: bool, env: Mapping[str, str]) ->
         env: environment variables; PATH leads to qstat.
     """
     roots = _spellings(release)
-    certain, hidden = _processes(roots)
+    trusted = Trusted.of(prefix_of(release.root))
+    certain, outsiders, hidden = _processes(roots, trusted)
     unseen = [f"open files of other users' processes, {hidden} of them"] if hidden else []
     doubtful: list[str] = []
     if not shutil.which(_QSTAT[0], path=env.get("PATH")):
         unseen.append("jobs: there is no qstat here")
-        return Usage(tuple(certain), (), tuple(unseen))
+        return Usage(tuple(certain), (), tuple(unseen), tuple(outsiders))
     try:
         jobs = _ask_pbs(env)
     except (OSError, ValueError) as error:
         doubtful.append(f"jobs: qstat failed: {error}")
-        return Usage(tuple(certain), tuple(doubtful), tuple(unseen))
+        return Usage(tuple(certain), tuple(doubtful), tuple(unseen), tuple(outsiders))
     for name, job in jobs.items():
         job_words = f"job {name} of {job.get('Job_Owner', '?')} (state {job.get('job_state', '?')})"
         text = json.dumps(job, ensure_ascii=False) + _script(job)
         if re.search(f"({'|'.join(map(re.escape, roots))}){_END}", text):
-            certain.append(job_words)
+            owner = str(job.get("Job_Owner", "")).partition("@")[0]
+            (certain if trusted.is_user(owner) else outsiders).append(job_words)
         elif _names_module(text, release.name, is_default=is_default):
             doubtful.append(f"{job_words} loads a module of this name, perhaps of another prefix")
-    return Usage(tuple(certain), tuple(doubtful), tuple(unseen))
+    return Usage(tuple(certain), tuple(doubtful), tuple(unseen), tuple(outsiders))
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """Who may say that a version is needed: root, the owner of the prefix, members of its group."""
+
+    owner: int
+    group: int | None
+
+    @classmethod
+    def of(cls, prefix: Path) -> Self:
+        """Those of a prefix."""
+        return cls(prefix.stat().st_uid, group_of(prefix))
+
+    def is_process(self, folder: Path) -> bool:
+        """Whether a process, /proc/NUMBER, is one of theirs, by its user and its groups."""
+        user = folder.stat().st_uid
+        if user in {0, self.owner, os.geteuid()}:
+            return True
+        lines = (folder / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+        words = [line.split()[1:] for line in lines if line.startswith(("Gid:", "Groups:"))]
+        return str(self.group) in {number for each in words for number in each}
+
+    def is_user(self, name: str) -> bool:
+        """Whether a user of this name is one of them; one whom this host does not know may be."""
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            return True
+        if entry.pw_uid in {0, self.owner, os.geteuid()}:
+            return True
+        return self.group in os.getgrouplist(name, entry.pw_gid)
 
 
 def _spellings(release: Release) -> list[str]:
@@ -78,9 +116,14 @@ def _spellings(release: Release) -> list[str]:
     return sorted(map(str, paths))
 
 
-def _processes(roots: list[str]) -> tuple[list[str], int]:
-    """Descriptions of the processes that use something below a path; how many could not be checked."""
-    found, hidden, own = [], 0, _own_line()
+def _processes(roots: list[str], trusted: Trusted) -> tuple[list[str], list[str], int]:
+    """Processes that have something below a path, in words: of those who are trusted, and of others.
+
+    The third value is how many did not let us look.
+    """
+    found: list[str] = []
+    outsiders: list[str] = []
+    hidden, own = 0, _own_line()
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal() or int(folder.name) in own:
             continue
@@ -94,8 +137,9 @@ def _processes(roots: list[str]) -> tuple[list[str], int]:
             if held:
                 owner = user_name(folder.stat().st_uid)
                 shown = shlex.join(command)[:100]
-                found.append(f"process {folder.name} of {owner}: {shown} (has {held[0]})")
-    return found, hidden
+                kind = found if trusted.is_process(folder) else outsiders
+                kind.append(f"process {folder.name} of {owner}: {shown} (has {held[0]})")
+    return found, outsiders, hidden
 
 
 def _own_line() -> set[int]:

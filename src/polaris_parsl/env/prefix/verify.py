@@ -15,6 +15,7 @@ from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
 from polaris_parsl.env.modules.base_module import NO_MODULE, WHAT_IT_GIVES, base_module, is_of_site
 from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
 from polaris_parsl.env.prefix.bases import base_files
+from polaris_parsl.env.prefix.verify_modulefiles import verify_modulefiles
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PrefixError, ReceiptError
@@ -159,6 +160,10 @@ def verify_install(
         of_module, untried = verify_module(root, receipt, env=env)
         findings += of_module
         unchecked += [f"the module: {untried}"] if untried else []
+    if is_published(root, receipt):
+        of_files, untried_files = verify_modulefiles(root)
+        findings += of_files
+        unchecked += untried_files
     if not every_file:
         unchecked.append("files older than the receipt, and the tools: --files reads them all")
     order = sorted(findings, key=lambda each: -each.verdict)
@@ -219,7 +224,13 @@ def _differences(
             continue
         if name not in present:
             gone.append(name)
-        elif not _is_same(root / name, expected, is_link=name in links, since=since):
+        # the commands are read always: they are few, and who swaps one may touch the receipt after it
+        elif not _is_same(
+            root / name,
+            expected,
+            is_link=name in links,
+            since=None if name.startswith(f"{BIN}/") else since,
+        ):
             changed.append(name)
     known = files.keys() | links.keys() | {RECEIPT}
     added = [name for name in sorted(present - known) if "__pycache__" not in name]

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from polaris_parsl.below import remove_path
 from polaris_parsl.cli.main import app
 from polaris_parsl.env.prefix.audit import AuditReport, audit
 from polaris_parsl.env.prefix.permissions import make_shared, seal
+from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
+from polaris_parsl.env.prefix.state import commit
 from polaris_parsl.errors import PrefixError
 
 MINE = os.getegid()
@@ -35,9 +38,10 @@ def prefix() -> Iterator[Path]:
     (root / "bin/python").symlink_to("/bin/sh")
     (root / "receipt.json").write_text("{}\n")
     seal(root, group=MINE)
-    for name in ("modulefiles/polaris-parsl/2026.11.lua", "state/00000001.json"):
-        (place / name).write_text("text\n")
-        (place / name).chmod(0o644)
+    (place / "modulefiles/polaris-parsl/2026.11.lua").write_text("text\n")
+    (place / "modulefiles/polaris-parsl/2026.11.lua").chmod(0o644)
+    commit(place, "install 2026.11", lambda state: replace(state, default="2026.11"))
+    publish_modulefiles(place)
     yield place
     remove_path(top)
 

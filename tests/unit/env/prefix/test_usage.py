@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,14 @@ from typing import Any
 import pytest
 
 import builder
+from actors import GROUP, IS_ROOT
+from polaris_parsl.below import remove_path
+from polaris_parsl.env.prefix.lifecycle import publish
+from polaris_parsl.env.prefix.publish import staging
 from polaris_parsl.env.prefix.releases import Release
+from polaris_parsl.env.prefix.removal import remove
 from polaris_parsl.env.prefix.usage import Usage, find_usage
+from polaris_parsl.errors import VersionError
 
 NAME = "2026.10.0"
 
@@ -188,3 +195,34 @@ def test_a_qstat_that_fails_leaves_a_doubt(
 def test_without_jobs_there_is_no_doubt(release: Release, tmp_path: Path) -> None:
     found = used(release, path=qstat(tmp_path / "pbs", '{"timestamp": 1}'))
     assert (found.certain, found.doubtful) == ((), ())
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can act as others")
+def test_who_cannot_change_the_prefix_warns_and_cannot_forbid_its_removal(tmp_path: Path) -> None:
+    top = Path(tempfile.mkdtemp(prefix="polaris-parsl-usage-"))
+    try:
+        prefix = top / "prefix"
+        for name in ("2026.9.0", NAME):
+            with staging(prefix, name, group=GROUP) as folder:
+                builder.small_release(prefix, name, folder=folder)
+                publish(prefix, folder, name, check=lambda: None)
+        waits = ("sh", "-c", 'echo; read x; : "$0"', prefix / "versions/2026.9.0/overlay")
+        options: dict[str, Any] = {"force": True, "dry_run": True, "env": {"PATH": "/nowhere"}}
+        with running(*waits, stdin=subprocess.PIPE, user=70003):
+            release = Release("2026.9.0", prefix / "versions/2026.9.0")
+            found = used(release)
+            assert (found.certain, len(found.outsiders)) == ((), 1)
+            assert " of 70003: " in found.outsiders[0]
+            with pytest.raises(VersionError, match=r"of 70003: .*who is not of this prefix"):
+                remove(prefix, "2026.9.0", **{**options, "force": False})
+            change = remove(prefix, "2026.9.0", **options)
+            assert any("in use by process" in note for note in change.notes)
+            assert "2026.9.0: removed for users" in change.done
+        member: dict[str, Any] = {"user": 70002, "extra_groups": [GROUP], "stdin": subprocess.PIPE}
+        with running(*waits, **member):
+            found = used(release)
+            assert (len(found.certain), found.outsiders) == (1, ())
+            with pytest.raises(VersionError, match="is in use"):
+                remove(prefix, "2026.9.0", **options)
+    finally:
+        remove_path(top)
