@@ -64,6 +64,8 @@ class Command:
     def start(self) -> None:
         """Start it, once more."""
         self._process = subprocess.Popen(self._words, process_group=0)
+        if self.is_stopping:  # the signal came before the process was known
+            self.signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> int | None:
         """Its exit code, None if it still runs after some seconds."""

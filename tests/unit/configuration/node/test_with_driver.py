@@ -104,6 +104,16 @@ def test_a_signal_is_handed_on_to_all_that_the_command_started(driver: socket.so
     ) as watching:
         assert watching.stdout is not None
         child = int(watching.stdout.readline())
-        watching.terminate()
-        assert watching.wait(30) == 128 + signal.SIGTERM
+        try:
+            watching.terminate()
+            assert watching.wait(30) == 128 + signal.SIGTERM
+        finally:
+            watching.kill()
     assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text()
+
+
+def test_a_signal_that_comes_while_the_command_starts_is_handed_on() -> None:
+    command = with_driver.Command(["sleep", "600"])
+    command.stop(signal.SIGTERM)
+    command.start()
+    assert command.wait(30) == -signal.SIGTERM
