@@ -39,6 +39,7 @@ CLASSES = {
     "simple": "SimpleLauncher",
 }
 _NODE_SCRIPTS = Path(__file__).parent / "node"
+_WATCH = "polaris_parsl.configuration.node.with_driver"
 _PARSL = "Parsl's documentation"
 
 
@@ -296,7 +297,7 @@ def mps_prefix(options: ExecutorOptions) -> str:
 def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
     python = shlex.quote(str(interpreter(driver.python)))
-    watch = f"{python} -P {shlex.quote(str(interpreter(_NODE_SCRIPTS / 'with_driver.py')))}"
+    watch = f"{python} -P -m {_WATCH}"
     workers = f"{python} -P {_pool_module(driver)}"
     pool = f"{mps_prefix(options)}{watch} {WHERE_DRIVER_LISTENS} -- {workers}"
     # ssh starts in HOME, where tasks would leave their files.

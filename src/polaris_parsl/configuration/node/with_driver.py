@@ -1,6 +1,6 @@
 """Run a command on a node for as long as its driver lives; standard library only.
 
-    python with_driver.py ADDRESSES PORT -- COMMAND...
+    python -m polaris_parsl.configuration.node.with_driver ADDRESSES PORT -- COMMAND...
 
 ADDRESSES, with commas, and PORT are where the driver listens. A driver lives if one of them accepts a
 connection. It has ended if one refuses and none accepts; an address that does not answer says nothing,
