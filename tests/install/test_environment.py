@@ -15,8 +15,9 @@ print(parsl.__version__, config.executors[0].label)
 
 
 def test_conda_lock_installs_python_parsl_and_parallel(
-    conda_source: Path, env: dict[str, str], tmp_path: Path
+    conda_source: Path, wheelhouse: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
+    env["LOCKED_WHEELS"] = (wheelhouse / "wheels").as_uri()
     conda = tmp_path / "conda"
     write_program(conda, [sys.executable, "-P", str(PROGRAM)])
     prefix = tmp_path / "polaris-parsl"

@@ -65,7 +65,6 @@ def test_the_tree_holds_no_path_of_a_machine_and_no_registry_host() -> None:
             for text in texts(path)
             for match in forbidden.finditer(text)
             if not match[0].startswith(("/home/user", "/home/you"))
-            and not is_address_of_wheel(path, text, match)
         ]
     assert found == []
 
@@ -78,14 +77,6 @@ def test_each_class_of_the_package_has_a_name_of_its_own() -> None:
                 places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert len(places) > 50
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
-
-
-def is_address_of_wheel(path: Path, text: str, match: re.Match[str]) -> bool:
-    """Whether conda-lock.yml says there where a wheel is fetched from, which its form requires."""
-    if path.name != "conda-lock.yml":
-        return False
-    line = text[text.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0]
-    return re.fullmatch(r"  url: https://files\.python\w+\.org/packages/\S+\.whl", line) is not None
 
 
 def texts(path: Path) -> Iterator[str]:

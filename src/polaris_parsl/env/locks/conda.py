@@ -1,5 +1,6 @@
 """conda-lock.yml: written and checked by conda-lock itself."""
 
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,11 @@ def check_repodata(repodata: Path) -> None:
             )
 
 
+# An index has its wheels where it likes; the hash says which one is meant. pip fills in the variable.
+_WHEEL = re.compile(r"(?<=^  url: )\S+/(?=[^/\s]+\.whl$)", re.MULTILINE)
+_ANYWHERE = "${LOCKED_WHEELS}/"
+
+
 def lock_conda(
     environment: Path, folder: Path, *, within: Path, conda: Sequence[str], env: Mapping[str, str]
 ) -> None:
@@ -71,6 +77,8 @@ def lock_conda(
     # one of the two alone makes a file that conda-lock cannot read again
     command += ["--metadata", "input_sha"]
     solve(command, "conda-lock", cwd=folder, env=_fixed(env))
+    lock = folder / CONDA_LOCK
+    lock.write_text(_WHEEL.sub(_ANYWHERE, lock.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def is_solved_from(environment: Path, lock: Path, *, env: Mapping[str, str]) -> bool:
