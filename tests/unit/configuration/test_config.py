@@ -67,7 +67,7 @@ def test_workers_and_interchange_run_by_absolute_interpreter(
     monkeypatch.setattr("polaris_parsl.driver.folder_of_script", lambda: None)
     _, executor, _ = build(tmp_path)
     node, _, pool = executor.launch_cmd.partition(" -- ")
-    assert node.startswith(f"cd {tmp_path} && exec {sys.executable} -P /")
+    assert node.startswith(f"cd {tmp_path} && exec {sys.executable} -P -m polaris_parsl.")
     assert pool.startswith(
         f"{sys.executable} -P -m polaris_parsl.configuration.parsl_internals.worker_pool "
     )
