@@ -103,9 +103,9 @@ def write_learned_queues(learned: LearnedQueues, file: Path) -> None:
     """
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as stream:
         stream.write(learned.as_text())
-    staged = Path(stream.name)
-    staged.chmod(file.parent.stat().st_mode & 0o664 | 0o444)
-    staged.replace(file)
+        # by descriptor: who can write the directory could put a link in the file's place
+        os.fchmod(stream.fileno(), file.parent.stat().st_mode & 0o664 | 0o444)
+    Path(stream.name).replace(file)
 
 
 def _parsed(data: Any) -> LearnedQueues:
