@@ -79,7 +79,7 @@ def test_inside_a_job_its_own_nodes_are_checked(
 # Options that keep nodes from answering, and the text of the check "block".
 SILENT = {
     "worker_init='export PATH=/nowhere'": "0 of 1 nodes answered; the job says: .*there is no mpiexec on PATH",
-    "worker_init='exit 3'": "0 of 1 nodes answered; the job says: nothing; it ended as COMPLETED",
+    "worker_init='exit 3'": "0 of 1 nodes answered; the job says: .*exit code 3, at its line 1: exit 3 ",
     "queue=R123456": "no block: .*qsub: Unknown queue",
 }
 

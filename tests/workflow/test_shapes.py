@@ -71,6 +71,7 @@ def run(sandboxed: Callable[..., str], tmp_path: Path) -> Run:
 
 def known_before_the_run(script: str) -> str:
     """A job script without the driver's port and the time in the job's name."""
+    script = re.sub(r"(with_driver [\d.,]+ )(?:\d+|WORKER_PORT)", r"\1", script)
     return re.sub(r"(--port=|\.block-0\.)[\w.]*\w", r"\1", script)
 
 

@@ -74,7 +74,7 @@ _SAY_WHERE = """\
 if [ -n "${BASH_VERSION:-}" ]; then
 polaris_parsl_first=$LINENO
 trap 'if [ "$LINENO" -gt "$polaris_parsl_first" ]; then polaris_parsl_line=$((LINENO - polaris_parsl_first - 4)); fi' DEBUG
-trap 'polaris_parsl_code=$?; (polaris_parsl_stop "worker_init ended the job with exit code $polaris_parsl_code, at its line $polaris_parsl_line: $BASH_COMMAND" "mend worker_init, or what that line needs")' EXIT
+trap 'polaris_parsl_code=$?; polaris_parsl_what=$BASH_COMMAND; (polaris_parsl_stop "worker_init ended the job with exit code $polaris_parsl_code, at its line $polaris_parsl_line: $polaris_parsl_what" "mend worker_init, or what that line needs")' EXIT
 fi
 # worker_init of the user"""
 _SAY_NO_MORE = """\

@@ -14,8 +14,8 @@ _UV_FILES = (".lock", ".gitignore", "CACHEDIR.TAG")
 # uv opens all wheels of a run at the same time, each in threads of its own: no setting limits
 # them, and 80 wheels took 97 threads (2026-11-24, uv 0.13.8); 8 took 22
 _WHEELS_A_RUN = 8
-# no run and no command imports these; they are half of all byte code
-_NOT_COMPILED = r"/(parsl/tests|pygments/lexers|pygments/styles)/(?!__init__)"
+# no run and no command imports these; they are half of the byte code of Parsl
+_NOT_COMPILED = r"/parsl/tests/"
 
 
 def create(folder: Path, python: Path, *, sees_base: bool, env: Mapping[str, str]) -> None:
