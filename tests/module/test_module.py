@@ -91,5 +91,5 @@ def test_the_command_speaks_for_the_python_of_the_users_scripts(install: Any, sh
         "polaris-parsl script account=datascience address=10.140.56.1 run_dir=/runs"
     )
     assert done.stderr == ""
-    assert f"'{install.root}/overlay/bin/python' -P -m parsl.executors" in done.stdout
+    assert f"'{install.root}/overlay/bin/python' -P -m polaris_parsl." in done.stdout
     assert f"{install.root}/tools" not in done.stdout

@@ -61,7 +61,7 @@ def test_activated_without_a_module_it_gives_python_pip_and_the_command(
     lines = done.stdout.splitlines()
     assert lines[:3] == [f"{venv.folder}/bin/{name}" for name in ("python", "pip", "polaris-parsl")]
     assert lines[3].startswith("pip ")
-    assert f"'{venv.python}' -P -m parsl.executors" in done.stdout
+    assert f"'{venv.python}' -P -m polaris_parsl." in done.stdout
     assert str(install.root / "overlay" / "bin") not in done.stdout
 
 
