@@ -80,7 +80,14 @@ def test_the_conda_module_is_loaded_and_goes_with_ours(
 
 def test_the_modulefile_sets_nothing_that_it_must_not(conda_install: Any) -> None:
     text = (conda_install.prefix / f"modulefiles/polaris-parsl/{VERSION}.lua").read_text()
-    for word in ("VIRTUAL_ENV", "PYTHONPATH", "family(", "execute", 'setenv("CONDA'):
+    for word in (
+        'setenv("VIRTUAL_ENV',
+        'pushenv("VIRTUAL_ENV',
+        '_path("PYTHONPATH',
+        "family(",
+        "execute",
+        'setenv("CONDA',
+    ):
         assert word not in text
     assert text.startswith(f"-- made by polaris-parsl {VERSION}, locks ")
 
