@@ -13,7 +13,7 @@ import typer
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
-from polaris_parsl.cli.roots import Mirror, absolute
+from polaris_parsl.cli.roots import Mirror, Wheelhouse, absolute
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.install import Installed, build
 from polaris_parsl.env.installer.locked_base import LockedBase, in_prefix, provided
@@ -69,16 +69,7 @@ def install(
         str,
         typer.Option("--track", help="Set of Python packages: `mep` for environment-mep.yml."),
     ] = CURRENT,
-    wheelhouse: Annotated[
-        Path | None,
-        typer.Option(
-            "--wheelhouse",
-            help="Take everything from this directory, made by `polaris-parsl wheelhouse`, and "
-            "use no network.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
+    wheelhouse: Wheelhouse = None,
     conda_mirror: Mirror = None,
     group: Annotated[
         str | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
-from polaris_parsl.cli.roots import Mirror, Root, absolute, own_prefix, own_root
+from polaris_parsl.cli.roots import Mirror, Root, Wheelhouse, absolute, own_prefix, own_root
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.modules.module_system import how_to_load
 from polaris_parsl.installs import LOCKED, prefix_of, version_root
@@ -40,16 +40,7 @@ def rebase(
             show_default=False,
         ),
     ] = None,
-    wheelhouse: Annotated[
-        Path | None,
-        typer.Option(
-            "--wheelhouse",
-            help="Take everything from this directory, made by `polaris-parsl wheelhouse`, and "
-            "use no network.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
+    wheelhouse: Wheelhouse = None,
     conda_mirror: Mirror = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan; write nothing to the prefix.")

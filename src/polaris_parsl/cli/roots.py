@@ -62,6 +62,17 @@ Mirror = Annotated[
     ),
 ]
 
+Wheelhouse = Annotated[
+    Path | None,
+    typer.Option(
+        "--wheelhouse",
+        help="Take everything from this directory, made by `polaris-parsl wheelhouse`, and "
+        "use no network.",
+        exists=True,
+        file_okay=False,
+    ),
+]
+
 
 def absolute(path: Path) -> Path:
     """A path of the command line as it is recorded: `~` and `..` resolved, symbolic links kept."""
