@@ -196,15 +196,22 @@ def test_of_what_a_command_left_only_what_lies_in_the_prefix_is_deleted(world: W
     assert world.seen() == before
 
 
+def swap_for_link(place: Path, target: Path) -> Callable[[], None]:
+    """What puts a link in the place of a directory."""
+
+    def swap() -> None:
+        place.rename(place.with_name("kept"))
+        place.symlink_to(target)
+
+    return swap
+
+
 @pytest.mark.parametrize("name", IN_PREFIX)
 def test_a_link_in_the_place_of_a_directory_is_refused_and_its_target_stays_as_it_is(
     world: World, name: str
 ) -> None:
     place = world.prefix / name
-
-    def swap() -> None:
-        place.rename(place.with_name("kept"))
-        place.symlink_to(world.home / "thesis")
+    swap = swap_for_link(place, world.home / "thesis")
 
     def install() -> str:
         try:
@@ -353,10 +360,7 @@ def test_audit_names_a_link_and_does_not_say_to_open_what_it_leads_to(
     world: World, name: str
 ) -> None:
     place = world.prefix / name
-
-    def swap() -> None:
-        place.rename(place.with_name("kept"))
-        place.symlink_to(world.home / "thesis")
+    swap = swap_for_link(place, world.home / "thesis")
 
     world.hostile(swap)
     said = world.run("audit")
