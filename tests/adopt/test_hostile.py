@@ -131,15 +131,19 @@ def check_answer(code: int, words: str) -> None:
         assert 'queue="debug"' in words
 
 
-@pytest.mark.parametrize("witness", USERS, indirect=True, ids=lambda user: f"user {user}")
-@pytest.mark.parametrize("name", FILES)
-def test_a_hostile_file_reaches_nothing(
-    name: str, witness: Witness, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    user = request.node.callspec.params["witness"]
-    if user != os.getuid() and not COMMON_PYTHON.exists():
+@pytest.fixture
+def user(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Who adopts the files: the user of the witness, if that one can start a Python here."""
+    number: int = request.node.callspec.params["witness"]
+    if number != os.getuid() and not COMMON_PYTHON.exists():
         pytest.skip(f"there is no {COMMON_PYTHON}, and others may not start {sys.executable}")
     monkeypatch.setattr(python_file, "_OUTPUT_BYTES", 1 << 20)
+    return number
+
+
+@pytest.mark.parametrize("witness", USERS, indirect=True, ids=lambda user: f"user {user}")
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_file_reaches_nothing(name: str, user: int, witness: Witness) -> None:
     file = witness.out.parent / "hostile.py"
     file.write_text(f"{FILES[name].lstrip()}\n{HARMLESS}")
     code, words = adopt_as(user, file, witness)
@@ -150,12 +154,8 @@ def test_a_hostile_file_reaches_nothing(
 @pytest.mark.parametrize("witness", USERS[-1:], indirect=True, ids=["an ordinary user"])
 @pytest.mark.parametrize("absent", MEASURES)
 def test_where_one_measure_is_absent_the_others_hold_but_for_what_the_document_says(
-    absent: str, witness: Witness, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    absent: str, user: int, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user = request.node.callspec.params["witness"]
-    if user != os.getuid() and not COMMON_PYTHON.exists():
-        pytest.skip(f"there is no {COMMON_PYTHON}, and others may not start {sys.executable}")
-    monkeypatch.setattr(python_file, "_OUTPUT_BYTES", 1 << 20)
     # some wait for what never comes
     monkeypatch.setattr(python_file, "_TIMEOUT_SECONDS", 10)
     file = witness.out.parent / "hostile.py"
