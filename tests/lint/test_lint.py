@@ -69,6 +69,10 @@ def test_the_tree_holds_no_path_of_a_machine_and_no_registry_host() -> None:
     assert found == []
 
 
+def test_no_output_of_a_job_lies_in_the_tree() -> None:
+    assert [path.name for path in tracked() if re.search(r"\.[oe]\d+$", path.name)] == []
+
+
 def test_each_class_of_the_package_has_a_name_of_its_own() -> None:
     places: dict[str, list[str]] = {}
     for path in tracked("src/*.py"):
