@@ -74,7 +74,8 @@ def build(planned: Plan, driver: Driver) -> Config:
     files = explain_plan(planned).as_files()
     if packages := own_packages():
         files[PACKAGES] = "".join(f"{each}\n" for each in packages)
-    record = RunRecord(files, job=driver.job if first.options.mode == "inside_job" else None)
+    job = driver.job if first.options.mode == "inside_job" else None
+    record = RunRecord(files, job=job, keeps_tasks=first.options.record)
     place = TaskPlace(first.options.start_dir or first.options.run_dir, driver.beside)
     memoizer = CheckpointMemoizer(record, first.options.checkpoint_version, place)
     losses = Losses(Lines(), record.task_lost)
@@ -83,7 +84,9 @@ def build(planned: Plan, driver: Driver) -> Config:
         each.may_find_results = lambda: memoizer.has_earlier_results
     made = Config(
         executors=executors,
-        retry_handler=RetryHandler(losses, {each.label: each for each in executors}),
+        retry_handler=RetryHandler(
+            losses, {each.label: each for each in executors}, record.attempts
+        ),
         memoizer=memoizer,
         **values(planned.settings),
     )

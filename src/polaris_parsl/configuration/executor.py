@@ -23,6 +23,8 @@ from polaris_parsl.configuration.blocks.stray import delete_stray_jobs
 from polaris_parsl.configuration.blocks.watch import Terms, Watch
 from polaris_parsl.configuration.mpi_tasks import complete_specification
 from polaris_parsl.configuration.parsl_internals.blocks import WatchedBlocks, count_finished_jobs
+from polaris_parsl.configuration.parsl_internals.measure import Measured
+from polaris_parsl.configuration.parsl_internals.measured import MeasuredTasks
 from polaris_parsl.configuration.parsl_internals.pool import (
     ENDS_WITH_PARENT,
     interchange_command,
@@ -42,7 +44,7 @@ _STDERR_CHARACTERS = 2000
 count_finished_jobs()
 
 
-class _OrderlyBlocks(WatchedBlocks):
+class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
     """Asks for its first blocks at once, keeps them, and leaves none behind.
 
     Parsl leaves the first blocks to the first round of its scaling thread that
@@ -85,7 +87,7 @@ class _OrderlyBlocks(WatchedBlocks):
         super().start()  # type: ignore[no-untyped-call]
         # To Parsl's log, beside what it says about blocks.
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
-        self.record.executor_starts(self.label, self.mode)
+        self.record.executor_starts(self.label, self.mode, **self._shape())
         self.losses.report.begin(self.run_dir)
         if self.has_jobs:
             earlier = self.record.earlier_records()
@@ -94,6 +96,26 @@ class _OrderlyBlocks(WatchedBlocks):
             self._waits_for_tasks = self.may_find_results()
         if not self._waits_for_tasks:
             self.submit_initial_blocks()
+
+    def _shape(self) -> dict[str, Any]:
+        """What a block of it is, for the record."""
+        provider = self.provider
+        assert provider, "build_executor gives one"
+        gpus = len(self.available_accelerators)
+        return {
+            "nodes": provider.nodes_per_block,
+            "workers": gpus or self.max_workers_per_node,
+            "gpus": gpus,
+            "walltime": getattr(provider, "walltime", None),
+            "queue": getattr(provider, "queue", None),
+        }
+
+    def see_measured(self) -> Callable[[Measured], None] | None:
+        """What gets the measurements of the task that this thread submits."""
+        attempt = self.record.attempts.launching
+        if attempt is None or attempt.executor != self.label:
+            return None
+        return lambda seen: attempt.measured(seen.start, seen.end, seen.place)
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """End the interchange, then whatever is left of the jobs."""

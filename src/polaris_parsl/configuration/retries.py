@@ -10,6 +10,7 @@ from parsl.executors.high_throughput.errors import ManagerLost
 from polaris_parsl.configuration.blocks.losses import Loss, Losses
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor
 from polaris_parsl.configuration.parsl_internals.node_lost import NodeLost
+from polaris_parsl.configuration.task_attempts import Attempts
 from polaris_parsl.errors import BlockError
 
 
@@ -19,12 +20,16 @@ class RetryHandler:
     Args:
         losses: of the run.
         executors: by label.
+        attempts: of the run.
     """
 
     def __init__(
-        self, losses: Losses, executors: Mapping[str, PolarisExecutor | PolarisMPIExecutor]
+        self,
+        losses: Losses,
+        executors: Mapping[str, PolarisExecutor | PolarisMPIExecutor],
+        attempts: Attempts,
     ) -> None:
-        self._losses, self._executors = losses, executors
+        self._losses, self._executors, self._attempts = losses, executors, attempts
 
     def __call__(self, error: Exception, task: Mapping[str, Any]) -> float:
         """What a failure costs; a task fails when its costs exceed `retries`.
@@ -36,6 +41,7 @@ class RetryHandler:
             return math.inf  # no executor is left that could run it
         if not isinstance(error, ManagerLost):
             self._losses.report.task_failed(task["id"], task["func_name"], error)
+            self._attempts.failed(task["id"], error)
             return 1
         loss = Loss(
             task=task["id"],

@@ -2,7 +2,7 @@
 
 RUN/polaris_parsl/run.jsonl holds one event a line, as JSON; lines are only ever added, so a driver
 that is killed leaves all but the last few seconds. docs/on-disk.md lists the events. `pin --run`
-reads them, also where there is no Parsl: this module imports none.
+and `report` read them, also where there is no Parsl: this module imports none.
 """
 
 import atexit
@@ -22,6 +22,7 @@ from typing import Any
 
 from polaris_parsl.configuration.blocks.block import BlockChange, BlockState
 from polaris_parsl.configuration.blocks.losses import Loss
+from polaris_parsl.configuration.task_attempts import TASKS, Attempts
 from polaris_parsl.configuration.workflow_script import commit_of, running_script
 from polaris_parsl.errors import warn
 from polaris_parsl.files import digest
@@ -96,6 +97,7 @@ class RunRecord:
     Args:
         files: texts for the run directory beside the record, by file name.
         job: id of the PBS job that the driver uses the nodes of; None if blocks are PBS jobs.
+        keeps_tasks: whether each task is kept, in a file of its own.
         clock: seconds that only go on.
     """
 
@@ -104,10 +106,13 @@ class RunRecord:
         files: Mapping[str, str],
         *,
         job: str | None = None,
+        keeps_tasks: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.files = files
         self.tasks = TaskCounts()
+        self.attempts = Attempts(self._give_up_tasks)
+        self._keeps_tasks = keeps_tasks
         # the configuration as Parsl would write it; None if the run uses another one
         self.describe: Callable[[], str | None] = lambda: None
         self._job = job
@@ -157,6 +162,7 @@ class RunRecord:
                 self._keep_workflow()
                 self._write_files(self._path.parent)
                 self._write_run(run_id)
+                self._begin_attempts()
 
     def earlier_records(self) -> list[Path]:
         """The records of earlier runs in the same directory, the newest last."""
@@ -165,16 +171,17 @@ class RunRecord:
         found = self._path.parents[2].glob(f"[0-9]*/{FOLDER}/{RECORD}")
         return sorted(path for path in found if path != self._path)
 
-    def executor_starts(self, executor: str, mode: str) -> None:
+    def executor_starts(self, executor: str, mode: str, **shape: Any) -> None:
         """Add an executor that has started.
 
         Args:
             executor: its label.
             mode: where its workers run, and why there.
+            shape: of its blocks.
         """
         with self._lock:
             self._running.add(executor)
-            self._write("executor", executor=executor, mode=mode)
+            self._write("executor", executor=executor, mode=mode, **shape)
 
     def block_submitted(self, executor: str, block: str, job: str) -> None:
         """Add a block that was submitted: a PBS job, or a process within the driver's own job."""
@@ -198,6 +205,7 @@ class RunRecord:
 
     def task_lost(self, loss: Loss, why: str) -> None:
         """Add a task that runs again because its node was lost."""
+        self.attempts.lost(loss, why)
         self._write("task_lost", **asdict(loss), why=why)
 
     def call_at_end(self, callback: Callable[[], None]) -> None:
@@ -239,7 +247,13 @@ class RunRecord:
             self._write("executor_end", executor=executor)
             self._running.discard(executor)
             if not self._running:
+                self.attempts.close()
                 atexit.unregister(self._exit)
+
+    def _begin_attempts(self) -> None:
+        # where no record can be written, none of tasks can
+        if self._path is not None and self._keeps_tasks and self.counts_tasks:
+            self.attempts.write_to(self._path.with_name(TASKS))
 
     def _keep_workflow(self) -> None:
         """Keep the script as it is now, with its commit."""
@@ -277,6 +291,7 @@ class RunRecord:
         """Add that Python ended and nobody had Parsl clean up."""
         # a process that the user's program forked ends in this way too
         if os.getpid() == self._process:
+            self.attempts.close()
             self.write_counts()
             self._write("exit")
 
@@ -299,4 +314,10 @@ class RunRecord:
         warn(
             f"cannot write the record of this run, {path}: {error.strerror}; the run goes on, and "
             "`polaris-parsl pin --run` will know less of it"
+        )
+
+    def _give_up_tasks(self, error: OSError) -> None:
+        warn(
+            f"cannot write the record of tasks, {TASKS} in {FOLDER}/ of the run directory: "
+            f"{error.strerror}; the run goes on, and `polaris-parsl report` will know less of it"
         )

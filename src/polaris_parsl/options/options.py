@@ -84,6 +84,7 @@ class ExecutorOptions:
     interface: str | None
     heartbeat_period: int
     heartbeat_threshold: int
+    record: bool
     handed_on: Mapping[str, Any]
 
     @classmethod

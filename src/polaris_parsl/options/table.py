@@ -339,6 +339,11 @@ class LogOptions(TypedDict, total=False):
         handed_to="config",
         not_for_endpoint="an endpoint writes its own log",
     )]
+    record: Annotated[bool | None, Option(
+        help="Whether the run directory keeps when and where each task ran, for `polaris-parsl report`.",
+        check=checks.flag, default=True, is_for_run=True,
+        not_for_endpoint="an endpoint keeps no record",
+    )]
     usage_tracking: Annotated[int | None, Option(
         help="What Parsl reports to its developers, from 0 (nothing) to 3.",
         check=WholeNumber(0, 3),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD, WORKFLOW
+from polaris_parsl.configuration.task_attempts import TASKS
 from polaris_parsl.errors import BundleError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import PACKAGES
@@ -59,12 +60,13 @@ def read_run(folder: Path) -> Run:
             facts, configuration = _facts(events), events[0]["configuration"] or ""
         except (KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path} is damaged: {error!r}", remedy=_AGAIN) from error
-    log = folder / _LOG
+    log, tasks = folder / _LOG, folder / FOLDER / TASKS
     return Run(
         facts={
             **facts,
             "own_packages": _own_packages(folder / FOLDER / PACKAGES),
             "log_sha256": digest(log) if log.is_file() else None,
+            "tasks_sha256": digest(tasks) if tasks.is_file() else None,
         },
         configuration=f"{configuration.rstrip()}\n" if configuration else "",
         scripts=tuple(_scripts(folder / SCRIPTS)),

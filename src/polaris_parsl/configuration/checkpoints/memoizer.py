@@ -65,6 +65,7 @@ class CheckpointMemoizer(WatchedMemoizer):
     def task_begins(self, task: Task) -> None:
         """Count the task, and warn where the results of its app are not kept in the checkpoints."""
         self._record.tasks.begin(task.number, task.app)
+        self._record.attempts.begin(task.record)
         if not task.is_kept and not task.is_internal:
             self._warn_once(
                 ("cache", task.app),
@@ -131,13 +132,15 @@ class CheckpointMemoizer(WatchedMemoizer):
                 f"pickled: {error}",
             )
 
-    def task_failed(self, task: Task, error: BaseException) -> None:  # noqa: ARG002
+    def task_failed(self, task: Task, error: BaseException) -> None:
         """Add to the error what the place of the task has to do with it."""
+        self._record.attempts.failed(task.number, error)
         if self._place:
             self._place.explain(error)
 
     def task_ends(self, task: Task, state: str, *, is_of_earlier_run: bool) -> None:
         """Count how the task ended."""
+        self._record.attempts.end(task.record, state, from_checkpoint=is_of_earlier_run)
         self._record.tasks.end(task.number, task.app, state, from_checkpoint=is_of_earlier_run)
         self._record.task_ended()
 

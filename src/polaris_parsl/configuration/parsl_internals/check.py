@@ -3,7 +3,7 @@
 import functools
 from importlib.metadata import version
 
-from polaris_parsl.configuration.parsl_internals import blocks, memo, pool, submission
+from polaris_parsl.configuration.parsl_internals import blocks, measured, memo, pool, submission
 from polaris_parsl.configuration.parsl_internals.internal import Internal
 from polaris_parsl.configuration.parsl_version import is_older
 from polaris_parsl.errors import BaseEnvironmentError
@@ -14,6 +14,7 @@ INTERNALS: tuple[Internal, ...] = (
     *pool.INTERNALS,
     *submission.INTERNALS,
     *memo.INTERNALS,
+    *measured.INTERNALS,
 )
 
 

@@ -32,6 +32,8 @@ _DEATH = (
     "for worker_id, p in procs.items():",
     "raise WorkerLost(worker_id, platform.node())",
 )
+# tasks are measured by a function of ours
+_MEASURE = ('ctxt.get("task_executor", None)', "result = exec_func(req['buffer']")
 
 _LAUNCH = Internal(
     f"{_PACKAGE}.executor",
@@ -134,10 +136,11 @@ INTERNALS = (
     Internal(
         _PACKAGE,
         "process_worker_pool",
-        "is started by a program of ours, which also reports what killed a worker; its division of accelerator names by the workers on a GPU is undone "
-        "before (Parsl's issue 3509)",
-        "2024.7.15",
-        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH),
+        "is started by a program of ours, which also reports what killed a worker; runs tasks by a "
+        "function of ours; its division of accelerator names by the workers on a GPU is undone before "
+        "(Parsl's issue 3509)",
+        "2025.12.8",
+        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH, *_MEASURE),
     ),
 )
 
