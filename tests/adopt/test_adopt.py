@@ -117,7 +117,7 @@ def test_a_job_script_becomes_blocks_of_its_size() -> None:
 @pytest.mark.parametrize(
     ("asked", "nodes", "walltime"),
     [
-        ("#PBS -l select=2+3:ncpus=8,walltime=90", 5, "0:01:30"),
+        ("#PBS -l select=2+3:ncpus=8,walltime=390", 5, "0:06:30"),
         ("#PBS -l select=4\n#PBS -l select=9\n#PBS -l walltime=5:00", 4, "0:05:00"),
         ("#PBS -l select=ncpus=64 -l walltime=01:00:00", 1, "1:00:00"),
     ],
@@ -126,7 +126,7 @@ def test_sizes_and_times_are_read_in_all_forms_that_pbs_takes(
     tmp_path: Path, asked: str, nodes: int, walltime: str
 ) -> None:
     file = tmp_path / "job.sh"
-    file.write_text(f"#!/bin/sh\n{asked}\n#PBS -l filesystems=home -A x -q capacity\nhostname\n")
+    file.write_text(f"#!/bin/sh\n{asked}\n#PBS -l filesystems=home -A x -q preemptable\nhostname\n")
     options = {"nodes_per_block": 1, "walltime": "1:00:00"} | dict(adopt_file(file).options)
     assert (options["nodes_per_block"], options["walltime"]) == (nodes, walltime)
 

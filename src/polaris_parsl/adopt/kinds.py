@@ -46,5 +46,5 @@ def what_it_is(file: Path, text: str) -> str:
     if file.suffix in _TEXTS:
         return f"{_TEXTS[file.suffix]}, neither Python nor a PBS job script"
     if file.suffix in (".yaml", ".yml", ".j2"):
-        return "YAML without the engine of a Globus Compute endpoint, or a template of it"
+        return "YAML without the engine of a Globus Compute endpoint"
     return "neither Python nor a PBS job script"

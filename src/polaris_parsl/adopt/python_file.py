@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,9 @@ from polaris_parsl.process import NoAnswerError, run
 NODES_OF_PRETENDED_JOB = 7
 _TIMEOUT_SECONDS = 60
 _OUTPUT_BYTES = 16 << 20
+_USES_US = re.compile(
+    r"^\s*(import polaris_parsl|from polaris_parsl import|import .*\bpolaris_parsl\b)", re.MULTILINE
+)
 _OWN_FILE = "move its configuration into a file of its own, and adopt that"
 
 logger = logging.getLogger(__name__)
@@ -91,7 +95,7 @@ def read_python_file(
     with _pretended_job() as variables:
         inside = _record(file, text, given, {**environ, **variables}, arguments)
     if not inside["configs"]:
-        raise _refusal(file, inside)
+        raise _refusal(file, text, inside)
     return _recording(inside)
 
 
@@ -138,7 +142,12 @@ def _pretended_job() -> Iterator[dict[str, str]]:
         yield {"PBS_JOBID": "0.pretended", "PBS_NODEFILE": nodefile.name}
 
 
-def _refusal(file: Path, recorded: Mapping[str, Any]) -> AdoptError:
+def _refusal(file: Path, text: str, recorded: Mapping[str, Any]) -> AdoptError:
+    if _USES_US.search(text):
+        return AdoptError(
+            f"{file} uses polaris_parsl already, and has no configuration of Parsl to translate",
+            remedy="run it; `polaris-parsl explain` shows what its options come to",
+        )
     if "variable" in recorded:
         return AdoptError(
             f"{file} needs the environment variable {recorded['variable']}",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.adopt.endpoint_template import SUFFIX, fill_in
 from polaris_parsl.adopt.endpoint_yaml import is_endpoint, read_endpoint
 from polaris_parsl.adopt.job_script import is_job_script, read_job_script
 from polaris_parsl.adopt.kinds import code_of_notebook, is_python, what_it_is
@@ -29,9 +30,10 @@ def adopt(
     """The configurations of a file, as options of `polaris_parsl.config`.
 
     Args:
-        file: a Python file or notebook with a Parsl configuration, the YAML of a Globus Compute
-            endpoint, or a PBS job script.
-        given: values for parameters of its functions and methods that make a configuration.
+        file: a Python file or notebook with a Parsl configuration, the YAML or template of a Globus
+            Compute endpoint, or a PBS job script.
+        given: values for parameters of its functions and methods that make a configuration, or for
+            variables of the template.
         environ: environment variables for the run of a Python file.
         arguments: of the Python file, as on its command line.
 
@@ -40,6 +42,8 @@ def adopt(
     """
     try:
         text = read_regular(file, most_bytes=_FILE_BYTES_MAX).decode("utf-8")
+        if file.suffix == SUFFIX:
+            text = fill_in(file, text, given)
         code = code_of_notebook(text)
         if code is not None or is_python(text):
             recording = read_python_file(file, code or text, given, environ, arguments)
@@ -57,8 +61,8 @@ def adopt(
         return _for_other_systems(text, [read_job_script(file, text)])
     raise AdoptError(
         f"{file} is {what_it_is(file, text)}",
-        remedy="give a Python file that calls parsl.Config, the YAML of an endpoint, or a script that "
-        "begins with #PBS lines",
+        remedy="give a Python file that calls parsl.Config, the YAML or template of an endpoint, or a "
+        "script that begins with #PBS lines",
     )
 
 

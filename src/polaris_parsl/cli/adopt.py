@@ -34,16 +34,16 @@ def adopt(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A Python file or notebook with a Parsl configuration, the YAML of a Globus Compute "
-            "endpoint, or a PBS job script."
+            help="A Python file or notebook with a Parsl configuration, the YAML or template of a "
+            "Globus Compute endpoint, or a PBS job script."
         ),
     ],
     given: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[NAME=VALUE]... [-- ARGUMENT...]",
-            help="Arguments for a function or method of FILE that makes the configuration; behind --, "
-            "those of FILE itself.",
+            help="Arguments for a function or method of FILE that makes the configuration, or values of a "
+            "template; behind --, arguments of FILE itself.",
             show_default=False,
         ),
     ] = None,
