@@ -15,6 +15,9 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.installs import TOOLS, install_of, is_same_place, overlay_python, own_install
 
 _PREFIX = "POLARIS_PARSL_"
+# In lower case; programs read them in upper case, too.
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
+NO_PROXY = "no_proxy"
 _PLAIN_PATH = re.compile(r"/[^$`\\{}'\"\x00-\x1f]*")
 
 
@@ -45,6 +48,7 @@ class Driver:
         module_home: directory of Lmod or Environment Modules, whose init/ holds for each shell the
             script that defines `module`; None if it is not known.
         pythonpath: PYTHONPATH of the driver, None if it is not set.
+        proxies: its proxy variables by their names in lower case.
         beside: directory of the user's script, whose modules Python finds; None if it has no such.
         job: id of the PBS job that the driver runs in, None outside one.
         nodefile: file with the nodes of that job, a line or more for each.
@@ -60,6 +64,7 @@ class Driver:
     module_tree: Path | None = None
     module_home: Path | None = None
     pythonpath: str | None = None
+    proxies: Mapping[str, str] = field(default_factory=dict)
     beside: Path | None = None
     job: str | None = None
     nodefile: Path | None = None
@@ -85,6 +90,7 @@ class Driver:
             module_tree=Path(tree) if tree and module else None,
             module_home=module_home(env),
             pythonpath=env.get("PYTHONPATH") or None,
+            proxies=_proxies(env),
             beside=folder_of_script(),
             job=env.get("PBS_JOBID") or None,
             nodefile=Path(nodefile) if nodefile else None,
@@ -119,6 +125,16 @@ def module_home(env: Mapping[str, str]) -> Path | None:
     """Directory of the module system of a shell, whose init/ holds its start-up files."""
     home = env.get("LMOD_PKG") or env.get("MODULESHOME")
     return Path(home) if home else None
+
+
+def _proxies(env: Mapping[str, str]) -> dict[str, str]:
+    """The proxy variables that are set; the one in lower case counts where they differ."""
+    found = {name: env.get(name) or env.get(name.upper()) or "" for name in (*PROXIES, NO_PROXY)}
+    return {
+        name: value
+        for name, value in found.items()
+        if value.isascii() and value.isprintable() and value
+    }
 
 
 def _interpreter(env: Mapping[str, str]) -> Path:

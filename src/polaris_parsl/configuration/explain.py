@@ -123,7 +123,9 @@ def _run_rows(settings: Settings, request: PlannedExecutor) -> Iterable[Row]:
         "Parsl 2026.10.26",
     )
     watch = request.settings.watch if request.options.mode != "inside_job" else {}
-    yield from _rows("polaris_parsl", {"mode": mode, **watch}, request)
+    yield from _rows(
+        "polaris_parsl", {"mode": mode, **request.settings.variables, **watch}, request
+    )
     handler = Setting(
         "RetryHandler",
         (),

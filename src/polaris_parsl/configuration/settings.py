@@ -18,6 +18,7 @@ from polaris_parsl.configuration.parsl_internals.pool import (
     WHERE_DRIVER_LISTENS,
     launch_command,
 )
+from polaris_parsl.configuration.proxies import proxy_variables
 from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
@@ -77,6 +78,7 @@ class ExecutorSettings:
         provider: arguments of the provider, "local" inside a job and "pbspro" otherwise.
         launcher: arguments of the launcher.
         addresses: where the workers connect to; Parsl's constructor takes only one.
+        variables: what tasks get beside the environment of the driver.
         watch: what our watch over the blocks is handed.
         terms: the same, and what Parsl is handed, too, for the watch.
     """
@@ -88,6 +90,7 @@ class ExecutorSettings:
     launcher_kind: Literal["mpiexec", "gnu_parallel", "simple"]
     launcher: Settings
     addresses: Setting
+    variables: Settings
     watch: Settings
     terms: Terms
 
@@ -114,6 +117,7 @@ def executor_settings(
             "the addresses of this node that compute nodes reach; workers try each",
             source("network"),
         ),
+        variables={"proxy": _proxy(options, driver)},
         watch={
             "pbs_patience": Setting(
                 write_walltime(options.pbs_patience),
@@ -127,6 +131,19 @@ def executor_settings(
             ends_run=options.value("block_error_handler"),
             keeps_number=options.strategy == "none",
         ),
+    )
+
+
+def _proxy(options: ExecutorOptions, driver: Driver) -> Setting:
+    found = proxy_variables(options.proxy, driver.proxies)
+    if not found:
+        unset = "proxy variables are unset" if options.proxy == "none" else "the driver has none"
+        return Setting(options.proxy, ("proxy",), unset)
+    return Setting(
+        {name: value for name, value in found.items() if name.islower()},
+        ("proxy",),
+        "tasks get these variables, in upper case, too; no_proxy spares traffic within the system",
+        source("proxy"),
     )
 
 
@@ -226,7 +243,7 @@ def _provider(options: ExecutorOptions, driver: Driver) -> Settings:
         ),
         "worker_init": Setting(
             compose(options, driver, _rank_variables(options)),
-            ("worker_init", "run_dir"),
+            ("worker_init", "run_dir", "proxy"),
             "makes the driver's environment again on the node, or stops the job with the reason",
         ),
         **_handed_on(options, "provider"),

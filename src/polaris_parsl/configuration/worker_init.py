@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from shlex import quote
 
-from polaris_parsl.driver import Driver
+from polaris_parsl.configuration.proxies import proxy_variables
+from polaris_parsl.driver import PROXIES, Driver
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.version import VERSION
@@ -26,13 +27,15 @@ def compose(
         driver: whose environment the workers get. Inside a job they inherit its modules.
         variables: environment variables that the tasks need.
     """
+    proxies = proxy_variables(options.proxy, driver.proxies)
     is_inside = options.mode == "inside_job"
     by_parallel = options.launcher == "gnu_parallel"
     parts = [
         _PRELUDE,
         _module(driver) if driver.module and not is_inside else "",
         _interpreter_first_on_path(driver),
-        _variables(driver, variables or {}),
+        _variables(driver, {**proxies, **(variables or {})}),
+        _NO_PROXIES if options.proxy == "none" else "",
         _users(options.worker_init) if options.worker_init else "",
         _check_parallel() if by_parallel else _check_mpiexec(),
         _check_interpreter(driver),
@@ -58,6 +61,9 @@ polaris_parsl_stop() {
 _PRELUDE = f"""\
 # The environment of the driver, made again by polaris_parsl {VERSION}
 {_STOP}"""
+
+
+_NO_PROXIES = f"unset {' '.join(word for name in PROXIES for word in (name, name.upper()))}"
 
 
 def _stop(problem: str, remedy: str) -> str:

@@ -19,6 +19,7 @@ from polaris_parsl.process import run
 
 Launcher = Literal["mpiexec", "gnu_parallel"]
 Mode = Literal["blocks", "inside_job", "sandbox"]
+Proxy = Literal["driver", "site", "none"]
 ExitMode = Literal["cleanup", "wait"]
 Strategy = Literal["simple", "htex_auto_scale", "none"]
 Check = Callable[[str, Any], Any]

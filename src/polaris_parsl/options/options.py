@@ -68,6 +68,7 @@ class ExecutorOptions:
     worker_init: str
     run_dir: Path
     start_dir: Path | None
+    proxy: checks.Proxy
     launcher: checks.Launcher
     label: str
     init_blocks: int

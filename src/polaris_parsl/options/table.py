@@ -304,6 +304,13 @@ class ConnectionOptions(TypedDict, total=False):
         otherwise="Parsl's own",
         handed_to="executor",
     )]
+    proxy: Annotated[checks.Proxy | None, Option(
+        help='Proxy by which tasks reach the internet: "driver" sets the variables http_proxy and the like '
+        'of your script, if it has some, "site" ALCF\'s proxy, "none" unsets them. Traffic within the '
+        "system never takes it (no_proxy).",
+        check=checks.choice(checks.Proxy),
+        is_for_run=True,
+    )]
     heartbeat_period: Annotated[int | None, Option(
         help="Time between heartbeats of node and driver.",
         check=_seconds,

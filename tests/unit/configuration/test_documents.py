@@ -8,6 +8,7 @@ import pytest
 
 import polaris_parsl
 from polaris_parsl.cli.script import script
+from polaris_parsl.driver import PROXIES
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 INTERFACES = {"lo": "127.0.0.1", "hsn0": "10.77.0.2", "bond0": "10.78.0.2"}
@@ -17,7 +18,8 @@ PLACE = "/eagle/datascience/run"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project as in the document, on a node like the sandbox's."""
-    for name in ("PBS_JOBID", "PBS_NODEFILE", "POLARIS_PARSL_ADDRESS"):
+    proxies = [word for name in PROXIES for word in (name, name.upper())]
+    for name in ("PBS_JOBID", "PBS_NODEFILE", "POLARIS_PARSL_ADDRESS", *proxies):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("POLARIS_PARSL_SANDBOX", str(tmp_path))
     monkeypatch.setattr(socket, "if_nameindex", lambda: list(enumerate(INTERFACES, 1)))
