@@ -11,8 +11,9 @@ from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.configuration.workers import workers_of_node
 from polaris_parsl.errors import AdoptError, OptionError, PolarisParslWarning
 from polaris_parsl.options.checks import refuse_our_placeholder
+from polaris_parsl.options.lookup import check_value
 from polaris_parsl.options.options import ExecutorOptions
-from polaris_parsl.options.table import OPTIONS, check_value
+from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.policy.policy import check_blocks_together, check_policy
 
 _STAYS = ("account", "mode")
@@ -59,7 +60,7 @@ def _without_misfits(entry: dict[str, Any], line: int, findings: AdoptFindings) 
     """Leave out what does not fit the rest, or makes a job that the queue refuses; note each."""
     while found := _refusal(entry):
         rule, error = found
-        named = [name for name in reversed(OPTIONS) if _is_named(name, entry, error)]
+        named = [name for name in reversed(list(OPTIONS)) if _is_named(name, entry, error)]
         sets = (set(each) for size in range(1, len(named)) for each in combinations(named, size))
         out = next((each for each in sets if _refusal(_less(entry, each)) is None), set(named))
         out = out or entry.keys() - set(_STAYS)

@@ -11,7 +11,8 @@ from polaris_parsl.adopt.rules import AdoptFindings
 from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.table import OPTIONS, handed_to
+from polaris_parsl.options.lookup import handed_to
+from polaris_parsl.options.table import OPTIONS
 
 _UNCHANGED = handed_to("executor")
 _WORKERS = ("available_accelerators", "max_workers_per_node", "cores_per_worker", "cpu_affinity")

@@ -11,7 +11,7 @@ from polaris_parsl.adopt.scheduler_lines import sort_scheduler_lines
 from polaris_parsl.adopt.shell_lines import ShellLines, sort_shell_lines
 from polaris_parsl.errors import AdoptError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options.table import handed_to
+from polaris_parsl.options.lookup import handed_to
 
 _UNCHANGED = handed_to("provider", "pbs provider")
 # Launchers of Parsl that write a file with the block's nodes into their working directory.

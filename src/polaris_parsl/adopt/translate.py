@@ -13,7 +13,8 @@ from polaris_parsl.adopt.python_file import ParslCall, Recording
 from polaris_parsl.adopt.rules import AdoptFinding, AdoptFindings
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.checks import PLACEHOLDER_PATHS
-from polaris_parsl.options.table import OPTIONS, handed_to
+from polaris_parsl.options.lookup import handed_to
+from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.pbs.walltime import read_walltime, write_walltime
 from polaris_parsl.policy.run_dir import filesystem_of
 

@@ -12,7 +12,7 @@ from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.errors import MissingToolError, PrefixError
-from polaris_parsl.options.table import FOR_ENDPOINT_USERS
+from polaris_parsl.options.lookup import FOR_ENDPOINT_USERS
 
 
 def endpoint(

@@ -23,10 +23,10 @@ from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris, source
+from polaris_parsl.options.lookup import handed_to
 from polaris_parsl.options.option import Receiver
 from polaris_parsl.options.options import START_OF_BLOCK, ExecutorOptions
 from polaris_parsl.options.paths import interpreter
-from polaris_parsl.options.table import handed_to
 from polaris_parsl.pbs.walltime import write_walltime
 
 # Parsl's classes behind the kinds of ExecutorSettings.

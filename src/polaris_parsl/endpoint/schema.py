@@ -9,8 +9,9 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
 from polaris_parsl.options.checks import WholeNumber
+from polaris_parsl.options.lookup import FOR_ENDPOINT_USERS
 from polaris_parsl.options.options import ExecutorOptions
-from polaris_parsl.options.table import FOR_ENDPOINT_USERS, OPTIONS
+from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.policy.job_count import most_blocks
 from polaris_parsl.policy.job_size import destinations
 

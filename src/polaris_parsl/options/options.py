@@ -11,7 +11,8 @@ from typing import Any
 from polaris_parsl.errors import OptionError, set_in
 from polaris_parsl.facts.polaris import Accelerator, source
 from polaris_parsl.options import checks
-from polaris_parsl.options.table import OPTIONS, check_value
+from polaris_parsl.options.lookup import check_value
+from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.pbs.walltime import write_walltime
 
 # From the start of a job to that of its workers, which Parsl's drain counts from.

@@ -6,10 +6,11 @@ from typing import Any, cast
 
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError, set_in, warn
+from polaris_parsl.options.lookup import check_value
 from polaris_parsl.options.mode import choose_mode, nodes_of_job
 from polaris_parsl.options.options import ExecutorOptions, refuse_unknown
 from polaris_parsl.options.sources import Given, Source, gather, merge
-from polaris_parsl.options.table import OPTIONS, check_value
+from polaris_parsl.options.table import OPTIONS
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options import checks
 from polaris_parsl.options.checks import WholeNumber
-from polaris_parsl.options.option import Option, Receiver, rows_of
+from polaris_parsl.options.option import Option, rows_of
 from polaris_parsl.options.paths import run_dir, start_dir
 from polaris_parsl.pbs.walltime import WRITTEN
 
@@ -388,20 +388,3 @@ OPTIONS = rows_of(
     ConnectionOptions,
     LogOptions,
 )
-FOR_ENDPOINT_USERS = tuple(name for name, each in OPTIONS.items() if each.for_endpoint_users)
-
-
-def handed_to(*receivers: Receiver) -> tuple[str, ...]:
-    """The options that some of Parsl's objects get unchanged, under the same name."""
-    return tuple(name for name, option in OPTIONS.items() if option.handed_to in receivers)
-
-
-def check_value(name: str, value: Any) -> Any:
-    """The final value of an option that one executor can have.
-
-    Raises:
-        OptionError: the value cannot work.
-    """
-    check = OPTIONS[name].check
-    assert check, "the options of several executors are checked one by one"
-    return check(name, value)

@@ -47,7 +47,7 @@ def test_traffic_within_the_system_takes_no_proxy() -> None:
     assert {*SITE.no_proxy.split(","), "127.0.0.1"} <= set(names)
 
 
-def test_a_driver_without_a_proxy_leaves_the_variables_as_they_are() -> None:
+def test_a_driver_without_a_proxy_leaves_the_variables_alone() -> None:
     assert on_a_node({}, {"http_proxy": "of the module"}) == {"http_proxy": "of the module"}
     # no_proxy alone asks for nothing
     assert on_a_node({"no_proxy": "x"}, {}) == {}

@@ -8,8 +8,8 @@ from jsonschema import Draft202012Validator
 from polaris_parsl.endpoint.schema import render_schema
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.lookup import FOR_ENDPOINT_USERS
 from polaris_parsl.options.options import ExecutorOptions
-from polaris_parsl.options.table import FOR_ENDPOINT_USERS
 
 
 def schema(*choices: str, **given: Any) -> dict[str, Any]:

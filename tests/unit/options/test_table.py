@@ -8,8 +8,9 @@ from pathlib import Path
 
 from polaris_parsl.cli.user_opts import complete
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.lookup import handed_to
 from polaris_parsl.options.options import ExecutorOptions
-from polaris_parsl.options.table import OPTIONS, UserOpts, handed_to
+from polaris_parsl.options.table import OPTIONS, UserOpts
 
 ROOT = Path(__file__).parents[3]
 # An argument of Parsl's executors that is not an option yet; one row makes it one.
