@@ -53,7 +53,7 @@ class ExitCode(IntEnum):
     VERSION = 15, "there is no such version, somebody uses it, or it is the default"
     ACCESS = 16, "`audit`: a member cannot read or change something, or an outsider can write it"
     RECEIPT = 17, "the receipt of an install is missing, damaged, or of another polaris-parsl"
-    BLOCK = 18, "PBS refuses a run's blocks, or their workers never come"
+    BLOCK = 18, "PBS refuses the job of a run, or its workers never come"
     TASK = 19, "a task was cut off by the walltime, or lost with its node, too often"
     PROBLEM = 20, "`doctor`: there is a problem"
 
@@ -128,7 +128,7 @@ class BundleError(PolarisParslError):
 
 
 class BlockError(PolarisParslError):
-    """A run cannot go on: PBS refuses its blocks, or their workers never come."""
+    """A run cannot go on: PBS refuses its job, or the workers never come."""
 
     exit_code = ExitCode.BLOCK
 

@@ -26,6 +26,23 @@ def test_a_job_runs_through_the_states_and_returns_its_exit_code(sandbox):
     assert finished["comment"].endswith(" and failed")
 
 
+@only_loopback
+def test_qsub_waits_for_the_end_of_a_job_and_returns_its_exit_code(sandbox):
+    limits = ["-A", "me", "-q", "debug", "-l", "walltime=0:10:00", "-l", "filesystems=home"]
+    for script, code in (
+        ("exit 3\n", 3),
+        ("#PBS -W block=true\nexit 4\n", 4),
+        ("kill $$\n", 128 + 15),
+    ):
+        block = [] if "block" in script else ["-W", "block=true"]
+        done = sandbox.call("qsub", *limits, *block, stdin=None, input=script)
+        assert done.returncode == code, done.stderr
+        assert sandbox.job(done.stdout.strip())["job_state"] == "F"
+    done = sandbox.call("qsub", *limits, "-W", "umask=22", stdin=None, input="true\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "imitates only block=... and depend=... of -W, not umask=22" in done.stderr
+
+
 def test_a_job_has_the_environment_that_a_real_mom_gives(sandbox):
     script = (
         "#!/bin/bash\numask; pwd; echo $0; shopt login_shell\nenv -0 > env; cat $PBS_NODEFILE\n"

@@ -10,14 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from polaris_parsl.cli.say import say
-from polaris_parsl.cli.user_opts import read_words
-
-
-def _apart(given: list[str], command: list[str]) -> tuple[list[str], list[str]]:
-    """The words before and behind --, which the command line itself no longer shows."""
-    behind = command[command.index("--") + 1 :] if "--" in command else []
-    count = len(behind) if behind and given[-len(behind) :] == behind else 0
-    return given[: len(given) - count], given[len(given) - count :]
+from polaris_parsl.cli.user_opts import apart, read_words
 
 
 def _values(words: list[str]) -> dict[str, Any]:
@@ -51,7 +44,7 @@ def adopt(
     """Translate a configuration or job script, and list its mistakes."""
     from polaris_parsl.adopt import reading  # noqa: PLC0415 - parsl takes its time
 
-    words, arguments = _apart(given or [], sys.argv)
+    words, arguments = apart(given or [], sys.argv)
     configurations = reading.adopt(file, _values(words), os.environ, arguments)
     say("import polaris_parsl")
     for number, each in enumerate(configurations, 1):

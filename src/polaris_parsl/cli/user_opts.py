@@ -28,12 +28,24 @@ UserOpts = Annotated[
 
 def read_words(words: list[str] | None) -> dict[str, Any]:
     """The options that words of the form NAME=VALUE set."""
-    options: dict[str, Any] = {}
+    return {name: parse(name, text) for name, text in texts_of(words).items()}
+
+
+def texts_of(words: list[str] | None) -> dict[str, str]:
+    """The same as they were typed."""
+    texts: dict[str, str] = {}
     for word in words or []:
         name, equals, text = word.partition("=")
         if not equals:
             raise typer.BadParameter(f"{word!r} is not of the form NAME=VALUE")
-        if name in options:
+        if name in texts:
             raise typer.BadParameter(f"{name} is given twice")
-        options[name] = parse(name, text)
-    return options
+        texts[name] = text
+    return texts
+
+
+def apart(given: list[str], command: list[str]) -> tuple[list[str], list[str]]:
+    """The words before and behind --, which the command line itself no longer shows."""
+    behind = command[command.index("--") + 1 :] if "--" in command else []
+    count = len(behind) if behind and given[-len(behind) :] == behind else 0
+    return given[: len(given) - count], given[len(given) - count :]

@@ -40,6 +40,7 @@ PANELS = {
     "Run": (
         Verb("explain", "Show every value that polaris_parsl.config passes to Parsl, and who set it."),
         Verb("script", "Print the job script of each executor, and the command that submits it."),
+        Verb("submit", "Run a workflow in a PBS job of its own, driver and workers on the nodes of the job."),
         Verb("sandbox", "Run a command on a pretended login node, with qsub, qstat and qdel.", second="fault"),
         Verb("adopt", "Translate a configuration or job script, and list its mistakes."),
         Verb("endpoint", "Print or write the template of a Globus Compute endpoint."),

@@ -1,6 +1,7 @@
 """The shell text that gives a block the environment of the driver, or stops it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from shlex import quote
 
 from polaris_parsl.configuration.proxies import proxy_variables
@@ -42,9 +43,35 @@ def compose(
         _SCRATCH if is_inside or by_parallel else _NO_NODES,
         _nodes(options) if is_inside else "",
         _PARALLEL_HOME if by_parallel else "",
-        _enter_run_dir(options),
+        enter(
+            options.run_dir,
+            "the run directory",
+            "choose a run_dir on a filesystem that the nodes mount and scheduler_options names",
+        ),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def environment_of_driver(driver: Driver, variables: Mapping[str, str]) -> str:
+    """Shell text that makes the driver's environment again in a job, or ends that with a message.
+
+    Args:
+        driver: whose environment it is.
+        variables: more environment variables.
+    """
+    parts = [
+        _PRELUDE,
+        _module(driver) if driver.module else "",
+        _interpreter_first_on_path(driver),
+        _variables(driver, variables),
+        _check_interpreter(driver),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def enter(folder: Path, what: str, remedy: str) -> str:
+    """Shell text that makes a directory the working directory, or ends the shell with a message."""
+    return f"cd {quote(str(folder))} || {_stop(f'cannot enter {what} {folder}', remedy)}"
 
 
 def load_module(driver: Driver) -> str:
@@ -172,11 +199,3 @@ def _check_interpreter(driver: Driver) -> str:
         "install it on a filesystem that the nodes mount",
     )
     return f'[ "$({python} -P -c {script})" = {quote(parsl)} ] || {missing}'
-
-
-def _enter_run_dir(options: ExecutorOptions) -> str:
-    missing = _stop(
-        f"cannot enter the run directory {options.run_dir}",
-        "choose a run_dir on a filesystem that the nodes mount and scheduler_options names",
-    )
-    return f"cd {quote(str(options.run_dir))} || {missing}"

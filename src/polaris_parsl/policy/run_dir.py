@@ -18,12 +18,27 @@ def check_run_dir(options: ExecutorOptions, asked: str) -> None:
     Raises:
         OptionError: it lies on a filesystem that the jobs do not ask for, or on a login node's disk.
     """
-    facts, folder = polaris(), options.run_dir
+    check_folder(f"run_dir={str(options.run_dir)!r}", options.run_dir, options, asked)
+
+
+def check_folder(what: str, folder: Path, options: ExecutorOptions, asked: str) -> None:
+    """Refuse a directory that a job would not find.
+
+    Args:
+        what: the directory as messages name it.
+        folder: the directory.
+        options: of an executor whose blocks are PBS jobs.
+        asked: the filesystems that its jobs ask for, joined by colons.
+
+    Raises:
+        OptionError: it lies on a filesystem that the jobs do not ask for, or on a login node's disk.
+    """
+    facts = polaris()
     name = filesystem_of(folder)
     if name and name not in asked.split(":"):
         is_gone = name not in facts.filesystems
         raise OptionError(
-            f"run_dir={str(folder)!r} lies on the filesystem {name!r}, and scheduler_options asks for "
+            f"{what} lies on the filesystem {name!r}, and scheduler_options asks for "
             f"{asked} [{source('filesystems')}]",
             remedy=f"move it to one of {', '.join(facts.filesystems)}"
             if is_gone
@@ -32,8 +47,7 @@ def check_run_dir(options: ExecutorOptions, asked: str) -> None:
     local = next((each for each in _of_one_node() if folder.is_relative_to(each)), None)
     if local and options.mode == "blocks" and socket.gethostname() in facts.login.hostnames:
         raise OptionError(
-            f"run_dir={str(folder)!r} lies below {local}, which each node has for itself "
-            f"[{source('node')}]",
+            f"{what} lies below {local}, which each node has for itself [{source('node')}]",
             remedy=f"choose one below {' or '.join(map(str, facts.mounts.values()))}",
         )
 

@@ -18,12 +18,21 @@ class CommandCall:
 
 @dataclass
 class CommandResult:
-    """What the client prints and returns; wants_stdin asks it to repeat the call with stdin."""
+    """What the client prints and returns.
+
+    Attributes:
+        exit_code: of the client.
+        stdout: what it prints.
+        stderr: what it prints there.
+        wants_stdin: asks it to repeat the call with its standard input.
+        waits_for: a job whose end it waits for, to return its exit code; "" for none.
+    """
 
     exit_code: int = 0
     stdout: str = ""
     stderr: str = ""
     wants_stdin: bool = False
+    waits_for: str = ""
 
     def refuse(self, command: str, refusal: Refusal) -> None:
         """Add a refusal; the last one decides the exit code."""

@@ -14,7 +14,7 @@ from polaris_parsl.sandbox.pbs.queue_status import show_queues, show_server
 from polaris_parsl.sandbox.pbs.refusal import FINISHED, UNKNOWN_QUEUE, USAGE, Refusal
 from polaris_parsl.sandbox.pbs.server import Server
 from polaris_parsl.sandbox.pbs.show import as_json, as_long, as_table, as_wide_table
-from polaris_parsl.sandbox.pbs.submit import read_script, script_operand
+from polaris_parsl.sandbox.pbs.submit import read_script, script_operand, waits
 
 _QSTAT_USAGE = (
     "usage:\n\tqstat [-a] [-f [-F json]] [-u user] [-x] [job_identifier... | queue...]\n"
@@ -34,6 +34,7 @@ def qsub(server: Server, call: CommandCall) -> CommandResult:
         script = call.stdin or "" if operand is None else read_script(operand, call.cwd)
         job_id = server.submit(call.argv, script=script, cwd=call.cwd, environment=call.environment)
         result.stdout = job_id + "\n"
+        result.waits_for = job_id if waits(call.argv, script) else ""
     except Refusal as refusal:
         result.refuse("qsub", refusal)
     return result

@@ -24,9 +24,10 @@ _COMMA = re.compile(r"(?<!\\),")
 
 @dataclass
 class QsubOptions:
-    """What a submission requests; letters holds qsub's options except -l."""
+    """What a submission requests: resources of -l, attributes of -W, and qsub's other letters."""
 
     letters: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
     resources: dict[str, str] = field(default_factory=dict)
 
     def take(self, pairs: Sequence[tuple[str, str]]) -> None:
@@ -43,6 +44,10 @@ class QsubOptions:
                 for name, wanted in read_resources(value).items():
                     if name not in known:
                         self.resources[name] = wanted
+            elif letter == "W":
+                name, _, wanted = value.partition("=")
+                _check_attribute(name, value)
+                self.attributes.setdefault(name, wanted)
             elif letter not in before:
                 _check(letter, value)
                 self.letters[letter] = value
@@ -125,10 +130,15 @@ def _check(letter: str, value: str) -> None:
         raise Refusal(USAGE, f"illegal -j value\n{_USAGE}")
     elif letter == "r" and value not in {"y", "n"}:
         raise Refusal(USAGE, f"illegal -r value\n{_USAGE}")
-    elif letter == "W" and not value.startswith("depend="):
-        raise Refusal(USAGE, f"the sandbox imitates only depend=... of -W, not {value}")
     elif letter == "p" and not value.lstrip("+-").isdigit():
         raise Refusal(BAD_VALUE, "Illegal attribute or resource value Priority")
+
+
+def _check_attribute(name: str, value: str) -> None:
+    if name not in ("block", "depend"):
+        raise Refusal(
+            USAGE, f"the sandbox imitates only block=... and depend=... of -W, not {value}"
+        )
 
 
 def check_name(name: str) -> None:

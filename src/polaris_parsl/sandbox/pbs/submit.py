@@ -46,6 +46,23 @@ def read_script(path: str, cwd: str) -> str:
         raise Refusal(1, f"script file:: {error.strerror}") from error
 
 
+def waits(argv: Sequence[str], script: str) -> bool:
+    """Whether a call of qsub waits for the end of its job (-W block=true)."""
+    return asked(argv, script).attributes.get("block", "false") == "true"
+
+
+def asked(argv: Sequence[str], script: str) -> QsubOptions:
+    """What a call of qsub asks for; its command line comes before the #PBS lines.
+
+    Raises:
+        Refusal: an option is wrong.
+    """
+    options = QsubOptions()
+    options.take(read_command_line(argv)[0])
+    options.take(read_directives(script))
+    return options
+
+
 def make_job(
     number: int,
     argv: Sequence[str],
@@ -59,10 +76,8 @@ def make_job(
     Raises:
         Refusal: an option, a resource or the queue is wrong, or the hook refuses the job.
     """
-    pairs, operands = read_command_line(argv)
-    options = QsubOptions()
-    options.take(pairs)
-    options.take(read_directives(script))
+    operands = read_command_line(argv)[1]
+    options = asked(argv, script)
     letters, resources = options.letters, options.resources
     queue = find_queue(letters.get("q", ""))
     walltime = resources.get("walltime", "")
@@ -100,7 +115,7 @@ def make_job(
         user=user,
         ctime=now,
         mtime=now,
-        depend=letters.get("W", "").removeprefix("depend="),
+        depend=options.attributes.get("depend", ""),
         state="H" if "h" in letters else "Q",
         substate=20 if "h" in letters else 10,
         hold_types="u" if "h" in letters else "n",

@@ -11,9 +11,11 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 NO_DAEMON = {"qsub": 162, "qdel": 162}
 SSH_FAILED = 255
+POLL_SECONDS = 0.2
 
 
 def connect(state: str) -> socket.socket:
@@ -65,7 +67,22 @@ def main() -> int:
     sys.stdout.flush()
     sys.stderr.write(str(answer.get("stderr", "")))
     code = answer["exit_code"]
+    job = answer.get("waits_for")
+    if job:
+        code = _exit_code_of(state, call | {"tool": "qstat", "argv": ["-xfFjson", job]})
     return code if isinstance(code, int) else 1
+
+
+def _exit_code_of(state: str, question: dict[str, object]) -> int:
+    """Wait for the end of a job, as `qsub -W block=true` does; of its exit code, what fits in a byte."""
+    while True:
+        answer = _ask(state, question)
+        if answer["exit_code"] != 0:
+            return 1  # it is not known any more
+        (job,) = json.loads(str(answer["stdout"]))["Jobs"].values()
+        if job["job_state"] == "F":
+            return int(job.get("Exit_status", 1)) & 0xFF
+        time.sleep(POLL_SECONDS)
 
 
 def _ask(state: str, call: dict[str, object]) -> dict[str, object]:
