@@ -14,12 +14,12 @@ from typing import Any
 
 from polaris_parsl import below
 from polaris_parsl.env.prefix.permissions import FILE, make_shared, seal
-from polaris_parsl.env.prefix.publish import delete
+from polaris_parsl.env.prefix.publish import remove_atomically
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.staging import find_abandoned, replace, staging_name
 from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.errors import PrefixError, ReceiptError
-from polaris_parsl.installs import BASES, REMOVED, STAGING, base_root, receipt_of
+from polaris_parsl.installs import BASES, STAGING, base_root, receipt_of
 
 _KEY = re.compile(r"[0-9a-f]{16}")
 _CLAIM = ".claim"
@@ -105,25 +105,12 @@ def find_unneeded(prefix: Path) -> Iterator[Path]:
 
 
 def remove_base(path: Path, *, top: Path) -> str | None:
-    """Hide a base by one rename, then delete it.
+    """Delete a base, unless somebody has begun to build on it meanwhile.
 
     Returns:
         A line that says what is left and who owns it; None if nothing is left.
     """
-    hidden = path.with_name(staging_name(path.name, kind=REMOVED))
-    try:
-        with below.opened(top, path.parent) as place:
-            replace(place, path.name, hidden.name)
-            # somebody may have begun to build on it meanwhile
-            if _is_needed(top, path.name):
-                with suppress(OSError):
-                    replace(place, hidden.name, path.name)
-                    return None
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return f"{path} cannot be moved away: {error.strerror}"
-    return delete(hidden, top=top)
+    return remove_atomically(path, top=top, is_needed=lambda: _is_needed(top, path.name))
 
 
 def base_files(root: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,7 +1,7 @@
 """How an install appears and goes: by one rename, complete, whatever happens before and after."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -134,12 +134,15 @@ def renamed(folder: Path, target: Path, *, top: Path) -> Iterator[None]:
             raise
 
 
-def remove_atomically(target: Path, *, top: Path) -> str | None:
+def remove_atomically(
+    target: Path, *, top: Path, is_needed: Callable[[], bool] = lambda: False
+) -> str | None:
     """Hide a tree by one rename, then delete it; do nothing if it does not exist.
 
     Args:
         target: the tree; of a link only the link goes.
         top: below it no directory may be a link.
+        is_needed: asked when the tree is hidden; if somebody needs it, it gets its name back.
 
     Returns:
         A line that says what is left and who owns it; None if nothing is left.
@@ -148,6 +151,10 @@ def remove_atomically(target: Path, *, top: Path) -> str | None:
     try:
         with below.opened(top, target.parent) as place:
             replace(place, target.name, hidden.name)
+            if is_needed():
+                with suppress(OSError):
+                    replace(place, hidden.name, target.name)
+                    return None
     except FileNotFoundError:
         return None
     except OSError as error:
