@@ -13,6 +13,7 @@ import pytest
 import builder
 import drift_events
 from drift_events import EVENTS, Event, World
+from polaris_parsl.below import remove_path
 from polaris_parsl.env.base.drift import Verdict
 
 DOCUMENT = builder.REPOSITORY / "docs" / "drift.md"
@@ -46,26 +47,56 @@ def built(cache: Path, lmod: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return World(base, tree, prefix, root, env, packages)
 
 
-@pytest.fixture
-def world(built: World, tmp_path: Path) -> Iterator[World]:
-    """The install as it was built; what an event does to it is undone afterwards."""
+@pytest.fixture(scope="module")
+def kept(built: World, tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
+    """A copy of each part of the install that an event may change; the receipt is the last."""
     root = built.root
     places = [built.base, built.tree, built.prefix / "modulefiles"]
     places += [root / "overlay", root / "bin", root / "receipt.json"]
-    for number, place in enumerate(places):
-        copy(place, tmp_path / f"{number}")
+    folder = tmp_path_factory.mktemp("kept")
+    copies = {place: folder / f"{number}" for number, place in enumerate(places)}
+    for place, copy in copies.items():
+        put_back(place, copy)
+    return copies
+
+
+@pytest.fixture
+def world(built: World, kept: dict[Path, Path]) -> Iterator[World]:
+    """The install as it was built; what an event does to it is undone afterwards."""
     yield built
-    for number, place in enumerate(places):
-        if place.is_dir():
-            shutil.rmtree(place)
-        copy(tmp_path / f"{number}", place)
+    receipt = built.root / "receipt.json"
+    receipt.unlink(missing_ok=True)  # no file of an install is younger than its receipt
+    for place, copy in kept.items():
+        put_back(copy, place)
 
 
-def copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
-    else:
-        shutil.copy2(source, target)
+def put_back(source: Path, target: Path) -> None:
+    """Make the target equal to the source; only what differs in type, size or time is copied."""
+    if source.is_symlink() or not source.is_dir():
+        if looks(source) != looks(target):
+            remove_path(target)
+            shutil.copy2(source, target, follow_symlinks=False)
+        return
+    if target.is_symlink() or not target.is_dir():
+        remove_path(target)
+        target.mkdir()
+    names = {each.name for each in source.iterdir()}
+    for each in target.iterdir():
+        if each.name not in names:
+            remove_path(each)
+    for name in names:
+        put_back(source / name, target / name)
+    shutil.copystat(source, target)
+
+
+def looks(path: Path) -> tuple[object, ...]:
+    """What changes if somebody changes a file or link."""
+    if path.is_symlink():
+        return (path.readlink(),)
+    if not path.is_file():
+        return (path,)
+    found = path.stat()
+    return found.st_mode, found.st_size, found.st_mtime_ns
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.happen.__name__)

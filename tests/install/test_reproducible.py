@@ -15,6 +15,7 @@ import pytest
 from backports import zstd
 
 import builder
+import preload
 from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.version import VERSION
 
@@ -46,7 +47,7 @@ def other(wheelhouse: Path, conda_base: Path, tmp_path_factory: pytest.TempPathF
         # no other setting of pip may count
         "PIP_FIND_LINKS": "http://127.0.0.1:9/",
         "PIP_NO_BINARY": ":all:",
-        **builder.clock_of_tomorrow(folder),
+        **preload.clock_of_tomorrow(folder),
     }
     ahead = builder.run("date", "+%s", env=env).stdout
     assert int(ahead) > time.time() + 900 * 86400

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 import builder
+import preload
 from polaris_parsl.below import remove_path
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.version import VERSION
@@ -161,7 +162,7 @@ def project(cache: Path, install: Any, conda_source: Path, lmod: Path) -> Iterat
     command = made.installer("source", made.prefix, "--group", str(GROUP))
     limited = ["prlimit", f"--nproc={TASKS}", *command]
     with made.watched("builder"):
-        made.act("install", "builder", *limited, **builder.many_cores(top))
+        made.act("install", "builder", *limited, **preload.many_cores(top))
     # what the builder has fetched the others need not fetch; nobody uses the cache of another
     for user in set(USERS) - {"builder"}:
         theirs = top / "homes" / user / ".cache"
