@@ -163,6 +163,7 @@ def test_a_comment_in_the_input_changes_nothing(tree: Path) -> None:
     assert check_locks(tree, env=os.environ) == NAMES
 
 
+@pytest.mark.usefixtures("_conda_matches")
 def test_a_missing_lock_is_named(tree: Path) -> None:
     (tree / "overlay-mep.lock").unlink()
     with pytest.raises(LockError, match=r"cannot read .*overlay-mep\.lock"):
