@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import builder
 from conda_channel import PLACEHOLDER, Package, index_entry
 
 VERSION = ".".join(map(str, sys.version_info[:3]))
@@ -117,3 +118,19 @@ def _loaded_by(module: Path) -> Iterator[tuple[str, Path]]:
     for name, place in re.findall(r"(\S+) => (/\S+)", done.stdout):
         if not name.startswith((*_SYSTEM, "libpython")):
             yield name, Path(place)
+
+
+# the libraries of the base that this process has, and whose
+_MAPS = """\
+import _ctypes, bz2, lzma, sqlite3, ssl, sys, zlib
+found = {"/" + line.rstrip().partition("/")[2] for line in open("/proc/self/maps") if ".so" in line}
+print(sys.prefix, *sorted(found), sep="\\n")
+"""
+
+
+def loaded_libraries(python: Path) -> tuple[Path, list[str]]:
+    """The prefix of an interpreter, and the libraries that it loads."""
+    done = builder.run(python, "-I", "-c", _MAPS, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
+    prefix, *found = done.stdout.splitlines()
+    return Path(prefix), found
