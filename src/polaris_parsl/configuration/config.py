@@ -77,8 +77,9 @@ def build(planned: Plan, driver: Driver) -> Config:
     job = driver.job if first.options.mode == "inside_job" else None
     record = RunRecord(files, job=job, keeps_tasks=first.options.record)
     place = TaskPlace(first.options.start_dir or first.options.run_dir, driver.beside)
-    memoizer = CheckpointMemoizer(record, first.options.checkpoint_version, place)
     losses = Losses(Lines(), record.task_lost)
+    version = first.options.checkpoint_version
+    memoizer = CheckpointMemoizer(record, version, place, losses.report)
     executors = [_executor(executor, record, losses) for executor in planned.executors]
     for each in executors:
         each.may_find_results = lambda: memoizer.has_earlier_results

@@ -25,6 +25,7 @@ from polaris_parsl.configuration.mpi_tasks import complete_specification
 from polaris_parsl.configuration.parsl_internals.blocks import WatchedBlocks, count_finished_jobs
 from polaris_parsl.configuration.parsl_internals.measure import Measured
 from polaris_parsl.configuration.parsl_internals.measured import MeasuredTasks
+from polaris_parsl.configuration.parsl_internals.node_lost import WorkerKilled
 from polaris_parsl.configuration.parsl_internals.pool import (
     ENDS_WITH_PARENT,
     interchange_command,
@@ -38,6 +39,8 @@ from polaris_parsl.configuration.signals import end_in_order
 from polaris_parsl.errors import BlockError, warn
 from polaris_parsl.pbs.walltime import read_walltime
 
+# That a job runs is seen so much later at most.
+_SEEN_LATE_SECONDS = 30.0
 # Of a job's errors, so much is shown.
 _STDERR_CHARACTERS = 2000
 
@@ -183,10 +186,18 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
         block = self.watch.judge.blocks.get(number) if self.has_jobs else None
         if block is None:
             return None, walltime
-        seconds = read_walltime(walltime).total_seconds()
-        if block.cause is None and block.began and time.monotonic() - block.began >= seconds:
+        least = read_walltime(walltime).total_seconds() - _SEEN_LATE_SECONDS
+        if block.cause is None and block.began and time.monotonic() - block.began >= least:
             return Cause.WALLTIME, walltime
         return block.cause, walltime
+
+    def errors_of_block(self, error: Exception) -> str:
+        """The end of the errors of a block's job, where a worker of it was killed."""
+        if not isinstance(error, WorkerKilled) or not self.has_jobs:
+            return ""
+        block = self.watch.judge.blocks.get(error.block)
+        said = self.stderr_of(block) if block else ""
+        return f"the standard error of {block} ends with:\n{said}" if said else ""
 
     def end_run(self, error: BlockError) -> None:
         """Fail all tasks."""

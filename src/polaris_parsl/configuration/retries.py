@@ -39,9 +39,12 @@ class RetryHandler:
         """
         if isinstance(error, BadStateException | BlockError):
             return math.inf  # no executor is left that could run it
+        executor = self._executors.get(task["executor"])
         if not isinstance(error, ManagerLost):
-            self._losses.report.task_failed(task["id"], task["func_name"], error)
             self._attempts.failed(task["id"], error)
+            said = executor.errors_of_block(error) if executor else ""
+            if said:
+                error.add_note(said)
             return 1
         loss = Loss(
             task=task["id"],
@@ -51,7 +54,7 @@ class RetryHandler:
             host=error.hostname,
             seconds=error.seconds if isinstance(error, NodeLost) else 0.0,
         )
-        executor = self._executors.get(loss.executor)
         cause, walltime = executor.end_of_block(loss.block) if executor else (None, "")
-        self._losses.lose(loss, cause, walltime)
+        reason = error.reason if isinstance(error, NodeLost) else ""
+        self._losses.lose(loss, cause, walltime, reason)
         return 0

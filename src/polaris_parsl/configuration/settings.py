@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from polaris_parsl.configuration.blocks.watch import Terms
 from polaris_parsl.configuration.parsl_internals.pool import (
+    HEARTBEAT_PERIOD,
     INTERCHANGE,
     POOL,
     WHERE_DRIVER_LISTENS,
@@ -172,10 +173,13 @@ def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
             source("node.mps") if _needs_mps(options) else _PARSL,
         ),
         "interchange_launch_cmd": Setting(
-            [str(driver.python), "-P", "-m", INTERCHANGE],
-            (),
+            [
+                *(str(driver.python), "-P", "-m", INTERCHANGE),
+                *(HEARTBEAT_PERIOD, str(options.heartbeat_period)),
+            ],
+            ("heartbeat_period",),
             "the driver's interpreter by its path, not a look-up on PATH; started so that it ends "
-            "with the driver",
+            "with the driver, and asks a node whose heartbeat is late",
             _PARSL,
         ),
     }

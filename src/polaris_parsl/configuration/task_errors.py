@@ -1,8 +1,13 @@
 """What the error of a task has added to it, where the reason is how tasks start on a node."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+# Of what a task wrote to its standard error, so much is shown.
+_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
@@ -17,8 +22,13 @@ class TaskPlace:
     start: Path
     beside: Path | None
 
-    def explain(self, error: BaseException) -> None:
-        """Add to an error what the place of the task has to do with it."""
+    def explain(self, error: BaseException, named: Mapping[str, Any]) -> None:
+        """Add to an error what its task wrote, or what the place of the task has to do with it.
+
+        Args:
+            error: of a task.
+            named: arguments of the task.
+        """
         note = ""
         if isinstance(error, ModuleNotFoundError):
             note = self._of_module()
@@ -28,6 +38,8 @@ class TaskPlace:
                 '  fix: give tasks absolute paths, or config(start_dir="."), by which they start in '
                 "the working directory of your script"
             )
+        elif written := captured_errors(named, self.start):
+            note = f"its standard error ends with:\n{written}"
         if note and note not in getattr(error, "__notes__", []):
             error.add_note(note)
 
@@ -39,6 +51,26 @@ class TaskPlace:
             "install it in an environment of yours (`polaris-parsl venv DIR`); or name its directory "
             "in PYTHONPATH before the script starts"
         )
+
+
+def captured_errors(named: Mapping[str, Any], start: Path) -> str:
+    """The end of what a task has written to the file that its argument `stderr` names; "" without one.
+
+    Args:
+        named: arguments of the task.
+        start: directory in which tasks start.
+    """
+    given = named.get("stderr")
+    given = given[0] if isinstance(given, tuple) else given
+    given = getattr(given, "filepath", given)
+    if not isinstance(given, str | os.PathLike):
+        return ""
+    try:
+        with Path(start, given).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _CHARACTERS))
+            return file.read().decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _relative(path: object) -> str:

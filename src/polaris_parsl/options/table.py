@@ -318,8 +318,7 @@ class ConnectionOptions(TypedDict, total=False):
         handed_to="executor",
     )]
     heartbeat_threshold: Annotated[int | None, Option(
-        help="Silence after which a node counts as lost; its tasks run again elsewhere, as retries "
-        "allow.",
+        help="Silence after which a node counts as lost although it answers; its tasks run again elsewhere.",
         check=_seconds,
         unit="seconds",
         handed_to="executor",

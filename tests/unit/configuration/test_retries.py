@@ -21,7 +21,7 @@ def config(tmp_path: Any) -> Any:
 
 @pytest.mark.parametrize(
     "error",
-    [NodeLost(b"pool", "n1", "0", 12.0), ManagerLost(b"pool", "n1")],
+    [NodeLost(b"pool", "n1", "0", 12.0, ""), ManagerLost(b"pool", "n1")],
     ids=["ours", "parsl's"],
 )
 def test_a_task_that_was_lost_with_its_node_costs_nothing(config: Any, error: Exception) -> None:
@@ -46,6 +46,6 @@ def test_a_block_that_lives_longer_than_its_walltime_was_ended_by_it(config: Any
     block = judge.ask("0")
     block.began = -1e9
     for _ in range(2):
-        assert config.retry_handler(NodeLost(b"pool", "n1", "0", 3492.0), TASK) == 0
+        assert config.retry_handler(NodeLost(b"pool", "n1", "0", 3492.0, ""), TASK) == 0
     with pytest.raises(TaskError, match=r"walltime of 1:00:00 3 times"):
-        config.retry_handler(NodeLost(b"pool", "n1", "0", 3492.0), TASK)
+        config.retry_handler(NodeLost(b"pool", "n1", "0", 3492.0, ""), TASK)

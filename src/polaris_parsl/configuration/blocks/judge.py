@@ -28,10 +28,12 @@ class Pool:
     Attributes:
         block: number of their block.
         host: the node.
+        is_silent: whether they may be gone: their connection is closed, or a heartbeat is late.
     """
 
     block: str
     host: str
+    is_silent: bool = False
 
 
 class Judge:
@@ -160,7 +162,9 @@ class Judge:
 
     def _shrink(self, block: JobBlock, gone: Mapping[str, str]) -> BlockChange:
         if block.nodes:
-            text = f"has lost {_list(gone)}, and goes on with {len(block.nodes)} nodes"
+            left = len(block.nodes)
+            nodes = "1 node" if left == 1 else f"{left} nodes"
+            text = f"has lost {_list(gone)}, and goes on with {nodes}"
             return BlockChange(block, block.state, text)
         return self._move(
             block, BlockState.STARTING, f"has no workers any more; the last were on {_list(gone)}"

@@ -56,13 +56,14 @@ class Losses:
         self._lost: Counter[int] = Counter()
         self._unsaid: Counter[str] = Counter()
 
-    def lose(self, loss: Loss, cause: Cause | None, walltime: str) -> None:
+    def lose(self, loss: Loss, cause: Cause | None, walltime: str, reason: str = "") -> None:
         """Let a task run again.
 
         Args:
             loss: the task.
             cause: why its block ended; None if only its node was lost.
             walltime: of the block.
+            reason: how it is known that its node was lost.
 
         Raises:
             TaskError: it was lost too often.
@@ -74,7 +75,7 @@ class Losses:
             else:
                 self._lost[loss.task] += 1
                 why = f"lost with {loss.host} of block {loss.block}"
-                why += f" ({cause.value})" if cause else ""
+                why += f" ({cause.value if cause else reason})" if cause or reason else ""
                 if self._lost[loss.task] >= LOSSES:
                     raise TaskError(
                         f"task {loss.task} ({loss.app}) was lost with its node {LOSSES} times, at "

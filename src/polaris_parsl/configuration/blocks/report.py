@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from polaris_parsl.configuration.blocks.lines import Lines
+from polaris_parsl.errors import BlockError
 
 _SECONDS = 3600
+# More runs than these are counted together.
+_RUNS = 5
 
 
 class Report:
@@ -19,14 +22,32 @@ class Report:
         self._lines = lines
         self._node_seconds = 0.0
         self._blocks = 0
-        self._first_error = ""
+        self._first_error: tuple[str, BaseException] | None = None
+        self._earlier_results = 0
+        self._found: Mapping[str, int] = {}
+        self._left: Mapping[str, int] = {}
         self._has_begun = self._has_ended = False
 
     def begin(self, run_dir: str) -> None:
         """Say where the logs are; once."""
         if not self._has_begun:
             self._has_begun = True
-            self._lines.say(f"the logs of this run are in {run_dir}")
+            earlier = self._earlier_results
+            what = f"; earlier runs have left {_results(earlier)}" if earlier else ""
+            self._lines.say(f"the logs of this run are in {run_dir}{what}")
+
+    def results_were_left(self, count: int) -> None:
+        """Earlier runs have left results that this one may find; said at its beginning."""
+        self._earlier_results = count
+
+    def results_were_found(self, found: Mapping[str, int], left: Mapping[str, int]) -> None:
+        """Results of earlier runs were used; said at the end.
+
+        Args:
+            found: results that were taken, by run.
+            left: results that were not taken although they are of the same call, by app.
+        """
+        self._found, self._left = found, left
 
     def block_ended(self, nodes: int, seconds: float) -> None:
         """Count what a block has used.
@@ -38,11 +59,10 @@ class Report:
         self._blocks += seconds > 0
         self._node_seconds += nodes * seconds
 
-    def task_failed(self, number: int, app: str, error: Exception) -> None:
+    def task_failed(self, number: int, app: str, error: BaseException) -> None:
         """Remember the first error of a task's own."""
-        self._first_error = (
-            self._first_error or f"task {number} ({app}): {type(error).__name__}: {error}"
-        )
+        if self._first_error is None and not isinstance(error, BlockError):
+            self._first_error = f"task {number} ({app})", error
 
     def say(self, counts: Mapping[str, Any]) -> None:
         """Say once how the run has ended.
@@ -65,10 +85,32 @@ class Report:
             f"{self._blocks} blocks ran, {self._node_seconds / _SECONDS:.2f} node-hours",
         ]
         self._lines.say(f"{', '.join(part for part in parts if part)}")
+        self._say_results()
         if failed and self._first_error:
-            self._lines.say(f"first error: {self._first_error}")
+            task, error = self._first_error
+            notes = "\n".join(getattr(error, "__notes__", []))
+            self._lines.say(
+                f"first error: {task}: {type(error).__name__}: {error}\n{notes}".strip()
+            )
         if lost:
             self._lines.say(
                 f"{lost} tasks had not ended when the run did, and their results are lost: wait "
                 'for each with .result() before `with parsl.load(...)` ends, or pass exit_mode="wait"'
             )
+
+    def _say_results(self) -> None:
+        """Say from which runs results were taken, and of which apps they were left."""
+        runs = [f"{count} of run {run}" for run, count in self._found.items()]
+        if len(runs) > _RUNS:
+            runs = [f"{_results(sum(self._found.values()))} of {len(runs)} earlier runs"]
+        if runs:
+            self._lines.say(f"taken from checkpoints: {', '.join(runs)}")
+        apps = [f"{count} of {app}" for app, count in self._left.items()]
+        if apps:
+            self._lines.say(
+                f"results of other code were left and computed again: {', '.join(apps)}"
+            )
+
+
+def _results(count: int) -> str:
+    return "1 result" if count == 1 else f"{count} results"

@@ -28,6 +28,8 @@ from polaris_parsl.pbs.walltime import write_seconds
 # says nothing, more seldom.
 _SOON_SECONDS, _USUAL_SECONDS, _LATE_SECONDS = 10.0, 30.0, 60.0
 _LEAST_SECONDS = 5.0
+# Workers that live so long speak for the blocks that come after.
+_SHORT_SECONDS = 600.0
 # Blocks in a row that may fail where others have worked before: a bad node is none of the user's.
 _FAILURES = 3
 
@@ -104,6 +106,8 @@ class Watch:
         self._next_poll = 0.0
         self._last_poll = -_USUAL_SECONDS
         self._silent_since: float | None = None
+        self._silent_pools: set[str] = set()
+        self._undeleted: list[str] = []  # jobs that PBS could not delete
         self._failures_in_a_row = 0
         self._has_worked = False
         self._is_over = False
@@ -129,14 +133,25 @@ class Watch:
     def look(self) -> None:
         """Look at workers and PBS, and act on what has changed; called every few seconds."""
         with self._lock:
-            seen = self._executor.pools_now()
-            changes = self.judge.see_workers(*seen) if seen is not None else []
-            if any(change.state is BlockState.STARTING or change.block.nodes for change in changes):
-                self._next_poll = min(self._next_poll, self._last_poll + _LEAST_SECONDS)
+            changes = self._see_workers()
             changes += self._ask_pbs()
             changes += self._poll()
             changes += self._give_up_deserted()
             self._act(changes)
+
+    def _see_workers(self) -> list[BlockChange]:
+        """What follows from the workers; PBS is asked soon where something is wrong with them."""
+        seen = self._executor.pools_now()
+        if seen is None:
+            return []
+        pools, ever = seen
+        changes = self.judge.see_workers(pools, ever)
+        silent = {name for name, pool in pools.items() if pool.is_silent}
+        is_news = any(each.state is BlockState.STARTING or each.block.nodes for each in changes)
+        if is_news or silent - self._silent_pools:
+            self._next_poll = min(self._next_poll, self._last_poll + _LEAST_SECONDS)
+        self._silent_pools = silent
+        return changes
 
     def give_back(self, numbers: Sequence[str]) -> None:
         """Blocks were deleted because nobody needs them."""
@@ -160,7 +175,7 @@ class Watch:
         with self._lock:
             self._is_over = True
             jobs = [block.job for block in self.judge.alive() if block.job]
-            jobs += self._requests.unknown_jobs()
+            jobs += [*self._undeleted, *self._requests.unknown_jobs()]
             complaint = self._pbs.delete(jobs)
             self.give_back([block.number for block in self.judge.alive()])
             return jobs, complaint
@@ -189,7 +204,12 @@ class Watch:
     def _poll(self) -> list[BlockChange]:
         jobs = [block.job for block in self.judge.alive() if block.job]
         now = self._clock()
-        if not jobs or now < self._next_poll:
+        if now < self._next_poll:
+            return []
+        if self._undeleted:
+            self._delete(self._undeleted)
+            self._next_poll = now + _USUAL_SECONDS
+        if not jobs:
             return []
         answer = self._pbs.ask(jobs)
         self._last_poll = now = self._clock()
@@ -223,10 +243,17 @@ class Watch:
     def _give_up_deserted(self) -> list[BlockChange]:
         changes = []
         for block in self.judge.deserted():
-            self._pbs.delete([block.job or ""])
+            self._delete([*self._undeleted, block.job or ""])
             text = "is given up: none of its nodes answers any more"
             changes.append(self.judge.end(block, Cause.NODES_LOST, text))
         return changes
+
+    def _delete(self, jobs: list[str]) -> None:
+        """Delete jobs; again later where PBS cannot, as it runs one again whose first node has died."""
+        complaint = self._pbs.delete(jobs)
+        self._undeleted = jobs if complaint else []
+        if complaint:
+            self._lines.log(f"jobs {', '.join(jobs)} could not be deleted: {complaint}")
 
     def _act(self, changes: Sequence[BlockChange]) -> None:
         for change in changes:
@@ -251,12 +278,15 @@ class Watch:
     def _judge_run(self, change: BlockChange) -> None:
         block = change.block
         self._has_worked |= block.had_workers
-        if block.had_workers:
+        is_soon = block.cause is Cause.FAILED and not self._has_proved(block)
+        is_failure = block.cause in FAILURES or is_soon
+        ended_well = block.cause is not None and block.had_workers and not is_failure
+        if ended_well or any(self._has_proved(each) for each in self.judge.alive()):
             self._failures_in_a_row = 0
         if change.state is BlockState.HELD and is_tried_in_vain(block.words):
             self._pbs.delete([block.job or ""])
             self._end_run(_never_started(block))
-        if block.cause not in FAILURES or self._is_over:
+        if not is_failure or change.state is not BlockState.ENDED or self._is_over:
             return
         self._failures_in_a_row += 1
         if self._has_worked and self._failures_in_a_row < _FAILURES:
@@ -265,6 +295,14 @@ class Watch:
             self._end_run(_never_started(block))
         else:
             self._end_run(_no_workers(block, change.text, self._executor.stderr_of(block)))
+
+    def _has_proved(self, block: JobBlock) -> bool:
+        """Whether its workers came and did not end soon."""
+        return (
+            block.had_workers
+            and block.began is not None
+            and self._clock() - block.began >= _SHORT_SECONDS
+        )
 
     def _end_run(self, error: BlockError) -> None:
         if self._terms.ends_run and not self._is_over:

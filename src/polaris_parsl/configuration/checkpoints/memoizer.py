@@ -5,6 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from parsl.dataflow.errors import DependencyError
+
+from polaris_parsl.configuration.blocks.report import Report
 from polaris_parsl.configuration.checkpoints.app_code import SIZE as CODE_SIZE
 from polaris_parsl.configuration.checkpoints.app_code import AppCodes, app_function, place_of
 from polaris_parsl.configuration.checkpoints.earlier import EarlierRuns, Found, ResultError
@@ -32,12 +35,18 @@ class CheckpointMemoizer(WatchedMemoizer):
         record: of the run.
         version: what the user says in place of the apps' code; IGNORE takes results of any code.
         place: where tasks run; None if nobody knows.
+        report: is handed what the end of the run says; None if nobody reads it.
     """
 
     def __init__(
-        self, record: RunRecord, version: str | None = None, place: TaskPlace | None = None
+        self,
+        record: RunRecord,
+        version: str | None = None,
+        place: TaskPlace | None = None,
+        report: Report | None = None,
     ) -> None:
         super().__init__()
+        self._report = report
         self._record = record
         self._place = place
         self._ignores_code = version == IGNORE
@@ -60,6 +69,8 @@ class CheckpointMemoizer(WatchedMemoizer):
         self._record.count_tasks_of(run_dir)
         self._earlier = EarlierRuns(run_dir, takes_unknown_code=self._ignores_code)
         self._file = ResultsFile(run_dir)
+        if self._report:
+            self._report.results_were_left(self._earlier.count)
         self._tell_problems()
 
     def task_begins(self, task: Task) -> None:
@@ -133,10 +144,12 @@ class CheckpointMemoizer(WatchedMemoizer):
             )
 
     def task_failed(self, task: Task, error: BaseException) -> None:
-        """Add to the error what the place of the task has to do with it."""
+        """Add to the error what the task wrote, or what its place has to do with it."""
         self._record.attempts.failed(task.number, error)
         if self._place:
-            self._place.explain(error)
+            self._place.explain(error, task.named)
+        if self._report and not isinstance(error, DependencyError):
+            self._report.task_failed(task.number, task.app, error)
 
     def task_ends(self, task: Task, state: str, *, is_of_earlier_run: bool) -> None:
         """Count how the task ended."""
@@ -150,6 +163,8 @@ class CheckpointMemoizer(WatchedMemoizer):
             taken, left = dict(sorted(self._taken.items())), dict(Counter(self._left.values()))
         if taken or left:
             self._record.results_of_earlier_runs(taken, left)
+            if self._report:
+                self._report.results_were_found(taken, left)
         self._record.run_ends()
         for each in (self._earlier, self._file):
             if each is not None:

@@ -260,7 +260,7 @@ class WatchedBlocks(HighThroughputExecutor):
         if answer is None:
             return None
         pools, ever = answer
-        return {name: Pool(block, host) for name, (block, host) in pools.items()}, ever
+        return {name: Pool(*facts) for name, facts in pools.items()}, ever
 
     def drop_pools(self, pools: Sequence[str]) -> None:
         """Give up the tasks of pools of workers that are gone for certain."""

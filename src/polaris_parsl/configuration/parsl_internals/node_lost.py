@@ -1,7 +1,6 @@
 """The exceptions of tasks whose node or worker was lost, from our interchange and our pools to the driver."""
 
 import signal
-import sys
 
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
@@ -14,12 +13,16 @@ class NodeLost(ManagerLost):
         hostname: its node.
         block: number of its block.
         seconds: since the pool got the task.
+        reason: how it is known that the pool is gone.
     """
 
-    def __init__(self, manager_id: bytes, hostname: str, block: str, seconds: float) -> None:
+    def __init__(
+        self, manager_id: bytes, hostname: str, block: str, seconds: float, reason: str
+    ) -> None:
         super().__init__(manager_id, hostname)
         self.block = block
         self.seconds = seconds
+        self.reason = reason
 
 
 class WorkerKilled(WorkerLost):
@@ -28,24 +31,27 @@ class WorkerKilled(WorkerLost):
     Args:
         worker_id: Parsl's number of it on its node.
         hostname: the node.
+        exit_code: of its process, as multiprocessing has it; None if it is not known.
+        block: number of its block.
     """
 
-    def __init__(self, worker_id: int, hostname: str) -> None:
+    def __init__(self, worker_id: int, hostname: str, exit_code: int | None, block: str) -> None:
         super().__init__(worker_id, hostname)  # type: ignore[no-untyped-call]
-        # Parsl's watchdog raises it, and has the process at hand
-        process = sys._getframe(1).f_locals.get("p")
-        self.exit_code: int | None = getattr(process, "exitcode", None)
+        self.exit_code = exit_code
+        self.block = block
 
     def __str__(self) -> str:
         """What ended the worker, and where."""
-        return f"the worker of this task (worker {self.worker_id} on {self.hostname}) {self._how()}"
+        how = how_it_ended(self.exit_code)
+        return f"the worker of this task (worker {self.worker_id} on {self.hostname}) {how}"
 
-    def _how(self) -> str:
-        code = self.exit_code
-        if code is None:
-            return "has died"
-        if code >= 0:
-            return f"has ended with exit code {code}"
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        hint = ", as when the memory of a node runs out" if -code == signal.SIGKILL else ""
-        return f"was killed by {name}{hint}"
+
+def how_it_ended(code: int | None) -> str:
+    """In words, how a worker has ended."""
+    if code is None:
+        return "has died"
+    if code >= 0:
+        return f"has ended with exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    hint = ", as when the memory of a node runs out" if -code == signal.SIGKILL else ""
+    return f"was killed by {name}{hint}"

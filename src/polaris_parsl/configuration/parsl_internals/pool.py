@@ -9,6 +9,7 @@ from polaris_parsl.configuration.parsl_internals.internal import Internal, find
 _PACKAGE = "parsl.executors.high_throughput"
 INTERCHANGE = "polaris_parsl.configuration.parsl_internals.interchange"
 ENDS_WITH_PARENT = "--ends-with-parent"
+HEARTBEAT_PERIOD = "--heartbeat-period"
 # Commands to our interchange.
 NODES = "polaris_parsl nodes"
 DROP = "polaris_parsl drop"
@@ -26,11 +27,12 @@ _DIVISION = (
     "str(int(accelerator) // procs_per_cuda_device)",
 )
 
-# what killed a worker is read from its process at hand, where the pool reports its death
-_DEATH = (
-    "import WorkerLost\n",
-    "for worker_id, p in procs.items():",
-    "raise WorkerLost(worker_id, platform.node())",
+# where a pool reports the death of a worker, and starts one
+_DEATH = ("import WorkerLost\n", "raise WorkerLost(worker_id, platform.node())")
+_START = (
+    "import SpawnContext\n",
+    "p = SpawnContext.Process(\n            target=worker,\n            args=(\n                worker_id,",
+    'name="HTEX-Worker-{}".format(worker_id)',
 )
 # tasks are measured by a function of ours
 _MEASURE = ('ctxt.get("task_executor", None)', "result = exec_func(req['buffer']")
@@ -98,9 +100,24 @@ INTERNALS = (
     Internal(
         _INTERCHANGE,
         "expire_bad_managers",
-        "forgives silence for the time in which the interchange itself was stopped",
+        "gives up nodes that are gone, and forgives silence while the interchange itself was stopped",
         "2025.12.8",
         (f"{_INTERCHANGE}.start",),
+    ),
+    Internal(
+        _INTERCHANGE,
+        "process_manager_socket_message",
+        "sees from where a pool is connected, and takes one back that was given up",
+        "2025.12.8",
+        (f"{_INTERCHANGE}.start",),
+    ),
+    Internal(
+        _INTERCHANGE,
+        "manager_sock",
+        "shows whether the connection to a pool is open",
+        "2025.12.8",
+        (f"{_INTERCHANGE}.process_manager_socket_message",),
+        set_in=f"{_INTERCHANGE}.__init__",
     ),
     Internal(
         _INTERCHANGE,
@@ -136,11 +153,11 @@ INTERNALS = (
     Internal(
         _PACKAGE,
         "process_worker_pool",
-        "is started by a program of ours, which also reports what killed a worker; runs tasks by a "
-        "function of ours; its division of accelerator names by the workers on a GPU is undone before "
-        "(Parsl's issue 3509)",
+        "is started by a program of ours, which also starts the workers, reports what killed one, and runs "
+        "tasks by a function of ours; its division of accelerator names by the workers on a GPU is undone "
+        "before (Parsl's issue 3509)",
         "2025.12.8",
-        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH, *_MEASURE),
+        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH, *_START, *_MEASURE),
     ),
 )
 

@@ -303,6 +303,49 @@ def test_after_blocks_that_worked_it_takes_three_bad_ones_in_a_row(world: World)
     assert world.error is not None
 
 
+def test_blocks_whose_workers_end_soon_are_replaced_but_not_for_ever(world: World) -> None:
+    watch = made(world, max_blocks=9)
+    world.stderr = "worker 1 has ended 5 times without a task"
+    for number in ("0", "1", "2"):
+        assert world.error is None
+        watch.ask_for([number])
+        world.pools = {f"pool {number}": Pool(number, "n1")}
+        pass_time(world, watch, 90)
+        world.pools = {}
+        world.jobs[f"{world.submitted}.pbs"] = JobAnswer("F", exit_status=69)
+        pass_time(world, watch, 60)
+    assert "has ended with exit code 69" in str(world.error)
+    assert "worker 1 has ended 5 times" in str(world.error)
+
+
+def test_a_block_that_ends_badly_after_long_work_is_only_replaced(world: World) -> None:
+    watch = made(world, max_blocks=9)
+    for number in ("0", "1", "2", "3"):
+        watch.ask_for([number])
+        world.pools = {f"pool {number}": Pool(number, "n1")}
+        pass_time(world, watch, 3600)
+        world.jobs[f"{world.submitted}.pbs"] = JobAnswer("F", exit_status=1)
+        pass_time(world, watch, 60)
+    assert world.error is None
+
+
+def test_pbs_is_asked_soon_when_a_node_falls_silent(world: World, watch: Watch) -> None:
+    watch.ask_for(["0"])
+    world.jobs["1.pbs"] = JobAnswer("R")
+    world.pools = {"pool": Pool("0", "n1")}
+    pass_time(world, watch, 3600)
+    asked = world.polls
+    while world.polls == asked:
+        pass_time(world, watch, 5)
+    pass_time(world, watch, 5)  # the next time would come in 25 s
+    world.pools = {"pool": Pool("0", "n1", is_silent=True)}
+    asked = world.polls
+    pass_time(world, watch, 5)
+    assert world.polls == asked + 1
+    pass_time(world, watch, 20)
+    assert world.polls == asked + 1, "not again for the same silence"
+
+
 def test_who_wants_no_end_of_the_run_gets_none(world: World) -> None:
     watch = made(world, ends_run=False)
     watch.ask_for(["0"])
@@ -324,6 +367,26 @@ def test_a_block_that_no_node_of_answers_is_deleted_and_counts_no_more(
     assert world.deleted == ["1.pbs"]
     (block,) = watch.judge.blocks.values()
     assert block.cause is Cause.NODES_LOST
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["at the end", "later"])
+def test_a_job_that_pbs_cannot_delete_is_deleted(world: World, watch: Watch, ends: bool) -> None:
+    watch.ask_for(["0"])
+    world.jobs["1.pbs"] = JobAnswer("R")
+    world.pools = {"pool": Pool("0", "n1")}
+    pass_time(world, watch, 60)
+    world.pools, world.complaint = {}, "qdel: Server could not connect to MOM 1.pbs"
+    pass_time(world, watch, 120)
+    assert len(world.deleted) > 1
+    assert set(world.deleted) == {"1.pbs"}
+    if ends:
+        assert watch.close()[0] == ["1.pbs"]
+        return
+    world.complaint = ""
+    pass_time(world, watch, 60)
+    before = len(world.deleted)
+    pass_time(world, watch, 300)
+    assert len(world.deleted) == before
 
 
 def test_all_jobs_are_deleted_at_the_end_and_a_complaint_is_handed_on(

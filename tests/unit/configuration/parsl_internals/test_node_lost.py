@@ -3,25 +3,10 @@
 import pickle
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
 from polaris_parsl.configuration.parsl_internals.node_lost import NodeLost, WorkerKilled
-
-
-class Process:
-    """A worker that has ended."""
-
-    def __init__(self, exitcode: int) -> None:
-        self.exitcode = exitcode
-
-
-def killed(exitcode: int) -> Any:
-    """What Parsl's watchdog raises, whose variable for the process has this name."""
-    p = Process(exitcode)
-    assert p.exitcode == exitcode
-    return pickle.loads(pickle.dumps(WorkerKilled(2, "n1")))
 
 
 @pytest.mark.parametrize(
@@ -33,12 +18,14 @@ def killed(exitcode: int) -> Any:
     ],
 )
 def test_what_ended_a_worker_reaches_the_driver(exitcode: int, words: str) -> None:
-    assert str(killed(exitcode)) == f"the worker of this task (worker 2 on n1) {words}"
+    found = pickle.loads(pickle.dumps(WorkerKilled(2, "n1", exitcode, "3")))
+    assert found.block == "3"
+    assert str(found) == f"the worker of this task (worker 2 on n1) {words}"
 
 
-def test_a_lost_node_reaches_the_driver_with_block_and_time() -> None:
-    found = pickle.loads(pickle.dumps(NodeLost(b"pool", "n1", "3", 12.5)))
-    assert (found.hostname, found.block, found.seconds) == ("n1", "3", 12.5)
+def test_a_lost_node_reaches_the_driver_with_block_time_and_reason() -> None:
+    found = pickle.loads(pickle.dumps(NodeLost(b"pool", "n1", "3", 12.5, "why")))
+    assert (found.hostname, found.block, found.seconds, found.reason) == ("n1", "3", 12.5, "why")
 
 
 def test_the_pool_is_parsls_and_takes_its_options() -> None:
