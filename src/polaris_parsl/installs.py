@@ -28,6 +28,7 @@ LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
 MODULE_FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
 # in an install
 OVERLAY, TOOLS, BIN, RECEIPT = "overlay", "tools", "bin", "receipt.json"
+IMAGE = "workers.image"
 # what is being made, what is being deleted: the starts of their names
 STAGING, REMOVED = ".staging-", ".removed-"
 # makes a directory the group's; whether others may read it is its owner's choice
@@ -85,6 +86,11 @@ def overlay_python(root: Path) -> Path:
 def tools_of(root: Path) -> Path:
     """The environment of an install that its command runs in."""
     return root / TOOLS
+
+
+def image_of(root: Path) -> Path:
+    """The byte code of what workers import, in one file."""
+    return root / IMAGE
 
 
 def command_of(root: Path) -> Path:

@@ -21,6 +21,7 @@ OF_PARSLS_OBJECTS = {
     "interchange_launch_cmd": {"executor", "self"},
     "interchange": set(),
     "process_worker_pool": set(),
+    "distributions": set(),
 }
 
 

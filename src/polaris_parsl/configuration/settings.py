@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from polaris_parsl.configuration.blocks.watch import Terms
+from polaris_parsl.configuration.image import choose_image
 from polaris_parsl.configuration.parsl_internals.pool import (
     HEARTBEAT_PERIOD,
     INTERCHANGE,
@@ -168,13 +169,13 @@ def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
             "the driver's interpreter by its path, not a look-up on PATH; tasks start in "
             + ("start_dir" if options.start_dir else "run_dir")
             + (f"; modules in {driver.beside} are found, after all others" if driver.beside else "")
-            + "; the workers end with the driver"
+            + f"; the workers end with the driver; {choose_image().why}"
             + ("; NVIDIA MPS runs on every node" if _needs_mps(options) else ""),
             source("node.mps") if _needs_mps(options) else _PARSL,
         ),
         "interchange_launch_cmd": Setting(
             [
-                *(str(driver.python), "-P", "-m", INTERCHANGE),
+                *(str(driver.python), "-P", *_start(INTERCHANGE)),
                 *(HEARTBEAT_PERIOD, str(options.heartbeat_period)),
             ],
             ("heartbeat_period",),
@@ -317,20 +318,21 @@ def mps_prefix(options: ExecutorOptions) -> str:
 
 def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
-    python = shlex.quote(str(interpreter(driver.python)))
-    watch = f"{python} -P -m {_WATCH}"
-    workers = f"{python} -P {_pool_module(driver)}"
+    python = f"{shlex.quote(str(interpreter(driver.python)))} -P"
+    watch = f"{python} {shlex.join(_start(_WATCH))}"
+    workers = f"{python} {shlex.join(_start(POOL, driver.beside))}"
     pool = f"{mps_prefix(options)}{watch} {WHERE_DRIVER_LISTENS} -- {workers}"
     # ssh starts in HOME, where tasks would leave their files.
     return f"cd {shlex.quote(str(options.start_dir or options.run_dir))} && exec {launch_command(pool)}"
 
 
-def _pool_module(driver: Driver) -> str:
-    """What the interpreter runs as a pool; with the modules beside the script, where it has some."""
-    if driver.beside is None:
-        return f"-m {POOL}"
-    script = shlex.quote(str(interpreter(_NODE_SCRIPTS / "pool.py")))
-    return f"{script} {POOL} {shlex.quote(str(driver.beside))} --"
+def _start(module: str, beside: Path | None = None) -> list[str]:
+    """What the interpreter gets to run a module, whose imports come from the image if there is one."""
+    image = choose_image().path
+    if image is None and beside is None:
+        return ["-m", module]
+    program = interpreter(_NODE_SCRIPTS / "start.py")
+    return [str(program), str(image or "-"), str(beside or "-"), "--", module]
 
 
 def _rank_variables(options: ExecutorOptions) -> dict[str, str]:

@@ -72,9 +72,9 @@ def test_tasks_start_in_start_dir_and_find_the_modules_beside_the_script(tmp_pat
     setting = executor_settings(options, driver, ["127.0.0.1"]).executor["launch_cmd"]
     words = shlex.split(setting.value)
     assert words[:2] == ["cd", str(tmp_path)]
-    at = words.index(str(NODE_SCRIPTS / "pool.py"))
+    at = words.index(str(NODE_SCRIPTS / "start.py"))
     pool = "polaris_parsl.configuration.parsl_internals.worker_pool"
-    assert words[at + 1 : at + 4] == [pool, "/eagle/my scripts", "--"]
+    assert words[at + 1 : at + 5] == ["-", "/eagle/my scripts", "--", pool]
     assert "tasks start in start_dir; modules in /eagle/my scripts are found" in setting.why
 
 

@@ -14,19 +14,23 @@ import time
 from typing import Any
 
 import zmq
-from parsl.app.errors import RemoteExceptionWrapper
-from parsl.executors.high_throughput.interchange import Interchange
-from parsl.serialize import serialize
-from parsl.utils import setproctitle
 
 from polaris_parsl.configuration.blocks.liveness import Liveness
-from polaris_parsl.configuration.parsl_internals.node_lost import NodeLost
-from polaris_parsl.configuration.parsl_internals.pool import (
-    DROP,
-    ENDS_WITH_PARENT,
-    HEARTBEAT_PERIOD,
-    NODES,
-)
+from polaris_parsl.configuration.parsl_internals.lean import lean_imports
+
+with lean_imports():
+    from parsl.app.errors import RemoteExceptionWrapper
+    from parsl.executors.high_throughput.interchange import Interchange
+    from parsl.serialize import serialize
+    from parsl.utils import setproctitle
+
+    from polaris_parsl.configuration.parsl_internals.node_lost import NodeLost
+    from polaris_parsl.configuration.parsl_internals.pool import (
+        DROP,
+        ENDS_WITH_PARENT,
+        HEARTBEAT_PERIOD,
+        NODES,
+    )
 
 # Parsl's interchange answers a third command as it likes; the answer is replaced.
 _HARMLESS = "WORKER_BINDS"

@@ -22,7 +22,11 @@ _PROGRAM = "process_worker_pool.py"
 _EXECUTOR = f"{_PACKAGE}.executor.HighThroughputExecutor"
 _INTERCHANGE = f"{_PACKAGE}.interchange.Interchange"
 _IS_PROGRAM = 'if __name__ == "__main__":'
+GPU_COUNT = "nvidia-smi -L > /dev/null && nvidia-smi -L | wc -l"
 _DIVISION = (
+    f'nvidia_smi_cmd = "{GPU_COUNT}"',
+    "subprocess.run(nvidia_smi_cmd, shell=True, stdout=subprocess.PIPE",
+    "nvidia_smi_ret.stdout.split()",
     "procs_per_cuda_device = pool_size // num_cuda_devices",
     "str(int(accelerator) // procs_per_cuda_device)",
 )
@@ -153,11 +157,18 @@ INTERNALS = (
     Internal(
         _PACKAGE,
         "process_worker_pool",
-        "is started by a program of ours, which also starts the workers, reports what killed one, and runs "
-        "tasks by a function of ours; its division of accelerator names by the workers on a GPU is undone "
-        "before (Parsl's issue 3509)",
+        "is started by a program of ours, which also starts the workers, asks nvidia-smi once, reports "
+        "what killed a worker, and runs tasks by a function of ours; its division of accelerator names "
+        "by the workers on a GPU is undone before (Parsl's issue 3509)",
         "2025.12.8",
         source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH, *_START, *_MEASURE),
+    ),
+    Internal(
+        PARSLS_POOL,
+        "distributions",
+        "lists the packages of the environment, which the image of an install knows",
+        "2025.12.8",
+        (f"{PARSLS_POOL}.Manager.create_reg_message",),
     ),
 )
 

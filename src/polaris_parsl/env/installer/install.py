@@ -10,6 +10,7 @@ from polaris_parsl.env.base.fingerprint import fingerprint
 from polaris_parsl.env.installer import conda_archives, gnu_parallel
 from polaris_parsl.env.installer.archive import ARCHIVE, pack
 from polaris_parsl.env.installer.environments import create, fill
+from polaris_parsl.env.installer.image import record_image
 from polaris_parsl.env.installer.launcher import render_launcher
 from polaris_parsl.env.installer.plan import InstallPlan
 from polaris_parsl.env.installer.preflight import (
@@ -76,6 +77,7 @@ def build(
         )
     with step("pack the overlay"):
         pack(overlay_of(folder), folder / ARCHIVE)
+        warnings += record_image(folder, env=env)
         tree = with_archive(scan(folder, prefix=plan.request.prefix))
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
         seal(folder, group=group_of(plan.request.prefix), top=plan.request.prefix)

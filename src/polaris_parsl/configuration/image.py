@@ -1,0 +1,50 @@
+"""The image of an install: whether workers take their imports from it, and why not."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from polaris_parsl.configuration.node.start import Image
+from polaris_parsl.installs import image_of, own_install
+
+
+@dataclass(frozen=True)
+class ImageChoice:
+    """What was decided.
+
+    Attributes:
+        path: the image; None if modules are imported one by one.
+        why: the reason, for `explain`.
+    """
+
+    path: Path | None
+    why: str
+
+
+def choose_image() -> ImageChoice:
+    """Whether workers take their imports from an image."""
+    root = own_install()
+    if root is None:
+        return ImageChoice(None, "modules are imported one by one: this is no install of ours")
+    return _choice(image_of(root))
+
+
+@functools.cache
+def _choice(path: Path) -> ImageChoice:
+    one_by_one = "modules are imported one by one: "
+    try:
+        image = Image(str(path))
+    except (OSError, ValueError, EOFError) as error:
+        return ImageChoice(None, f"{one_by_one}{error}")
+    changed = next((each for each in image.sources if _has_changed(each, *image.sources[each])), "")
+    if changed:
+        return ImageChoice(None, f"{one_by_one}{changed} has changed since the install")
+    return ImageChoice(path, f"modules come from one file, {path}")
+
+
+def _has_changed(file: str, size: int, changed: int) -> bool:
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return True
+    return (status.st_size, status.st_mtime_ns) != (size, changed)

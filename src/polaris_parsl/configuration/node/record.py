@@ -1,0 +1,145 @@
+"""Write the byte code of the modules that workers import at their start into one file.
+
+    python -P -m polaris_parsl.configuration.node.record FILE ROOT
+
+Run by the interpreter of an install, whose directory is ROOT. What Python itself reads before FILE is
+in use stays out. The bytes depend on the packages and the base, and not on the time or on ROOT.
+"""
+
+import importlib
+import importlib.util
+import marshal
+import os
+import sys
+from collections.abc import Iterator
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
+from importlib.metadata import distributions
+from pathlib import Path
+
+from polaris_parsl.configuration.node.start import MAGIC
+from polaris_parsl.configuration.parsl_internals.lean import lean_imports
+
+# The programs on the nodes and beside the driver, and what they import when they run.
+_PROGRAMS = (
+    "runpy",
+    "polaris_parsl.configuration.node.with_driver",
+    "polaris_parsl.configuration.parsl_internals.child",
+    "polaris_parsl.configuration.parsl_internals.measure",
+    "polaris_parsl.configuration.parsl_internals.worker_pool",
+    "parsl.executors.high_throughput.process_worker_pool",
+    "parsl.executors.high_throughput.monitoring_info",
+    "polaris_parsl.configuration.parsl_internals.interchange",
+    "multiprocessing.managers",
+    "multiprocessing.popen_spawn_posix",
+    "multiprocessing.popen_fork",
+    "multiprocessing.queues",
+    "multiprocessing.resource_tracker",
+    "multiprocessing.sharedctypes",
+    "multiprocessing.spawn",
+    "multiprocessing.synchronize",
+)
+_PYC_HEADER_BYTES = 16
+
+
+def record(file: Path, root: Path) -> int:
+    """Write the image; the number of modules in it."""
+    specs = _import_all()
+    roots = [each for each in sys.path if Path(each).is_dir()]
+    modules: dict[str, tuple[int, str, bool, int, int]] = {}
+    sources: dict[str, tuple[int, int]] = {}
+    bodies: list[bytes] = []
+    offset = 0
+    for name, spec in sorted(specs.items()):
+        place = _place(name, spec, roots)
+        if place is None:
+            continue
+        number, relative = place
+        body = _byte_code(spec)
+        inside = spec.submodule_search_locations is not None
+        modules[name] = (number, relative, inside, offset, len(body))
+        bodies.append(body)
+        offset += len(body)
+        if not Path(roots[number]).is_relative_to(root):
+            status = Path(str(spec.origin)).stat()
+            sources[str(spec.origin)] = (status.st_size, status.st_mtime_ns)
+    header = marshal.dumps(
+        {
+            "python": sys.version,
+            "roots": [_relative(each, root) for each in roots],
+            "modules": modules,
+            "sources": sources,
+            "distributions": dict(_distributions(roots, root)),
+        }
+    )
+    file.write_bytes(b"".join([MAGIC, len(header).to_bytes(8, "little"), header, *bodies]))
+    return len(modules)
+
+
+def _import_all() -> dict[str, ModuleSpec]:
+    """Import what the programs import; the specs, also of modules whose import fails half way."""
+    asked: set[str] = set()
+    sys.addaudithook(lambda event, words: asked.add(words[0]) if event == "import" else None)
+    with lean_imports():
+        for name in _PROGRAMS:
+            importlib.import_module(name)
+    specs = {name: getattr(module, "__spec__", None) for name, module in sys.modules.items()}
+    for name in asked - sys.modules.keys():
+        if name.rpartition(".")[0] in {"", *sys.modules}:
+            specs[name] = importlib.util.find_spec(name)
+    return {name: spec for name, spec in specs.items() if spec is not None}
+
+
+def _place(name: str, spec: ModuleSpec, roots: list[str]) -> tuple[int, str] | None:
+    """Number of the root of a module, and its path below it; None if it came from no file there."""
+    if spec.name != name or not spec.has_location or not spec.origin:
+        return None
+    if type(spec.loader) not in (SourceFileLoader, ExtensionFileLoader):
+        return None
+    # the longest is the one: lib-dynload and site-packages lie below the standard library
+    above = [each for each in roots if spec.origin.startswith(f"{each}/")]
+    if not above:
+        return None
+    nearest = max(above, key=len)
+    return roots.index(nearest), spec.origin.removeprefix(f"{nearest}/")
+
+
+def _byte_code(spec: ModuleSpec) -> bytes:
+    """The byte code of a module as its .pyc file has it; empty for an extension."""
+    loader = spec.loader
+    if not isinstance(loader, SourceFileLoader):
+        return b""
+    if spec.cached and Path(spec.cached).exists():
+        data = Path(spec.cached).read_bytes()
+        if data[:4] == importlib.util.MAGIC_NUMBER and _is_of_source(data, loader.path):
+            return data[_PYC_HEADER_BYTES:]
+    code = loader.source_to_code(loader.get_data(loader.path), Path(loader.path).name)
+    return marshal.dumps(code)
+
+
+def _is_of_source(data: bytes, source: str) -> bool:
+    """Whether Python would take a .pyc file for that of its source."""
+    if int.from_bytes(data[4:8], "little") & 1:
+        return True  # by hash: the install made it
+    status = Path(source).stat()
+    time, size = (int.from_bytes(data[at : at + 4], "little") for at in (8, 12))
+    return time == int(status.st_mtime) & 0xFFFFFFFF and size == status.st_size & 0xFFFFFFFF
+
+
+def _relative(path: str, root: Path) -> str:
+    """A directory of the install by its path below it, so that an install can be moved."""
+    return os.path.relpath(path, root) if Path(path).is_relative_to(root) else path
+
+
+def _distributions(
+    roots: list[str], root: Path
+) -> Iterator[tuple[int, tuple[int, list[tuple[str, str]]]]]:
+    """The packages below each directory, and when it was changed; 0 in the install, which is sealed."""
+    for number, each in enumerate(roots):
+        found = [(dist.metadata["Name"], dist.version) for dist in distributions(path=[each])]
+        if found:
+            changed = 0 if Path(each).is_relative_to(root) else Path(each).stat().st_mtime_ns
+            yield number, (changed, found)
+
+
+if __name__ == "__main__":
+    record(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,44 @@
+"""Starts a process that a pool spawns: a worker, or one of those that serve them.
+
+    python -P start.py IMAGE - -- polaris_parsl.configuration.parsl_internals.child GPUS CODE [WORD]
+
+CODE and WORD are what multiprocessing gives to `python -c`. GPUS is the number that nvidia-smi lists, or
+"-": it is asked once on a node, and not twice by each worker.
+"""
+
+import sys
+from multiprocessing import spawn
+from subprocess import PIPE, CompletedProcess
+from types import SimpleNamespace
+from typing import Any
+
+from polaris_parsl.configuration.parsl_internals.lean import lean_imports
+
+
+def main(arguments: list[str]) -> None:
+    """Run what the command line says."""
+    gpus, code, *rest = arguments
+    import_main: Any = spawn._fixup_main_from_name  # type: ignore[attr-defined]
+
+    def import_main_leanly(name: str) -> None:
+        with lean_imports():
+            import_main(name)
+        if gpus != "-":
+            _answer(sys.modules["__mp_main__"], gpus)
+
+    spawn._fixup_main_from_name = import_main_leanly  # type: ignore[attr-defined]
+    sys.argv = ["-c", *rest]
+    exec(code, {"__name__": "__main__"})  # noqa: S102 (Python does the same with `-c`)
+
+
+def _answer(pool: Any, gpus: str) -> None:
+    """Let a worker of Parsl have the answer of nvidia-smi that is known."""
+
+    def run(command: str, **_options: object) -> CompletedProcess[bytes]:
+        return CompletedProcess(command, 0, stdout=f"{gpus}\n".encode(), stderr=b"")
+
+    pool.subprocess = SimpleNamespace(run=run, PIPE=PIPE)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

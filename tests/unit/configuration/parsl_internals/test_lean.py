@@ -1,0 +1,51 @@
+"""Parsl is imported without what workers never use of it, and tasks do not notice."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+from polaris_parsl.configuration.parsl_internals import child
+
+LOOK = """
+import os, sys
+from polaris_parsl.configuration.parsl_internals.lean import lean_imports
+
+with lean_imports():
+    import parsl
+    from parsl.providers import AWSProvider, PBSProProvider
+assert "TYPEGUARD_DISABLE_PLUGIN_AUTOLOAD" not in os.environ
+assert "boto3" not in sys.modules
+import boto3, typeguard
+print(boto3.name, PBSProProvider.__init__.__code__.co_varnames[0])
+
+@typeguard.typechecked
+def double(value: int) -> int:
+    return 2 * value
+
+try:
+    double("a")
+except typeguard.TypeCheckError:
+    print("checked")
+"""
+
+
+def test_what_a_task_imports_later_is_complete(tmp_path: Path) -> None:
+    (tmp_path / "boto3.py").write_text("name = 'that of the base'\n")
+    (tmp_path / "look.py").write_text(LOOK)
+    done = subprocess.run(
+        [sys.executable, "look.py"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["that of the base self", "checked"], done.stderr
+
+
+def test_a_worker_is_told_how_many_gpus_nvidia_smi_lists() -> None:
+    pool = SimpleNamespace(subprocess=None)
+    child._answer(pool, "4")
+    done = pool.subprocess.run("nvidia-smi -L | wc -l", shell=True, stdout=pool.subprocess.PIPE)
+    assert (done.returncode, done.stdout.split()[0]) == (0, b"4")
