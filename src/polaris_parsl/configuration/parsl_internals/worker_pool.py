@@ -20,7 +20,6 @@ from typing import Any
 
 from polaris_parsl.configuration.parsl_internals.lean import lean_imports
 
-
 with lean_imports():
     import parsl.executors.high_throughput.errors as parsl_errors
 

@@ -44,7 +44,7 @@ def test_what_a_task_imports_later_is_complete(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["that of the base self", "checked"], done.stderr
 
 
-def test_a_worker_is_told_how_many_gpus_nvidia_smi_lists() -> None:
+def test_a_worker_gets_the_number_of_gpus_from_its_pool() -> None:
     pool = SimpleNamespace(subprocess=None)
     child._answer(pool, "4")
     done = pool.subprocess.run("nvidia-smi -L | wc -l", shell=True, stdout=pool.subprocess.PIPE)
