@@ -1,4 +1,4 @@
-"""The software bill of materials, in CycloneDX 1.6: each imported distribution once."""
+"""The software bill of materials, in CycloneDX 1.6: each imported distribution and conda package once."""
 
 import json
 import uuid
@@ -36,7 +36,11 @@ def sbom(
         layer = "overlay" if Path(each.folder).is_relative_to(overlay) else "base"
         known = base["distributions"].get(each.key, {}) if layer == "base" else {}
         libraries.append(_library(each, layer, wheels.get(each.key), known))
-    programs = [_interpreter(base), *_gnu_parallel(receipt["gnu_parallel"])]
+    locked = {each["name"]: each for each in (receipt.get("locked_base") or {}).get("packages", ())}
+    python = _interpreter(base, locked.pop("python", None))
+    programs = [python, *_gnu_parallel(receipt["gnu_parallel"])]
+    listed = {each["name"] for each in (*libraries, *programs)}
+    below = [_conda(each, "library") for name, each in locked.items() if name not in listed]
     subject = {
         "type": "application",
         "bom-ref": "install",
@@ -49,9 +53,10 @@ def sbom(
         "specVersion": "1.6",
         "version": 1,
         "metadata": {"component": subject},
-        "components": [*libraries, *programs],
+        "components": [*libraries, *programs, *below],
         "dependencies": [
             {"ref": "install", "dependsOn": direct},
+            {"ref": python["bom-ref"], "dependsOn": sorted(each["bom-ref"] for each in below)},
             *_dependencies(distributions, base),
         ],
     }
@@ -94,28 +99,24 @@ def _quoted(version: str) -> str:
     return version.replace("+", "%2B").replace("!", "%21")
 
 
-def _interpreter(base: Mapping[str, Any]) -> dict[str, Any]:
+def _interpreter(base: Mapping[str, Any], locked: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The Python of the base; of the locked base with its archive."""
     version = base["interpreter"]["version"]
+    archive = _conda(locked, "platform") if locked else {}
     return {
+        **archive,
         "type": "platform",
         "bom-ref": "interpreter",
         "name": "CPython",
         "version": version,
         "description": " ".join(base["interpreter"]["build"].split()),
-        "purl": f"pkg:generic/cpython@{version}",
+        "purl": archive.get("purl", f"pkg:generic/cpython@{version}"),
     }
 
 
 def _gnu_parallel(parallel: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for each in parallel["packages"]:
-        yield {
-            "type": "application",
-            "bom-ref": f"conda:{each['name']}",
-            "name": each["name"],
-            "version": each["version"],
-            "purl": f"pkg:conda/{each['name']}@{_quoted(each['version'])}",
-            "hashes": [{"alg": "SHA-256", "content": each["sha256"]}],
-        }
+        yield _conda(each, "application")
     if not parallel["packages"] and parallel["version"]:
         yield {
             "type": "application",
@@ -125,6 +126,19 @@ def _gnu_parallel(parallel: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
             "description": f"GNU Parallel of the system, {parallel['path']}",
             "purl": f"pkg:generic/parallel@{parallel['version']}",
         }
+
+
+def _conda(package: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """A package of conda-lock.yml, with the archive that it came from."""
+    return {
+        "type": kind,
+        "bom-ref": f"conda:{package['name']}",
+        "name": package["name"],
+        "version": package["version"],
+        "purl": f"pkg:conda/{package['name']}@{_quoted(package['version'])}",
+        "hashes": [{"alg": "SHA-256", "content": package["sha256"]}],
+        "externalReferences": [{"type": "distribution", "url": package["url"]}],
+    }
 
 
 def _dependencies(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from polaris_parsl import below
 from polaris_parsl.env.locks.files import CURRENT
+from polaris_parsl.env.prefix.bases import find_unneeded
 from polaris_parsl.env.prefix.cleanup import clean_up, is_left
 from polaris_parsl.env.prefix.lifecycle import Change, differences
 from polaris_parsl.env.prefix.publish_modulefiles import publish_modulefiles
@@ -112,10 +113,10 @@ def _remove(
 ) -> Change:
     if dry_run:
         before = read_state(prefix)
-        done = differences(before, decide(before))
-        return Change(
-            (*done, *(f"deleted: {VERSIONS}/{name}" for name in sorted(names))), (), tuple(notes)
-        )
+        gone = [f"{VERSIONS}/{name}" for name in sorted(names)]
+        gone += [str(path.relative_to(prefix)) for path in find_unneeded(prefix, without=names)]
+        done = [*differences(before, decide(before)), *(f"deleted: {each}" for each in gone)]
+        return Change(tuple(done), (), tuple(notes))
     before, after = commit(prefix, f"remove {' '.join(sorted(names))}", decide)
     done = [*differences(before, after), *publish_modulefiles(prefix)]
     cleaned, left = clean_up(prefix)
