@@ -9,7 +9,8 @@ import os
 import pickle
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 GROUP = 70000
@@ -33,6 +34,31 @@ def act(user: str, call: Callable[[], Any], *, umask: int = 0o022) -> Any:
     result, failure = pickle.loads(content)
     assert not failure, failure
     return result
+
+
+@contextmanager
+def ready(user: str, call: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """A process of a user that waits; what is given lets it make a call, also from another process."""
+    told, tell = os.pipe()
+    ended, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(tell)
+        if os.read(told, 1):
+            _answer(user, lambda: call() and None, 0o022, end)
+        os._exit(0)
+    os.close(told)
+    os.close(end)
+
+    def now() -> None:
+        os.write(tell, b"x")
+        answer = b"".join(iter(lambda: os.read(ended, 1 << 16), b""))
+        assert pickle.loads(answer) == (None, "")
+
+    yield now
+    os.close(tell)
+    os.close(ended)
+    os.waitpid(child, 0)
 
 
 def _answer(user: str, call: Callable[[], Any], umask: int, write: int) -> None:

@@ -173,7 +173,9 @@ def watch(call: Callable[[str], None]) -> None:
 
 def _whole(path: Any, folder: object) -> str:
     """A path in full, if it starts from the directory of a descriptor."""
-    name = os.fsdecode(path)
+    name = re.sub(
+        r"^/proc/\d+/fd/\d+", lambda found: str(Path(found[0]).readlink()), os.fsdecode(path)
+    )
     if isinstance(folder, int) and folder >= 0 and not name.startswith("/"):
         return f"{Path(f'/proc/self/fd/{folder}').readlink()}/{name}".rstrip("/")
     return name

@@ -66,6 +66,50 @@ def link_refused(place: Path) -> PrefixError:
     )
 
 
+@contextmanager
+def new_folder(folder: int, place: Path) -> Iterator[Path]:
+    """Make a directory that only we may enter, and reach it by its descriptor, also in other programs.
+
+    Whoever may write the directory above can put another one in its place at any moment; what is
+    written below the path that we give still goes to ours.
+
+    Args:
+        folder: descriptor of the directory above.
+        place: where it is made, for its name and for messages.
+
+    Yields:
+        A path of it, as long as this process lives: `/proc/PID/fd/NUMBER`.
+
+    Raises:
+        PrefixError: somebody put another one in its place at once.
+        OSError: it cannot be made.
+    """
+    os.mkdir(place.name, 0o700, dir_fd=folder)
+    number = _inner(folder, place.name, place)
+    try:
+        found = os.fstat(number)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o077 or names(number):
+            raise swapped(place)
+        # in a process namespace /proc may be that of another, in which our number is not getpid()
+        yield Path("/proc", Path("/proc/self").readlink(), "fd", str(number))
+    finally:
+        os.close(number)
+
+
+def is_same(folder: int, name: str, path: Path) -> bool:
+    """Whether a name in an open directory is that of the file or directory that a path leads to."""
+    found = status(folder, name)
+    return found is not None and os.path.samestat(found, path.stat())
+
+
+def swapped(place: Path) -> PrefixError:
+    """The refusal of what somebody has put in the place of ours."""
+    return PrefixError(
+        f"somebody put another directory in the place of {place} while it was made",
+        remedy="ask who can write the directory above (`ls -ld`), then give the command again",
+    )
+
+
 def names(folder: int) -> list[str]:
     """The names in an open directory."""
     return os.listdir(folder)
@@ -120,6 +164,17 @@ def change_opened(number: int, *, mode: int, group: int | None = None) -> None:
     # a change of the group may have taken the setgid bit
     if stat.S_IMODE(os.fstat(number).st_mode) != mode:
         os.fchmod(number, mode)
+
+
+def let_read(folder: Path) -> None:
+    """Let everybody read a directory that we have made, and nobody else write it.
+
+    Raises:
+        OSError: it is not ours.
+    """
+    with opened(folder, folder) as number:
+        # an inherited setgid bit is the project's way to count its quota
+        change_opened(number, mode=0o755 | os.fstat(number).st_mode & stat.S_ISGID)
 
 
 def change_path(path: Path, mode: int) -> None:

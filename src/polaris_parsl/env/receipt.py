@@ -7,6 +7,7 @@ for `prefix`, `command` and what depends on them (docs/on-disk.md).
 import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,13 +45,15 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
     """Read a finished tree.
 
     Args:
-        folder: the tree, still under its staging name.
+        folder: the tree, not yet in its place.
         prefix: the path that it will have.
 
     Raises:
         PrefixError: a file names the staging directory, so the tree cannot be moved.
     """
     files, links, bound, size_bytes = {}, {}, [], 0
+    # by its descriptor and by its name
+    staged = {str(folder).encode(), os.fsencode(folder.resolve())}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink():
@@ -61,9 +64,9 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
             content = path.read_bytes()
             files[name] = hashlib.sha256(content).hexdigest()
             size_bytes += len(content)
-            if str(folder).encode() in content:
+            if any(path in content for path in staged):
                 raise PrefixError(
-                    f"{name} holds the path of the staging directory {folder}",
+                    f"{name} holds the path of the staging directory {folder.resolve()}",
                     remedy="report this: the install cannot be moved to its place",
                 )
             if str(prefix).encode() in content:

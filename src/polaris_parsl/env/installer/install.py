@@ -80,7 +80,7 @@ def build(
         warnings += record_image(folder, env=env)
         tree = with_archive(scan(folder, prefix=plan.request.prefix))
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
-        seal(folder, group=group_of(plan.request.prefix), top=plan.request.prefix)
+        seal(folder, group=group_of(plan.request.prefix))
     with step("publish"):
         untested: list[str | None] = []
 

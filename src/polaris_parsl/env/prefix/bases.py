@@ -7,14 +7,14 @@ the base: a file whose name records the process, `.staging-KEY.claim@HOST-MACHIN
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from polaris_parsl import below
 from polaris_parsl.env.prefix.permissions import FILE, make_shared, seal
-from polaris_parsl.env.prefix.publish import remove_atomically
+from polaris_parsl.env.prefix.publish import put, remove_atomically
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.staging import find_abandoned, replace, staging_name
 from polaris_parsl.env.prefix.state import read_state
@@ -74,33 +74,42 @@ def new_base(root: Path, *, top: Path, group: int | None) -> Iterator[Path]:
         top: the prefix; below it no directory may be a link.
         group: number of the group that the prefix belongs to.
     """
-    folder = root.with_name(staging_name(root.name))
+    staged = root.with_name(staging_name(root.name))
     with below.opened(top, root.parent) as place:
-        os.mkdir(folder.name, dir_fd=place)
         try:
-            yield folder
-            seal(folder, group=group, top=top)
-            try:
-                replace(place, folder.name, root.name)
-            except OSError as error:
-                if not below.is_folder(place, root.name):
-                    raise PrefixError(
-                        f"{root} cannot be made: {error.strerror}",
-                        remedy="choose another directory with --prefix",
-                    ) from error
+            with below.new_folder(place, staged) as folder:
+                yield folder
+                seal(folder, group=group)
+                _put(place, folder, root)
         finally:
-            below.remove(place, folder.name)
+            below.remove(place, staged.name)
 
 
-def find_unneeded(prefix: Path) -> Iterator[Path]:
-    """The bases that no version of a prefix needs, and no process that builds one."""
+def _put(place: int, folder: Path, root: Path) -> None:
+    try:
+        put(place, folder, root)
+    except OSError as error:
+        if not below.is_folder(place, root.name):
+            raise PrefixError(
+                f"{root} cannot be made: {error.strerror}",
+                remedy="choose another directory with --prefix",
+            ) from error
+
+
+def find_unneeded(prefix: Path, *, without: Collection[str] = ()) -> Iterator[Path]:
+    """The bases that no version of a prefix needs, and no process that builds one.
+
+    Args:
+        prefix: the prefix.
+        without: versions that do not count, because they are to be removed.
+    """
     try:
         with below.opened(prefix, prefix / BASES) as place:
             present = sorted(name for name in below.names(place) if _KEY.fullmatch(name))
     except FileNotFoundError:
         return
     for name in present:
-        if not _is_needed(prefix, name):
+        if not _is_needed(prefix, name, without=without):
             yield base_root(prefix, name)
 
 
@@ -130,12 +139,13 @@ def base_files(root: Path) -> tuple[dict[str, str], dict[str, str]]:
         ) from error
 
 
-def _is_needed(prefix: Path, key: str) -> bool:
+def _is_needed(prefix: Path, key: str, *, without: Collection[str] = ()) -> bool:
     with below.opened(prefix, prefix / BASES) as place:
         gone = set(find_abandoned(place))
         start = f"{STAGING}{key}{_CLAIM}@"
         if any(name.startswith(start) and name not in gone for name in below.names(place)):
             return True
-    receipts = [each.read for each in find_releases(prefix, read_state(prefix))]
+    present = find_releases(prefix, read_state(prefix))
+    receipts = [each.read for each in present if each.name not in without]
     # what a version needs whose receipt cannot be read is not known
     return any(isinstance(each, ReceiptError) or each.locked_base == key for each in receipts)

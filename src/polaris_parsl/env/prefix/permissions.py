@@ -179,20 +179,16 @@ def make_folders(path: Path, *, prefix: Path) -> None:
         make_shared(place, group=group, top=prefix)
 
 
-def seal(folder: Path, *, group: int | None, top: Path | None = None) -> None:
+def seal(folder: Path, *, group: int | None) -> None:
     """Make a finished tree read-only for everybody, its owner too, and give it to the group.
 
     The receipt comes last, because `verify` reads the files that changed after it.
 
     Args:
-        folder: the tree, complete, under its staging name; the receipt in its top, if any.
+        folder: the tree, complete, reached by its descriptor; the receipt in its top, if any.
         group: number, from choose_group; None keeps the group.
-        top: the prefix; below it no directory may be a link.
-
-    Raises:
-        PrefixError: somebody has put a link in the place of the tree.
     """
-    with below.opened(top or folder.parent, folder) as tree:
+    with below.opened(folder, folder) as tree:
         for place, folders, files, inner in os.fwalk(".", dir_fd=tree, follow_symlinks=False):
             links = [name for name in folders if below.is_link(inner, name)]
             for name in sorted({*files, *links}):

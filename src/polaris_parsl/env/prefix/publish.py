@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from polaris_parsl import below
@@ -46,7 +46,8 @@ def staging(
 ) -> Iterator[Path]:
     """An empty directory beside the place of the install; gone afterwards, if not renamed.
 
-    Directories that had to be made for it are removed too where nothing was put
+    It is given by its descriptor (below.new_folder): members of the group may rename what lies beside
+    it, and so put another one in its place. Directories that had to be made for it are removed too where nothing was put
     into them.
 
     Args:
@@ -60,23 +61,25 @@ def staging(
     """
     refuse_unusable(prefix, version)
     versions = prefix / VERSIONS
-    folder = versions / staging_name(version)
+    place = versions / staging_name(version)
     missing = [place for place in (versions, *versions.parents) if not os.path.lexists(place)]
     before = os.umask(_UMASK)
     try:
-        try:
-            prefix.parent.mkdir(parents=True, exist_ok=True)
-            share(prefix, group=group, members_write=members_write)
-            with below.opened(prefix, versions) as place:
-                os.mkdir(folder.name, dir_fd=place)
-        except OSError as error:
-            raise PrefixError(
-                f"{prefix} cannot be written: {error.strerror}: {error.filename}", remedy=_CHOOSE
-            ) from error
-        yield folder
+        with ExitStack() as held:
+            try:
+                prefix.parent.mkdir(parents=True, exist_ok=True)
+                share(prefix, group=group, members_write=members_write)
+                above = held.enter_context(below.opened(prefix, versions))
+                folder = held.enter_context(below.new_folder(above, place))
+            except OSError as error:
+                raise PrefixError(
+                    f"{prefix} cannot be written: {error.strerror}: {error.filename}",
+                    remedy=_CHOOSE,
+                ) from error
+            yield folder
     finally:
-        with suppress(OSError, PrefixError), below.opened(prefix, versions) as place:
-            below.remove(place, folder.name)
+        with suppress(OSError, PrefixError), below.opened(prefix, versions) as above:
+            below.remove(above, place.name)
         for each in missing:
             with suppress(OSError):
                 each.rmdir()
@@ -94,17 +97,22 @@ def new_directory(target: Path) -> Iterator[Path]:
     if os.path.lexists(target):
         raise PrefixError(f"{target} exists already", remedy=remedy)
     before = os.umask(_UMASK)
-    folder = target.with_name(staging_name(target.name))
+    place = target.with_name(staging_name(target.name))
     try:
-        try:
-            folder.mkdir()
-        except OSError as error:
-            raise PrefixError(f"cannot make {target}: {error.strerror}", remedy=remedy) from error
-        yield folder
-        with renamed(folder, target, top=target.parent):
-            pass
+        with ExitStack() as held:
+            try:
+                above = held.enter_context(below.opened(target.parent, target.parent))
+                folder = held.enter_context(below.new_folder(above, place))
+            except OSError as error:
+                raise PrefixError(
+                    f"cannot make {target}: {error.strerror}", remedy=remedy
+                ) from error
+            yield folder
+            below.let_read(folder)
+            with renamed(folder, target, top=target.parent):
+                pass
     finally:
-        below.remove_path(folder)
+        below.remove_path(place)
         os.umask(before)
 
 
@@ -113,16 +121,16 @@ def renamed(folder: Path, target: Path, *, top: Path) -> Iterator[None]:
     """Give a complete tree its name in the same directory; remove it again if the body fails.
 
     Args:
-        folder: the tree.
+        folder: the tree, from staging or new_directory.
         target: what it becomes.
         top: below it no directory may be a link.
 
     Raises:
-        PrefixError: somebody else was faster.
+        PrefixError: somebody else was faster, or has put another tree in its place.
     """
     with below.opened(top, target.parent) as place:
         try:
-            replace(place, folder.name, target.name)
+            put(place, folder, target)
         except OSError as error:
             raise PrefixError(
                 f"{target} was made by somebody else meanwhile: {error.strerror}", remedy=_CHOOSE
@@ -132,6 +140,29 @@ def renamed(folder: Path, target: Path, *, top: Path) -> Iterator[None]:
         except BaseException:
             remove_atomically(target, top=top)
             raise
+
+
+def put(place: int, folder: Path, target: Path) -> None:
+    """Give a tree that was built under a staging name its own.
+
+    Args:
+        place: descriptor of the directory that holds both.
+        folder: the tree, from below.new_folder.
+        target: what it becomes.
+
+    Raises:
+        OSError: the name is taken, or the directory cannot be written.
+        PrefixError: somebody has moved it away, or put another one in its place.
+    """
+    staged = staging_name(target.name)
+    try:
+        replace(place, staged, target.name)
+    except FileNotFoundError:
+        raise below.swapped(target) from None
+    if not below.is_same(place, target.name, folder):
+        with suppress(OSError):
+            replace(place, target.name, staged)
+        raise below.swapped(target)
 
 
 def remove_atomically(

@@ -7,18 +7,19 @@ leaks into no other Python, as PYTHONPATH would.
 
 import os
 import shlex
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from polaris_parsl import below
 from polaris_parsl.env.base.drift import Verdict
+from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.env.prefix.verify import verify_base
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PolarisParslError, PrefixError
-from polaris_parsl.installs import INSTALL_PATH, LINK, STAGING, command_of, install_of, overlay_of
+from polaris_parsl.installs import INSTALL_PATH, LINK, command_of, install_of, overlay_of
 from polaris_parsl.options.paths import interpreter
 from polaris_parsl.process import WORK_SECONDS, run
 from polaris_parsl.version import NAME
@@ -140,17 +141,28 @@ def make_venv(plan: VenvPlan, *, env: Mapping[str, str]) -> None:
     """
     target = plan.folder
     try:
-        with tempfile.TemporaryDirectory(prefix=STAGING, dir=target.parent) as stage:
-            folder = Path(stage, target.name)
+        with below.opened(target.parent, target.parent) as above, _stage(above, target) as stage:
+            folder = stage / target.name
             _build(plan, folder, env)
             # what holds its path holds that of the staging directory
             for path in (folder / "pyvenv.cfg", *folder.glob("bin/activate*")):
                 text = path.read_text(encoding="utf-8", errors="surrogateescape")
-                text = text.replace(f"/{Path(stage).name}/", "/")
+                text = text.replace(f"{stage}/", f"{target.parent}/")
                 path.write_text(text, encoding="utf-8", errors="surrogateescape")
-            folder.rename(target)
+            os.rename(folder, target.name, dst_dir_fd=above)
     except OSError as error:
         raise PrefixError(f"{target} cannot be made: {error}", remedy=_ELSEWHERE) from error
+
+
+@contextmanager
+def _stage(above: int, target: Path) -> Iterator[Path]:
+    """A directory of our own beside the target; gone afterwards."""
+    place = target.with_name(staging_name(target.name))
+    try:
+        with below.new_folder(above, place) as stage:
+            yield stage
+    finally:
+        below.remove(above, place.name)
 
 
 def _build(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:

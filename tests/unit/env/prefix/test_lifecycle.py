@@ -11,6 +11,7 @@ import builder
 import kills
 from polaris_parsl.env.prefix import removal, usage
 from polaris_parsl.env.prefix.lifecycle import deprecate, publish, roll_back, set_default
+from polaris_parsl.env.prefix.publish import staging
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.repair import repair
 from polaris_parsl.env.prefix.staging import staging_name
@@ -293,22 +294,24 @@ def test_removing_all_of_a_prefix_of_ours_removes_the_prefix(prefix: Path) -> No
 
 def test_a_version_that_is_taken_is_not_published_over(prefix: Path) -> None:
     before = builder.tree(prefix / "versions" / OLD)
-    folder = builder.small_release(prefix, OLD, folder=prefix / "versions" / staging_name(OLD))
-    with pytest.raises(PrefixError, match="made by somebody else meanwhile"):
-        publish(prefix, folder, OLD, check=lambda: None)
+    kept = (prefix / "versions" / OLD).rename(prefix / "versions/.kept")
+    with staging(prefix, OLD, group=None) as folder:
+        builder.small_release(prefix, OLD, folder=folder)
+        kept.rename(prefix / "versions" / OLD)
+        with pytest.raises(PrefixError, match="made by somebody else meanwhile"):
+            publish(prefix, folder, OLD, check=lambda: None)
     assert builder.tree(prefix / "versions" / OLD) == before
 
 
 def test_a_check_that_fails_takes_the_version_away(tmp_path: Path) -> None:
-    folder = tmp_path / "versions" / staging_name(OLD)
-    builder.small_release(tmp_path, OLD, folder=folder)
-
     def fail() -> None:
         raise VersionError("it does not run", remedy="none")
 
-    with pytest.raises(VersionError, match="does not run"):
-        publish(tmp_path, folder, OLD, check=fail)
-    assert list((tmp_path / "versions").iterdir()) == []
+    with staging(tmp_path, OLD, group=None) as folder:
+        builder.small_release(tmp_path, OLD, folder=folder)
+        with pytest.raises(VersionError, match="does not run"):
+            publish(tmp_path, folder, OLD, check=fail)
+    assert not list(tmp_path.glob("versions/*"))
     assert read_state(tmp_path).generation == 0
 
 
