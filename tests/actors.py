@@ -39,24 +39,24 @@ def act(user: str, call: Callable[[], Any], *, umask: int = 0o022) -> Any:
 @contextmanager
 def ready(user: str, call: Callable[[], object]) -> Iterator[Callable[[], None]]:
     """A process of a user that waits; what is given lets it make a call, also from another process."""
-    told, tell = os.pipe()
+    read_end, write_end = os.pipe()
     ended, end = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(tell)
-        if os.read(told, 1):
+        os.close(write_end)
+        if os.read(read_end, 1):
             _answer(user, lambda: call() and None, 0o022, end)
         os._exit(0)
-    os.close(told)
+    os.close(read_end)
     os.close(end)
 
     def now() -> None:
-        os.write(tell, b"x")
+        os.write(write_end, b"x")
         answer = b"".join(iter(lambda: os.read(ended, 1 << 16), b""))
         assert pickle.loads(answer) == (None, "")
 
     yield now
-    os.close(tell)
+    os.close(write_end)
     os.close(ended)
     os.waitpid(child, 0)
 

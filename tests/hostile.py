@@ -31,6 +31,8 @@ IN_PREFIX = (
     "modulefiles/polaris-parsl",
     "modulefiles-tcl/polaris-parsl",
 )
+# what a member may put a link in the place of
+SWAPPED = (*IN_PREFIX, "bases")
 
 
 @dataclass
@@ -93,7 +95,8 @@ def swap_for_link(place: Path, target: Path) -> Callable[[], None]:
     """What puts a link in the place of a directory."""
 
     def swap() -> None:
-        place.rename(place.with_name("kept"))
+        if place.exists():
+            place.rename(place.with_name("kept"))
         place.symlink_to(target)
 
     return swap

@@ -12,6 +12,8 @@ it: Python reads that file at each start, and its first path is the overlay's si
 """
 
 import json
+import os
+import re
 import shlex
 import stat
 import sys
@@ -19,6 +21,7 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
+from polaris_parsl.files import read_regular
 from polaris_parsl.version import NAME
 
 # in a prefix
@@ -40,6 +43,10 @@ INSTALL_PATH = f"PREFIX/{VERSIONS}/VERSION"
 INSTALL_COMMAND = f"{VERSIONS}/VERSION/{BIN}/{NAME}"
 
 LINK = "polaris-parsl.pth"
+_LINK_BYTES_MAX = 1 << 16
+# how many directories the site-packages of an install lie below it
+_PARTS_BELOW = 3
+_KEY = re.compile(r"[0-9a-f]{16}")
 # In a run directory: the packages that the user's environment added for that run.
 PACKAGES = "environment.txt"
 
@@ -52,6 +59,11 @@ def version_root(prefix: Path, version: str) -> Path:
 def base_root(prefix: Path, key: str) -> Path:
     """The locked base of a key in a prefix."""
     return prefix / BASES / key
+
+
+def is_base_key(name: object) -> bool:
+    """Whether something is the name of a locked base, and so one part of a path."""
+    return isinstance(name, str) and _KEY.fullmatch(name) is not None
 
 
 def lies_in_a_prefix(root: Path) -> bool:
@@ -119,8 +131,14 @@ def install_of(folder: Path) -> Path | None:
         an environment.
     """
     for link in sorted(folder.glob(f"lib/python3.*/site-packages/{LINK}")):
-        for line in link.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-            if line.startswith("/"):
+        try:
+            # FOLDER may be anybody's
+            lines = os.fsdecode(read_regular(link, most_bytes=_LINK_BYTES_MAX)).splitlines()
+        except OSError:
+            continue
+        # an install lies below the directory of the versions
+        for line in lines:
+            if line.startswith("/") and len(Path(line).parents) > _PARTS_BELOW:
                 return _root(Path(line))
     return None
 
@@ -168,4 +186,4 @@ def is_same_place(one: Path, other: Path) -> bool:
 
 def _root(site_packages: Path) -> Path:
     # ROOT/OVERLAY/lib/python3.12/site-packages
-    return site_packages.parents[3]
+    return site_packages.parents[_PARTS_BELOW]

@@ -3,14 +3,18 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 import builder
 import conda_python
 from polaris_parsl.below import remove_path
+from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.files import digest
 
 
@@ -25,31 +29,58 @@ def bundle(locked_install: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return target
 
 
-def test_a_bundle_is_built_again_by_the_systems_python_without_any_other(
-    bundle: Path, locked_install: Any, tmp_path: Path
+def test_the_bill_of_materials_names_the_conda_packages_of_the_base_and_of_parallel(
+    bundle: Path, packages: list[CondaPackage]
 ) -> None:
-    """In a file system without the pinned install, with an empty cache, and without a network."""
-    hidden = locked_install.prefix
+    text = (bundle / "sbom.cdx.json").read_text()
+    bill, receipt = json.loads(text), json.loads((bundle / "receipt.json").read_text())
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    names = [each["name"] for each in bill["components"]]
+    assert len(names) == len(set(names))
+    hashes = {
+        each["bom-ref"]: [found["content"] for found in each.get("hashes", ())]
+        for each in bill["components"]
+    }
+    closure = receipt["gnu_parallel"]["packages"]
+    assert {"parallel", "perl"} <= {each["name"] for each in closure}
+    wanted = {f"conda:{each['name']}": [each["sha256"]] for each in closure}
+    for package in packages:
+        # an imported distribution is listed as such
+        if f"pkg:pypi/{package.name}" not in {ref.partition("@")[0] for ref in hashes}:
+            ref = "interpreter" if package.name == "python" else f"conda:{package.name}"
+            wanted[ref] = [package.sha256]
+    assert wanted.items() <= hashes.items()
+    needed = {each["ref"]: each["dependsOn"] for each in bill["dependencies"]}
+    assert "conda:parallel" in needed["install"]
+    assert "conda:machine-libraries" in needed["interpreter"]
+
+
+@pytest.mark.parametrize(
+    "starter",
+    ["the system's", *(pytest.param(f"3.{minor}", marks=pytest.mark.long) for minor in (12, 13))],
+)
+def test_a_bundle_is_built_again_by_a_python_that_shares_nothing_with_the_first(
+    starter: str, bundle: Path, locked_install: Any, tmp_path: Path
+) -> None:
+    """In a file system without the pinned install and its Python, with an empty cache, without a network."""
+    python = Path("/usr/bin/python3")
+    if starter != "the system's":
+        place = builder.interpreters().get(starter)
+        if place is None or place == Path(sys.base_prefix):
+            pytest.skip(f"there is no other CPython {starter} on this machine")
+        python = place / f"bin/python{starter}"
+    gone = [str(locked_install.prefix)]
+    if not str(python.resolve()).startswith(f"{sys.base_prefix}/"):
+        gone.append(sys.base_prefix)
     home, prefix = tmp_path / "home", tmp_path / "again"
     home.mkdir()
     space = builder.namespace("--net", "--map-root-user", "--mount")
     program = bundle / "source/scripts/bootstrap.py"
-    script = 'mount -t tmpfs tmpfs "$1"; shift; exec "$@"'
-    words = [
-        "/usr/bin/python3",
-        "-I",
-        program,
-        "recreate",
-        bundle,
-        "--prefix",
-        prefix,
-        "--base",
-        "locked",
-        "--trust",
-        digest(bundle / "SHA256SUMS"),
-    ]
+    hide = 'while [ "$1" != -- ]; do mount -t tmpfs tmpfs "$1"; shift; done; shift; exec "$@"'
+    words = [python, "-I", program, "recreate", bundle, "--prefix", prefix, "--base", "locked"]
+    words += ["--trust", digest(bundle / "SHA256SUMS")]
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = builder.run(*space, "sh", "-ec", script, "sh", hidden, *words, env=env)
+    done = builder.run(*space, "sh", "-ec", hide, "sh", *gone, "--", *words, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "unpacking the Python of the wheelhouse" in done.stderr
     same = re.search(r"(\d+) files and links are the same, 0 differ", done.stdout)
@@ -57,10 +88,9 @@ def test_a_bundle_is_built_again_by_the_systems_python_without_any_other(
     assert int(same[1]) > 5000
     (root,) = (prefix / "versions").iterdir()
     _, found = conda_python.loaded_libraries(root / "overlay/bin/python")
-    assert not [name for name in found if name.startswith((str(hidden), str(conda_python.LIBRARY)))]
-    assert (
-        builder.run("sha256sum", "-c", "--quiet", "SHA256SUMS", env={}, cwd=bundle).returncode == 0
-    )
+    assert not [name for name in found if name.startswith((gone[0], str(conda_python.LIBRARY)))]
+    sums = builder.run("sha256sum", "-c", "--quiet", "SHA256SUMS", env={}, cwd=bundle)
+    assert sums.returncode == 0
 
 
 def test_a_bundle_is_built_again_by_the_command_of_an_install_on_another_interpreter(
@@ -82,10 +112,17 @@ def test_the_base_of_a_pin_needs_a_wheelhouse(locked_install: Any, tmp_path: Pat
 
 
 def test_a_version_whose_base_is_gone_is_built_again_by_the_command_that_its_module_names(
-    locked_install: Any, conda_source: Path, wheelhouse: Path, lmod: Path, tmp_path: Path
+    locked_install: Any,
+    conda_source: Path,
+    channel: tuple[Path, str],
+    wheelhouse: Path,
+    lmod: Path,
+    tmp_path: Path,
 ) -> None:
     """And the workflow finds the checkpoints of its run before."""
     soft = tmp_path / "soft/mconda3"
+    # a name without blanks, at which pip would part it
+    (shared := tmp_path / "house").symlink_to(wheelhouse)
     (base,) = (locked_install.prefix / "bases").iterdir()
     shutil.copytree(base, soft, symlinks=True)
     env = locked_install.env
@@ -115,8 +152,11 @@ def test_a_version_whose_base_is_gone_is_built_again_by_the_command_that_its_mod
             *builder.command(conda_source, verb), env={**env, "POLARIS_PARSL_ROOT": str(made.root)}
         )
         assert named in answer.stdout, answer.stdout + answer.stderr
-    words = [*named.split(), "--wheelhouse", wheelhouse]
-    again = builder.run(*builder.namespace("-rn"), *words, env=env)
+    # the very words; where wheels and archives lie, settings say
+    own = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{shared}/wheels"}
+    own["POLARIS_PARSL_CONDA_MIRROR"] = channel[0].as_uri()
+    words = [*builder.namespace("-rn"), "sh", "-c", named]
+    again = builder.run(*words, env={**env, **own})
     assert again.returncode == 0, again.stdout + again.stderr
     new = made.prefix / "versions" / f"{made.root.name}+locked"
     assert f"installed in {new}, with the locks of {made.root.name}" in again.stdout

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import builder
 import conda_channel
 import conda_python
@@ -60,24 +62,40 @@ def test_it_finds_its_libraries_by_its_own_place(own_base: Path, tmp_path: Path)
         assert not [name for name in found if name.startswith(str(own_base)) and place == moved]
 
 
-def test_module_and_workflow_work_on_it(locked_install: Any, lmod: Path, tmp_path: Path) -> None:
+def test_module_and_workflow_work_on_it_without_a_network(
+    locked_install: Any, lmod: Path, tmp_path: Path
+) -> None:
+    load = f"source {lmod}; module use {locked_install.prefix}/modulefiles; module load polaris-parsl; "
     script = tmp_path / "workflow.py"
     script.write_text((builder.REPOSITORY / "tests/install/locked_workflow.py").read_text())
     code = (
-        f"source {lmod}; module use {locked_install.prefix}/modulefiles; module load polaris-parsl; "
-        f"polaris-parsl sandbox -- python {script} {tmp_path / 'runs'}; echo $?; "
+        f"{load}polaris-parsl sandbox -- python {script} {tmp_path / 'runs'}; echo $?; "
         "polaris-parsl verify --files; echo $?; "
         f"polaris-parsl venv {tmp_path / 'own'} >/dev/null; {tmp_path / 'own/bin/python'} -c "
         "'import parsl, sys; print(sys.prefix)'; parallel --version | head -1"
     )
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LMOD_IGNORE_CACHE": "yes"}
-    done = builder.run("bash", "--norc", "-c", code, env=env)
+    done = builder.run(*builder.namespace("-rn"), "bash", "--norc", "-c", code, env=env)
     lines = done.stdout.splitlines()
     assert "42" in lines, done.stdout + done.stderr
     codes = [line for line in lines if line in {"0", "1", "12"}]
     assert codes == ["0", "0"], done.stdout + done.stderr
     assert lines[-2:-1] == [str(tmp_path / "own")]
     assert lines[-1].startswith("GNU parallel ")
+
+
+@pytest.mark.long
+def test_the_demonstration_works_on_it_without_a_network(
+    locked_install: Any, lmod: Path, tmp_path: Path
+) -> None:
+    load = f"source {lmod}; module use {locked_install.prefix}/modulefiles; module load polaris-parsl; "
+    sweep = f"python {builder.REPOSITORY}/examples/sweep.py --directory {tmp_path / 'sweep'}"
+    code = f"{load}{'; '.join([f'polaris-parsl sandbox -- {sweep}'] * 2)}"
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LMOD_IGNORE_CACHE": "yes"}
+    done = builder.run(*builder.namespace("-rn"), "bash", "--norc", "-c", code, env=env)
+    assert "72 results: 72 computed, 0 from checkpoints" in done.stdout, done.stderr
+    assert "72 results: 0 computed, 72 from checkpoints" in done.stdout
+    assert done.stdout.count("12 workers; ") == 2
 
 
 def test_a_damaged_file_of_it_is_found(locked_install: Any, own_base: Path, tmp_path: Path) -> None:
@@ -117,6 +135,12 @@ def test_everything_can_be_removed(locked_install: Any, tmp_path: Path) -> None:
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = builder.run(command, "repair", "--prefix", prefix, env=env)
     assert f"deleted: bases/{unneeded.name}" in done.stdout
+    assert dead.is_dir()
+    name = locked_install.root.name
+    for words in (("--all",), (name, "--force")):
+        done = builder.run(command, "remove", *words, "--dry-run", "--prefix", prefix, env=env)
+        assert f"deleted: versions/{name}\n" in done.stdout, done.stderr
+        assert f"deleted: bases/{dead.name}\n" in done.stdout
     assert dead.is_dir()
     done = builder.run(command, "remove", "--all", "--prefix", prefix, env=env)
     assert done.returncode == 0, done.stderr

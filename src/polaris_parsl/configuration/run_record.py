@@ -22,6 +22,7 @@ from typing import Any
 
 from polaris_parsl.configuration.blocks.block import BlockChange, BlockState
 from polaris_parsl.configuration.blocks.losses import Loss
+from polaris_parsl.configuration.checkpoints.own_files import close_to_others
 from polaris_parsl.configuration.task_attempts import TASKS, Attempts
 from polaris_parsl.configuration.workflow_script import commit_of, running_script
 from polaris_parsl.errors import warn
@@ -286,6 +287,9 @@ class RunRecord:
             counts_tasks=self.counts_tasks,
             configuration=self.describe(),
         )
+        if self._path:
+            # the next run deletes jobs by it
+            close_to_others(self._path)
 
     def _exit(self) -> None:
         """Add that Python ended and nobody had Parsl clean up."""

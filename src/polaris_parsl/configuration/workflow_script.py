@@ -3,9 +3,12 @@
 git is not started: what its settings name would run, and a node may have none.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
+
+from polaris_parsl.files import read_regular
 
 _BYTES_MAX = 4 << 20
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -26,25 +29,34 @@ def commit_of(folder: Path) -> str | None:
     """The commit that is checked out where a directory lies; None if git does not keep it."""
     try:
         top = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
-        return _head(top / ".git") if top else None
-    except (OSError, UnicodeDecodeError):
+        owners = {0, os.geteuid(), folder.stat().st_uid}
+        # whoever owns the script's directory decides what it is; above it, for instance in /tmp,
+        # a stranger may have put a repository, which git would refuse
+        if top is None or (top / ".git").stat().st_uid not in owners:
+            return None
+        found = _head(top / ".git")
+    except (OSError, UnicodeDecodeError, ValueError):
         return None
+    return found if _COMMIT.fullmatch(found) else None
 
 
-def _head(git: Path) -> str | None:
+def _head(git: Path) -> str:
     if git.is_file():
         # a worktree or a submodule
-        git = git.parent / git.read_text(encoding="utf-8").partition("gitdir: ")[2].strip()
-    head = (git / "HEAD").read_text(encoding="utf-8").strip()
+        git = git.parent / _text(git).partition("gitdir: ")[2]
+    head = _text(git / "HEAD")
     name = head.partition("ref: ")[2]
     if not name:
-        return head if _COMMIT.fullmatch(head) else None
+        return head
     common = git
     if (git / "commondir").is_file():
-        common = git / (git / "commondir").read_text(encoding="utf-8").strip()
+        common = git / _text(git / "commondir")
     if (common / name).is_file():
-        found = (common / name).read_text(encoding="utf-8").strip()
-        return found if _COMMIT.fullmatch(found) else None
+        return _text(common / name)
     packed = common / "packed-refs"
-    lines = packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else []
-    return next((line.split()[0] for line in lines if line.endswith(f" {name}")), None)
+    lines = _text(packed).splitlines() if packed.is_file() else []
+    return next((line.split()[0] for line in lines if line.endswith(f" {name}")), "")
+
+
+def _text(path: Path) -> str:
+    return read_regular(path, most_bytes=_BYTES_MAX).decode().strip()

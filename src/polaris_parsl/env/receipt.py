@@ -16,14 +16,20 @@ from typing import Any
 from polaris_parsl.env.locks.files import is_release_name, release_name
 from polaris_parsl.errors import PrefixError, ReceiptError
 from polaris_parsl.files import read_regular
-from polaris_parsl.installs import RECEIPT, command_of, lies_in_a_prefix, receipt_of
+from polaris_parsl.installs import (
+    RECEIPT,
+    command_of,
+    is_base_key,
+    lies_in_a_prefix,
+    receipt_of,
+)
 from polaris_parsl.version import NAME
 
 FORMAT = 2
 # where GNU Parallel comes from, in an install that has none
 NO_PARALLEL = "none"
 # about ten times those of ours
-_BYTES_MAX = 50_000_000
+RECEIPT_BYTES_MAX = 50_000_000
 _AGAIN = "polaris-parsl remove VERSION, and install it again"
 
 
@@ -136,7 +142,7 @@ def read_receipt(root: Path) -> Receipt:
     """
     path = receipt_of(root)
     try:
-        content = read_regular(path, most_bytes=_BYTES_MAX, through_link=False)
+        content = read_regular(path, most_bytes=RECEIPT_BYTES_MAX, through_link=False)
         data = json.loads(content)
         _refuse_other(data["format"], path)
         receipt = _receipt(data)
@@ -178,9 +184,13 @@ def _receipt(data: Mapping[str, Any]) -> Receipt:
     names = {entry["name"] for entry in data["overlay"]} | data["from_base"].keys()
     for table in (data["locks"], data["files"], data["links"], base["distributions"]):
         _ = table.items()
-    release = release_name(data["version"], data["track"])
+    label = data.get("label", "")
+    release = release_name(data["version"], data["track"], label)
     if not is_release_name(release):
         raise ValueError(f"{release!r} is no version")
+    base_key = (data.get("locked_base") or {}).get("key")
+    if not (base_key is None or is_base_key(base_key)):
+        raise ValueError(f"{base_key!r} is no locked base")
     return Receipt(
         version=data["version"],
         track=data["track"],
@@ -194,8 +204,8 @@ def _receipt(data: Mapping[str, Any]) -> Receipt:
         size_bytes=data.get("size_bytes"),
         files=data["files"],
         links=data["links"],
-        locked_base=(data.get("locked_base") or {}).get("key"),
-        label=data.get("label", ""),
+        locked_base=base_key,
+        label=label,
     )
 
 

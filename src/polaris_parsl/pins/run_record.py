@@ -1,20 +1,24 @@
 """What a run directory says was run: from the record that polaris_parsl keeps of it, and the job scripts."""
 
+import errno
 import json
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl import below
 from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD, WORKFLOW
 from polaris_parsl.configuration.task_attempts import TASKS
-from polaris_parsl.errors import BundleError
+from polaris_parsl.errors import BundleError, PrefixError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import PACKAGES
 
 SCRIPTS = "submit_scripts"
 _LOG = "parsl.log"
+_BYTES_MAX = 256 << 20
+# not read: the output of jobs, and one line for each task, of which the sha256 is enough
+_UNREAD = (".stdout", ".stderr", TASKS)
 _AGAIN = "copy the run directory again, or pin without --run"
 
 
@@ -25,24 +29,25 @@ class Run:
     Attributes:
         facts: what is written into run.json; those of a run without a record say so.
         configuration: the Config as Parsl writes it; "" where it is not known.
-        scripts: the job scripts that were submitted.
-        explanation: files in which polaris_parsl.config explained its values; none if
+        scripts: the job scripts that were submitted, by name.
+        explanation: files in which polaris_parsl.config explained its values, by name; none if
             the configuration was not made by it.
-        workflow: the script as it was when the run began; none in a notebook.
+        workflow: the script as it was when the run began, by name; none in a notebook.
     """
 
     facts: Mapping[str, Any]
     configuration: str
-    scripts: tuple[Path, ...]
-    explanation: tuple[Path, ...]
-    workflow: tuple[Path, ...] = ()
+    scripts: Mapping[str, bytes]
+    explanation: Mapping[str, bytes]
+    workflow: Mapping[str, bytes]
 
 
 def read_run(folder: Path) -> Run:
     """Read a run directory of Parsl.
 
     A run that has no record, because an earlier polaris-parsl made it or another configuration,
-    has as facts only that, and what its job scripts and its environment say.
+    has as facts only that, and what its job scripts and its environment say. Links are refused: who
+    may write the directory could bring files of the reader's own into a bundle that is published.
 
     Args:
         folder: for instance runinfo/000.
@@ -51,11 +56,11 @@ def read_run(folder: Path) -> Run:
         BundleError: it is not a run directory, or its record is damaged.
     """
     path = folder / FOLDER / RECORD
-    try:
-        events = _events(path)
-    except FileNotFoundError:
+    ours, scripts = _files(folder, FOLDER), _files(folder, SCRIPTS)
+    if RECORD not in ours:
         facts, configuration = _facts_without_record(folder), ""
     else:
+        events = _events(path, ours[RECORD])
         try:
             facts, configuration = _facts(events), events[0]["configuration"] or ""
         except (KeyError, TypeError, AttributeError) as error:
@@ -64,15 +69,39 @@ def read_run(folder: Path) -> Run:
     return Run(
         facts={
             **facts,
-            "own_packages": _own_packages(folder / FOLDER / PACKAGES),
+            "own_packages": ours.get(PACKAGES, b"").decode(errors="replace").splitlines(),
             "log_sha256": digest(log) if log.is_file() else None,
             "tasks_sha256": digest(tasks) if tasks.is_file() else None,
         },
         configuration=f"{configuration.rstrip()}\n" if configuration else "",
-        scripts=tuple(_scripts(folder / SCRIPTS)),
-        explanation=tuple(sorted((folder / FOLDER).glob("explain.*"))),
-        workflow=tuple((folder / FOLDER).glob(WORKFLOW)),
+        scripts=scripts,
+        explanation={name: text for name, text in ours.items() if name.startswith("explain.")},
+        workflow={name: text for name, text in ours.items() if name == WORKFLOW},
     )
+
+
+def _files(folder: Path, name: str) -> dict[str, bytes]:
+    """The files of a directory of a run by name, sorted, but for those that are not read.
+
+    Raises:
+        BundleError: it or one of them is a link, or no file; or is very large.
+    """
+    place = folder / name
+    try:
+        with below.opened(folder, place) as number:
+            found = sorted(each for each in below.names(number) if not each.endswith(_UNREAD))
+            return {
+                each: below.read(number, each, most_bytes=_BYTES_MAX)
+                for each in found
+                if not below.is_folder(number, each)
+            }
+    except FileNotFoundError:
+        return {}
+    except (OSError, PrefixError) as error:
+        reason = error.problem if isinstance(error, PrefixError) else str(error)
+        if isinstance(error, OSError) and error.errno == errno.ELOOP:
+            reason = f"{error.filename} is a link"
+        raise BundleError(f"cannot read {place}: {reason}", remedy=_AGAIN) from error
 
 
 def write_run(run: Run, folder: Path) -> None:
@@ -83,12 +112,12 @@ def write_run(run: Run, folder: Path) -> None:
     if run.configuration:
         path = folder / "configuration.txt"
         path.write_text(run.configuration, encoding="utf-8", errors="surrogateescape")
-    for path in (*run.explanation, *run.workflow):
-        shutil.copyfile(path, folder / path.name)
+    for name, content in {**run.explanation, **run.workflow}.items():
+        (folder / name).write_bytes(content)
     if run.scripts:
         (folder / SCRIPTS).mkdir()
-    for path in run.scripts:
-        shutil.copyfile(path, folder / SCRIPTS / path.name)
+    for name, content in run.scripts.items():
+        (folder / SCRIPTS / name).write_bytes(content)
 
 
 def pbs_jobs(facts: Mapping[str, Any]) -> int:
@@ -152,19 +181,16 @@ def _facts_without_record(folder: Path) -> dict[str, Any]:
     }
 
 
-def _events(path: Path) -> list[dict[str, Any]]:
+def _events(path: Path, content: bytes) -> list[dict[str, Any]]:
     """The events of a record; a last line that a kill has cut short is left out.
 
     Raises:
-        FileNotFoundError: there is no record.
         BundleError: it is damaged, or of a later polaris-parsl.
     """
     try:
-        *lines, _unfinished = path.read_bytes().split(b"\n")
+        *lines, _unfinished = content.split(b"\n")
         events = [_event(line) for line in lines]
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"cannot read {path}: {error}", remedy=_AGAIN) from error
     if not events or events[0]["event"] != "run":
         raise BundleError(f"{path} does not say that a run began", remedy=_AGAIN)
@@ -185,17 +211,3 @@ def _event(line: bytes) -> dict[str, Any]:
 
 def _only(event: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: event[name] for name in names}
-
-
-def _own_packages(path: Path) -> list[str]:
-    """What the environment of the run had beside the install; none if it was the install's."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-
-
-def _scripts(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.glob("*")) if folder.is_dir() else ():
-        if path.is_file() and path.suffix not in {".stdout", ".stderr"}:
-            yield path

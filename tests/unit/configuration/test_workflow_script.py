@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,32 @@ def test_the_commit_is_read_as_git_would_without_git(
     assert commit_of(top) == head
     git(top, "checkout", "-q", "--detach")
     assert commit_of(top) == head
+
+
+def test_a_repository_that_somebody_else_put_above_is_not_believed_and_nothing_waits_for_it(
+    tmp_path: Path,
+) -> None:
+    top, script = tmp_path / "work", tmp_path / "work/mine"
+    script.mkdir(parents=True)
+    (top / ".git").mkdir()
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2 refs/heads/main\n")
+    head = top / ".git/HEAD"
+    os.mkfifo(head)
+    assert commit_of(script) is None
+    head.unlink()
+    head.symlink_to("/dev/zero")
+    assert commit_of(script) is None
+    head.unlink()
+    head.write_text("ref: refs/heads/main\n")
+    (top / ".git/packed-refs").symlink_to(secret)
+    assert commit_of(script) is None
+    (top / ".git/packed-refs").unlink()
+    head.write_text("a" * 40)
+    assert commit_of(script) == "a" * 40
+    if os.geteuid() == 0:
+        os.chown(top / ".git", 70002, -1)
+        assert commit_of(script) is None
 
 
 def test_the_running_script_is_a_file_and_none_in_a_notebook(

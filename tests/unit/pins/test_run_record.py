@@ -1,6 +1,7 @@
 """Reading what a run directory says was run."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_job_scripts_are_taken_and_their_output_is_not(tmp_path: Path) -> None:
     for name in ("block-0", "block-0.stdout", "block-0.stderr", "cmd_block-0.sh"):
         (scripts / name).write_text("")
     run = read_run(write(tmp_path, RUN))
-    assert [path.name for path in run.scripts] == ["block-0", "cmd_block-0.sh"]
+    assert list(run.scripts) == ["block-0", "cmd_block-0.sh"]
 
 
 @pytest.mark.parametrize(
@@ -164,3 +165,38 @@ def test_a_directory_that_is_no_run_directory_is_refused(tmp_path: Path) -> None
     with pytest.raises(BundleError, match="is not a run directory of Parsl") as refusal:
         read_run(tmp_path)
     assert "runinfo/000" in refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "submit_scripts/block-1",
+        "submit_scripts",
+        "polaris_parsl",
+        "polaris_parsl/explain.txt",
+        "polaris_parsl/workflow.py",
+        "polaris_parsl/run.jsonl",
+    ],
+)
+@pytest.mark.parametrize("kind", ["link", "pipe", "device"])
+def test_what_others_put_into_a_run_directory_brings_no_file_of_the_readers_into_a_bundle(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    private = tmp_path / "private"
+    (private / "folder").mkdir(parents=True)
+    (private / "folder/key").write_text("secret")
+    folder = tmp_path / "run"
+    (folder / "submit_scripts").mkdir(parents=True)
+    (folder / "polaris_parsl").mkdir()
+    place = folder / name
+    is_folder = place.is_dir()
+    if is_folder:
+        place.rmdir()
+    if kind == "link":
+        place.symlink_to(private / ("folder" if is_folder else "folder/key"))
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match=f"cannot read {folder}/{name.partition('/')[0]}"):
+        read_run(folder)

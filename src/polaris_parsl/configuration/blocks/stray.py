@@ -9,9 +9,11 @@ from typing import Any
 
 from polaris_parsl.configuration.blocks.lines import Lines
 from polaris_parsl.configuration.blocks.pbs import Pbs
+from polaris_parsl.configuration.checkpoints.own_files import NotOwnError, open_own
 
 # Older runs have long lost their jobs.
 _RUNS = 20
+_BYTES_MAX = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,10 @@ def _read(record: Path) -> EndedRun | None:
 
 def _events(record: Path) -> Iterator[dict[str, Any]]:
     try:
-        lines = record.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        # what another user has written would choose which of our jobs are deleted
+        with os.fdopen(open_own(record.parent, record.name), "rb") as file:
+            lines = file.read(_BYTES_MAX).decode(errors="replace").splitlines()
+    except (OSError, NotOwnError):
         return
     for line in lines:
         try:

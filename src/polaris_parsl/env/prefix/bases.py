@@ -6,7 +6,6 @@ the base: a file whose name records the process, `.staging-KEY.claim@HOST-MACHIN
 
 import json
 import os
-import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,12 +15,13 @@ from polaris_parsl import below
 from polaris_parsl.env.prefix.permissions import FILE, make_shared, seal
 from polaris_parsl.env.prefix.publish import put, remove_atomically
 from polaris_parsl.env.prefix.releases import find_releases
-from polaris_parsl.env.prefix.staging import find_abandoned, replace, staging_name
+from polaris_parsl.env.prefix.staging import find_abandoned, staging_name
 from polaris_parsl.env.prefix.state import read_state
+from polaris_parsl.env.receipt import RECEIPT_BYTES_MAX
 from polaris_parsl.errors import PrefixError, ReceiptError
-from polaris_parsl.installs import BASES, STAGING, base_root, receipt_of
+from polaris_parsl.files import read_regular
+from polaris_parsl.installs import BASES, STAGING, base_root, is_base_key, receipt_of
 
-_KEY = re.compile(r"[0-9a-f]{16}")
 _CLAIM = ".claim"
 
 
@@ -105,7 +105,7 @@ def find_unneeded(prefix: Path, *, without: Collection[str] = ()) -> Iterator[Pa
     """
     try:
         with below.opened(prefix, prefix / BASES) as place:
-            present = sorted(name for name in below.names(place) if _KEY.fullmatch(name))
+            present = sorted(name for name in below.names(place) if is_base_key(name))
     except FileNotFoundError:
         return
     for name in present:
@@ -130,9 +130,10 @@ def base_files(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """
     path = receipt_of(root)
     try:
-        data: dict[str, Any] = json.loads(path.read_bytes())
+        content = read_regular(path, most_bytes=RECEIPT_BYTES_MAX, through_link=False)
+        data: dict[str, Any] = json.loads(content)
         return dict(data["files"]), dict(data["links"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ReceiptError(
             f"{path} of the locked base is missing or damaged: {error}",
             remedy="remove the versions on this base, and install them again",

@@ -87,3 +87,23 @@ def test_what_has_ended_in_order_is_not_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], event: dict[str, Any]
 ) -> None:
     assert stray(record(tmp_path, ended_process(), event), capsys) == ([], "")
+
+
+@pytest.mark.parametrize("kind", ["open to others", "of somebody else", "link", "pipe"])
+def test_a_record_that_somebody_else_can_have_written_names_no_job_to_delete(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record(tmp_path, ended_process())
+    if kind == "open to others":
+        path.chmod(0o664)
+    elif kind == "link":
+        path.rename(path.with_name("theirs"))
+        path.symlink_to("theirs")
+    elif kind == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    elif os.geteuid() == 0:
+        os.chown(path, 70002, -1)
+    else:
+        pytest.skip("only root can make files of somebody else")
+    assert stray(path, capsys) == ([], "")

@@ -16,8 +16,10 @@ import pytest
 import builder
 import kills
 from actors import act
-from hostile import CHANGES, IN_PREFIX, World, everything, swap_for_link
-from polaris_parsl.errors import PolarisParslError
+from hostile import CHANGES, SWAPPED, World, everything, swap_for_link
+from polaris_parsl.env.prefix.bases import base_files
+from polaris_parsl.env.user import venv
+from polaris_parsl.errors import PolarisParslError, PrefixError, ReceiptError
 
 
 @pytest.mark.parametrize("key", ["withdrawn", "default", "deprecated"])
@@ -71,7 +73,7 @@ def test_of_what_a_command_left_only_what_lies_in_the_prefix_is_deleted(world: W
     assert world.seen() == before
 
 
-@pytest.mark.parametrize("name", IN_PREFIX)
+@pytest.mark.parametrize("name", SWAPPED)
 def test_a_link_in_the_place_of_a_directory_is_refused_and_its_target_stays_as_it_is(
     world: World, name: str
 ) -> None:
@@ -165,6 +167,51 @@ def test_only_small_regular_files_are_read(world: World, name: str) -> None:
         if kind == "folder":
             world.hostile(path.rmdir)
     assert world.seen() == before
+
+
+def test_a_locked_base_is_a_name_and_its_receipt_a_file(world: World) -> None:
+    before = world.seen()
+    good = json.loads((world.prefix / "versions" / kills.OLD / "receipt.json").read_text())
+    root = world.prefix / "versions/2020.1"
+    base = world.prefix / "bases" / kills.KEY
+
+    def put(key: object, label: str = "") -> None:
+        root.mkdir(exist_ok=True)
+        data = good | {"version": "2020.1", "label": label, "locked_base": {"key": key}}
+        (root / "receipt.json").write_text(json.dumps(data))
+
+    for key in ("../../../home/thesis", str(world.home), "", ["x"], 7, kills.KEY + "\n"):
+        world.hostile(partial(put, key))
+        assert "is no locked base" in world.run("repair")
+    world.hostile(partial(put, kills.KEY, "../../../home"))
+    assert "is no version" in world.run("repair")
+
+    def pipe() -> None:
+        put(kills.KEY)
+        base.mkdir(parents=True)
+        os.mkfifo(base / "receipt.json")
+
+    world.hostile(pipe)
+    everything(world)
+    with pytest.raises(ReceiptError, match="it is not a regular file"):
+        base_files(base)
+    assert world.seen() == before
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "words"])
+def test_an_environment_of_a_stranger_is_read_no_further_than_its_link(
+    kind: str, tmp_path: Path
+) -> None:
+    link = tmp_path / "lib/python3.12/site-packages/polaris-parsl.pth"
+    link.parent.mkdir(parents=True)
+    if kind == "pipe":
+        os.mkfifo(link)
+    elif kind == "device":
+        link.symlink_to("/dev/zero")
+    else:
+        link.write_text("/usr\n")
+    with pytest.raises(PrefixError, match="is not an environment of"):
+        venv.read_venv(tmp_path)
 
 
 def test_files_of_a_version_that_became_pipes_are_named(world: World) -> None:

@@ -1,7 +1,10 @@
 """Audit, verify and install name what a member of the group has changed or could change."""
 
 import os
+import pty
 import stat
+import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -11,16 +14,16 @@ from typer.testing import CliRunner
 import builder
 import kills
 from actors import IS_ROOT, OURS, USERS, act
-from hostile import IN_PREFIX, World, swap_for_link
+from hostile import IN_PREFIX, SWAPPED, World, swap_for_link
 from polaris_parsl.cli.main import app
 from polaris_parsl.env.prefix.lifecycle import publish
 from polaris_parsl.env.prefix.publish import staging
-from polaris_parsl.errors import OptionError
+from polaris_parsl.errors import OptionError, PolarisParslError
 from polaris_parsl.options.paths import interpreter
 from polaris_parsl.version import VERSION
 
 
-@pytest.mark.parametrize("name", IN_PREFIX)
+@pytest.mark.parametrize("name", SWAPPED)
 def test_audit_names_a_link_and_does_not_say_to_open_what_it_leads_to(
     world: World, name: str
 ) -> None:
@@ -148,6 +151,44 @@ def test_an_install_where_others_can_write_is_refused_unless_that_is_said(world:
         os.chown(world.prefix.parent, USERS["outsider"], OURS)
         said = install("--group", str(OURS))
         assert f"nobody, its owner, can write {world.prefix.parent}" in said
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [("n", "choose another --prefix"), ("y", "/nowhere/python")]
+)
+def test_a_user_at_a_terminal_is_asked_whether_others_may_change_an_install(
+    world: World, answer: str, said: str
+) -> None:
+    place = world.prefix.parent / "new"
+    world.prefix.parent.chmod(0o2777)
+    words = ["install", "--dry-run", "--base", "/nowhere/python", "--prefix", str(place)]
+
+    def install() -> str:
+        child, terminal = pty.fork()
+        if child == 0:
+            sys.stdin, sys.stdout, sys.stderr = map(os.fdopen, range(3), "rww")
+            try:
+                app(words, standalone_mode=False)
+            except PolarisParslError as error:
+                sys.stderr.write(str(error))
+            sys.stderr.flush()
+            os._exit(0)
+        shown = b""
+        with suppress(OSError):  # the other end is closed
+            while chunk := os.read(terminal, 1 << 16):
+                shown += chunk
+                if shown.endswith(b"[y/N]: "):
+                    os.write(terminal, f"{answer}\n".encode())
+        os.waitpid(child, 0)
+        return shown.decode()
+
+    shown = act("victim", install)
+    assert "warning: " in shown
+    assert f" can write {world.prefix.parent} (" in shown
+    assert "Install all the same? [y/N]: " in shown
+    assert said in shown
+    assert ("--trust-writers installs all the same" in shown) == (answer == "n")
     assert not place.exists()
 
 
