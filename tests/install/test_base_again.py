@@ -112,6 +112,7 @@ def test_the_base_of_a_pin_needs_a_wheelhouse(locked_install: Any, tmp_path: Pat
 
 
 def test_a_version_whose_base_is_gone_is_built_again_by_the_command_that_its_module_names(
+    *,
     locked_install: Any,
     conda_source: Path,
     channel: tuple[Path, str],
