@@ -75,20 +75,21 @@ class Killed:
 
 
 def _look(name: str, folder: Path, lmod: Path) -> Killed:
-    """Load every copy of a prefix, and every version of each; of equal copies, those of one."""
+    """Load the module of every copy of a prefix, and every version by its name; of equal copies, one."""
     operations = json.loads((folder / kills.OPERATIONS).read_text())
     copies = [folder / str(number + 1) for number in range(len(operations) + 1)]
     ends = (copies[0], copies[-1])
     names = sorted({path.stem for end in ends for path in end.glob("modulefiles/*/[!.]*")})
     equal = {_visible(prefix): prefix for prefix in copies}
-    wanted = [(prefix, "polaris-parsl") for prefix in copies]
-    wanted += [(prefix, f"polaris-parsl/{each}") for prefix in equal.values() for each in names]
+    modules = ["polaris-parsl", *(f"polaris-parsl/{each}" for each in names)]
+    wanted = [(prefix, module) for prefix in equal.values() for module in modules]
     answers = load_all(lmod, wanted)
     assert len(answers) == len(wanted)
-    rest = iter(answers[len(copies) :])
-    named = {key: tuple(next(rest) for _ in names) for key in equal}
-    loaded = [named[_visible(prefix)] for prefix in copies]
-    return Killed(name, operations, copies, names, answers[: len(copies)], loaded)
+    rest = iter(answers)
+    loads = {key: tuple(next(rest) for _ in modules) for key in equal}
+    loaded = [loads[_visible(prefix)] for prefix in copies]
+    defaults, named = [each[0] for each in loaded], [each[1:] for each in loaded]
+    return Killed(name, operations, copies, names, defaults, named)
 
 
 def _visible(prefix: Path) -> tuple[tuple[str, str], ...]:

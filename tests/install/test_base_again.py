@@ -93,6 +93,7 @@ def test_a_bundle_is_built_again_by_a_python_that_shares_nothing_with_the_first(
     assert sums.returncode == 0
 
 
+@pytest.mark.long
 def test_a_bundle_is_built_again_by_the_command_of_an_install_on_another_interpreter(
     bundle: Path, install: Any, tmp_path: Path
 ) -> None:
