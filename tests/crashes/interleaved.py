@@ -1,10 +1,11 @@
 """A program: a change of a prefix that stops before one of its operations, while another is made.
 
-    python interleaved.py FOLDER
+    python interleaved.py FOLDER STEP
 
 For each two changes and each operation on files of the first, the other one is made by another
 process before that operation, on a copy of a prefix, FOLDER/CHANGE/OTHER/N. From then on it looks,
-before each operation that follows, at what users would meet. Prints as JSON how many times the
+before each operation that follows, at what users would meet. With a STEP of 3 each operation is
+interrupted by one of the three others, with a STEP of 1 by each of them. Prints as JSON how many times the
 other came in between, and what was wrong, a line each.
 """
 
@@ -102,10 +103,10 @@ def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
     return problems[0] if problems else ""
 
 
-def interleave_everywhere(change: str, other: str, folder: Path) -> Iterator[str]:
-    """Let one change come in between before each operation of another; each time, what was wrong."""
+def interleave_everywhere(change: str, other: str, folder: Path, *, step: int) -> Iterator[str]:
+    """Let one change come in between before operations of another; each time, what was wrong."""
     kills.CHANGES[change][0](folder / "before")
-    for at in itertools.count(1):
+    for at in itertools.count(1 + list(OTHERS).index(other) % step, step):
         prefix = kills.copy(folder / "before", folder / str(at))
         read, write = os.pipe()
         if os.fork() == 0:
@@ -128,10 +129,10 @@ if __name__ == "__main__":
     for first, second in itertools.product(kills.CHANGES, OTHERS):
         place = Path(sys.argv[1]) / first / second
         place.mkdir(parents=True)
-        seen = list(interleave_everywhere(first, second, place))
+        seen = list(interleave_everywhere(first, second, place, step=int(sys.argv[2])))
         name = f"{first}, {second} in between"
         counts[name] = len(seen)
         found += [
-            f"{name}, operation {at}: {problem}" for at, problem in enumerate(seen, 1) if problem
+            f"{name}, look {number}: {problem}" for number, problem in enumerate(seen, 1) if problem
         ]
     print(json.dumps({"counts": counts, "found": found}))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.env.locks.files import read_requirements
+from polaris_parsl.env.locks.files import Pin, read_requirements
 from polaris_parsl.pins.packed import opened
 from polaris_parsl.version import VERSION
 
@@ -56,6 +56,27 @@ def test_every_released_version_has_its_pin_and_no_other_lies_there() -> None:
 
 
 @pytest.mark.parametrize("version", RELEASED)
+def test_a_pin_is_whole_and_its_receipt_agrees_with_its_locks(version: str) -> None:
+    with opened(PINS / f"{version}.tar.zst") as bundle:
+        was = bundle.receipt
+        locked = read_requirements(bundle.folder / "source/overlay.lock")
+    assert was["version"] == version
+    assert len(own_files(was)) > 100
+    refuse_unlocked(was, locked)
+
+
+def refuse_unlocked(receipt: Mapping[str, Any], locked: Mapping[str, Pin]) -> None:
+    """Fail where an overlay has something else than the lock, or lacks Parsl."""
+    for each in receipt["overlay"]:
+        pin_of_it = locked[each["name"]]
+        assert each["version"] == pin_of_it.version
+        assert each["sha256"] in pin_of_it.sha256
+    added = {each["name"] for each in receipt["overlay"]}
+    assert {*receipt["from_base"], *added} >= {"parsl", "dill"}
+
+
+@pytest.mark.long  # test_pins.py builds the bundle of this version again
+@pytest.mark.parametrize("version", RELEASED)
 def test_a_pin_is_built_again(version: str, env: dict[str, str], tmp_path: Path) -> None:
     pin = PINS / f"{version}.tar.zst"
     with opened(pin) as bundle:
@@ -74,11 +95,7 @@ def test_a_pin_is_built_again(version: str, env: dict[str, str], tmp_path: Path)
     now = json.loads((root / "receipt.json").read_text())
     assert own_files(now) == own_files(was)
     assert len(own_files(now)) > 100
-    for each in now["overlay"]:
-        pin_of_it = locked[each["name"]]
-        assert each["version"] == pin_of_it.version
-        assert each["sha256"] in pin_of_it.sha256
-    assert {*now["from_base"], *(each["name"] for each in now["overlay"])} >= {"parsl", "dill"}
+    refuse_unlocked(now, locked)
     code = "import parsl, polaris_parsl; print(parsl.__version__)"
     ran = builder.run(root / "overlay/bin/python", "-c", code, env={"PATH": "/usr/bin:/bin"})
     assert ran.stdout == f"{was['parsl']}\n", ran.stderr
