@@ -10,9 +10,13 @@
 # Other arguments go to pytest: scripts/test.sh tests/unit/options -k walltime
 set -euo pipefail
 chosen=(-m "not long")
+# Twice as many as cores: many tests wait.
+workers=$((2 * $(nproc)))
 case ${1-} in
   --fast)
     shift
+    # these hardly wait
+    workers=$(nproc)
     chosen+=(tests/unit tests/lint
       tests/install/test_install.py::test_an_install_imports_the_locked_parsl_and_runs_its_command
       tests/workflow/test_staged.py)
@@ -57,6 +61,6 @@ ENVIRONMENT_MODULES_INIT=${ENVIRONMENT_MODULES_INIT:-$(scripts/environment-modul
 export ENVIRONMENT_MODULES_INIT
 # On a laptop a test is skipped if these are missing; here that would be a failure.
 export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules
-# Twice as many workers as cores: many tests wait. What takes longest comes first (tests/conftest.py).
-exec .venv/bin/python -m pytest -n "$((2 * $(nproc)))" --dist loadfile --no-loadscope-reorder \
+# What takes longest comes first (tests/conftest.py).
+exec .venv/bin/python -m pytest -n "$workers" --dist loadfile --no-loadscope-reorder \
   "${chosen[@]}" "$@"

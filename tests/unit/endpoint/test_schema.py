@@ -3,7 +3,6 @@ import re
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from polaris_parsl.endpoint.schema import render_schema
 from polaris_parsl.errors import OptionError
@@ -51,6 +50,9 @@ def test_only_queues_that_take_the_fixed_values_can_be_chosen() -> None:
     ],
 )
 def test_a_queue_that_users_name_holds_nothing_for_a_shell(queue: str, is_valid: bool) -> None:
+    # takes seconds, and every worker collects all tests
+    from jsonschema import Draft202012Validator
+
     assert Draft202012Validator(schema("queue")).is_valid({"queue": queue}) == is_valid
 
 

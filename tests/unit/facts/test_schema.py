@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 import polaris_parsl
 from polaris_parsl.facts.polaris import polaris
@@ -22,6 +21,9 @@ def as_json(data: Tables) -> Tables:
 
 
 def problems(data: Tables) -> list[str]:
+    # takes seconds, and every worker collects all tests
+    from jsonschema import Draft202012Validator
+
     schema = json.loads((DATA / "polaris.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
