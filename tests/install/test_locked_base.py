@@ -89,8 +89,8 @@ def test_the_demonstration_works_on_it_without_a_network(
     locked_install: Any, lmod: Path, tmp_path: Path
 ) -> None:
     load = f"source {lmod}; module use {locked_install.prefix}/modulefiles; module load polaris-parsl; "
-    sweep = f"python {builder.REPOSITORY}/examples/sweep.py --directory {tmp_path / 'sweep'}"
-    code = f"{load}{'; '.join([f'polaris-parsl sandbox -- {sweep}'] * 2)}"
+    again = f"python {builder.REPOSITORY}/examples/sweep.py --directory {tmp_path / 'results'}"
+    code = f"{load}{'; '.join([f'polaris-parsl sandbox -- {again}'] * 2)}"
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LMOD_IGNORE_CACHE": "yes"}
     done = builder.run(*builder.namespace("-rn"), "bash", "--norc", "-c", code, env=env)
     assert "72 results: 72 computed, 0 from checkpoints" in done.stdout, done.stderr
