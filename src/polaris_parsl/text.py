@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     )
 
 
+def in_line(text: object) -> str:
+    """The same for a name or a reason within a line of ours: it begins no line of its own."""
+    return printable(str(text)).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def shown_url(address: str) -> str:
     """An address without user and password, whatever characters a password has."""
     scheme, found, rest = address.strip().partition("://")

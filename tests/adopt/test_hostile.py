@@ -207,6 +207,13 @@ def test_a_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
                 reading.adopt(place, {}, {})
 
 
+def test_a_name_that_would_be_code_in_the_call_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "a\nimport os; os.system('id')\n#.py"
+    place.write_text(HARMLESS)
+    with pytest.raises(AdoptError, match=r"a\\nimport os.* is not one line of printable text"):
+        reading.adopt(place, {}, {})
+
+
 def test_more_than_forty_files_try_and_each_that_is_left_out_is_one_of_them() -> None:
     assert FILES.keys() > UNBOUNDED
     assert len(FILES) > 40

@@ -9,7 +9,7 @@ from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.site import look_at_proxy
 from polaris_parsl.env.network import chosen_proxies, open_url
 from polaris_parsl.errors import OptionError, PolarisParslWarning, warn
-from polaris_parsl.text import printable, shown_url, without_passwords
+from polaris_parsl.text import in_line, printable, shown_url, without_passwords
 
 SCREEN_CLEARED = "\x1b[2J\x9b31m\u202egood\r\x07\udc80"
 
@@ -18,6 +18,10 @@ def test_what_moves_the_cursor_or_hides_words_is_written_out() -> None:
     shown = printable(SCREEN_CLEARED)
     assert shown == r"\x1b[2J\x9b31m\u202egood\r\x07\udc80"
     assert printable("Zürich\n\tπ") == "Zürich\n\tπ"
+
+
+def test_a_name_within_a_line_begins_no_line_of_its_own() -> None:
+    assert in_line(Path("a\n  fix: rm\t\x1b")) == r"a\n  fix: rm\t\x1b"
 
 
 def test_no_error_or_warning_of_ours_holds_escapes() -> None:

@@ -17,6 +17,7 @@ from polaris_parsl.adopt.translate import Adopted, translate
 from polaris_parsl.errors import AdoptError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.files import read_regular
+from polaris_parsl.text import in_line
 
 _FILE_BYTES_MAX = 1 << 20
 
@@ -40,6 +41,12 @@ def adopt(
     Raises:
         AdoptError: the file is none of these, makes no configuration, or fails before it does.
     """
+    if not file.name.isprintable():
+        # it stands in a comment of the call, in which a line of it would be code
+        raise AdoptError(
+            f"{in_line(file)} has a name that is not one line of printable text",
+            remedy="give the file another name",
+        )
     try:
         text = read_regular(file, most_bytes=_FILE_BYTES_MAX).decode("utf-8")
         if file.suffix == SUFFIX:

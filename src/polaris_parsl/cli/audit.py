@@ -12,6 +12,7 @@ from polaris_parsl.env.prefix.audit import audit as look_at
 from polaris_parsl.env.prefix.permissions import find_group, group_name
 from polaris_parsl.errors import ExitCode
 from polaris_parsl.installs import group_of
+from polaris_parsl.text import in_line
 
 _SHOWN = 5
 
@@ -45,9 +46,10 @@ def audit(
             alike[finding.kind, finding.text].append(finding)
         for (kind, text), findings in alike.items():
             for finding in findings[:_SHOWN]:
-                say(f"  {kind}: {finding.path}: {text}\n    fix: {finding.remedy}")
+                say(f"  {kind}: {in_line(finding.path)}: {in_line(text)}")
+                say(f"    fix: {in_line(finding.remedy)}")
             if len(findings) > _SHOWN:
                 say(f"  {kind}: {len(findings) - _SHOWN} more like these; --json lists them")
         for text in report.unchecked:
-            say(f"  not checked: {text}")
+            say(f"  not checked: {in_line(text)}")
     raise typer.Exit(ExitCode.ACCESS if report.findings else ExitCode.DONE)

@@ -8,6 +8,7 @@ import typer
 
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.lifecycle import Change
+from polaris_parsl.text import in_line
 
 DryRun = Annotated[
     bool,
@@ -30,9 +31,9 @@ def print_change(place: Path, change: Change, *, given: Path | None, dry_run: bo
     else:
         say(f"would change in {place}:" if dry_run else f"changed in {place}:")
     for line in change.done:
-        say(f"  {line}")
+        say(f"  {in_line(line)}")
     for note in change.notes:
-        say(f"note: {note}", to_errors=True)
+        say(f"note: {in_line(note)}", to_errors=True)
     if dry_run:
         say("next: the same command without --dry-run")
     elif change.next:

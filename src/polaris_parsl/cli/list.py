@@ -17,7 +17,7 @@ from polaris_parsl.env.prefix.state import State, read_state
 from polaris_parsl.env.receipt import LaterReceiptError, Receipt
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.installs import receipt_of
-from polaris_parsl.text import printable
+from polaris_parsl.text import in_line, printable
 from polaris_parsl.version import NAME
 
 _HEAD = ("version", "default", "age", "size", "built by", "base", "state")
@@ -45,7 +45,7 @@ def list_versions(
         say(f"{place} has no versions")
         say(f"next: scripts/install.sh --prefix {shlex.quote(str(place))}")
         return
-    lines = [_HEAD, *map(_line, rows)]
+    lines = [_HEAD, *([in_line(cell) for cell in _line(each)] for each in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]

@@ -22,6 +22,7 @@ from polaris_parsl.env.prefix.permissions import make_folders, user_name
 from polaris_parsl.env.prefix.staging import staged_file
 from polaris_parsl.errors import PrefixError, VersionError
 from polaris_parsl.installs import INSTALL_COMMAND, STATE
+from polaris_parsl.text import in_line
 from polaris_parsl.version import NAME
 
 _FORMAT = 1
@@ -237,12 +238,12 @@ def _state(data: Mapping[str, Any], number: int) -> State:
         generation=number,
         default=data["default"],
         deprecated={
-            version: Deprecation(date.fromisoformat(each["until"]), each["because"])
+            version: Deprecation(date.fromisoformat(each["until"]), in_line(each["because"]))
             for version, each in data["deprecated"].items()
         },
         withdrawn=frozenset(data["withdrawn"]),
-        change=data["change"],
-        by=data["by"],
-        at=data["at"],
+        change=in_line(data["change"]),
+        by=in_line(data["by"]),
+        at=in_line(data["at"]),
         restores=data["restores"],
     )

@@ -18,6 +18,7 @@ from polaris_parsl.env.prefix.staging import process_status
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.installs import group_of, prefix_of
 from polaris_parsl.process import run
+from polaris_parsl.text import in_line
 from polaris_parsl.version import NAME
 
 _QSTAT = ("qstat", "-f", "-F", "json")
@@ -136,9 +137,9 @@ def _processes(roots: list[str], trusted: Trusted) -> tuple[list[str], list[str]
                 hidden += 1
             if held:
                 owner = user_name(folder.stat().st_uid)
-                shown = shlex.join(command)[:100]
+                shown = in_line(shlex.join(command))[:100]
                 kind = found if trusted.is_process(folder) else outsiders
-                kind.append(f"process {folder.name} of {owner}: {shown} (has {held[0]})")
+                kind.append(f"process {folder.name} of {owner}: {shown} (has {in_line(held[0])})")
     return found, outsiders, hidden
 
 

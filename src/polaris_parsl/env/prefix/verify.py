@@ -1,8 +1,7 @@
 """Compares an install and its base with the receipt."""
 
-import os
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,7 @@ from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
 from polaris_parsl.env.modules.base_module import NO_MODULE, WHAT_IT_GIVES, base_module, is_of_site
 from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
 from polaris_parsl.env.prefix.bases import base_files
+from polaris_parsl.env.prefix.differing_files import differing_files
 from polaris_parsl.env.prefix.verify_modulefiles import verify_modulefiles
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
@@ -24,11 +24,9 @@ from polaris_parsl.installs import (
     BIN,
     INSTALL_PATH,
     OVERLAY,
-    RECEIPT,
     command_of,
     overlay_python,
     rebase_command,
-    receipt_of,
     version_root,
 )
 from polaris_parsl.process import run
@@ -184,7 +182,7 @@ def not_started(root: Path) -> str:
 def verify_files(root: Path, receipt: Receipt, *, every_file: bool) -> Iterator[VerifyFinding]:
     """Compare the tree of an install with its receipt, as `verify_install` does."""
     parts = None if every_file else _QUICK
-    for what, names in _differences(root, receipt.files, receipt.links, parts):
+    for what, names in differing_files(root, receipt.files, receipt.links, parts):
         yield VerifyFinding(Verdict.BROKEN, f"files of the install, {what}: {_shown(names)}")
     parallel = root / BIN / "parallel"
     if parallel.is_symlink() and not parallel.exists():
@@ -200,67 +198,8 @@ def verify_locked_base(root: Path) -> Iterator[VerifyFinding]:
     except ReceiptError as error:
         yield VerifyFinding(Verdict.BROKEN, error.problem)
         return
-    for what, names in _differences(root, files, links, None):
+    for what, names in differing_files(root, files, links, None):
         yield VerifyFinding(Verdict.BROKEN, f"files of the locked base, {what}: {_shown(names)}")
-
-
-def _differences(
-    root: Path, files: Mapping[str, str], links: Mapping[str, str], parts: Collection[str] | None
-) -> Iterator[tuple[str, list[str]]]:
-    """What differs between a tree and its receipt: missing, changed and added files.
-
-    Args:
-        root: the tree.
-        files: the sha256 of each file.
-        links: the target of each link.
-        parts: directories to look at; of their files only those are read that are younger than
-            the receipt. None reads every file.
-    """
-    since = None if parts is None else receipt_of(root).stat().st_ctime_ns
-    gone, changed = [], []
-    present = set(_walk(root, parts))
-    for name, expected in {**files, **links}.items():
-        if parts is not None and name.partition("/")[0] not in parts:
-            continue
-        if name not in present:
-            gone.append(name)
-        # the commands are read always: they are few, and who swaps one may touch the receipt after it
-        elif not _is_same(
-            root / name,
-            expected,
-            is_link=name in links,
-            since=None if name.startswith(f"{BIN}/") else since,
-        ):
-            changed.append(name)
-    known = files.keys() | links.keys() | {RECEIPT}
-    added = [name for name in sorted(present - known) if "__pycache__" not in name]
-    found = {"missing": gone, "changed": changed, "added": added}
-    yield from ((what, names) for what, names in found.items() if names)
-
-
-def _walk(root: Path, parts: Collection[str] | None) -> Iterator[str]:
-    tops = [str(root)] if parts is None else [str(root / part) for part in parts]
-    start = len(str(root)) + 1
-    for top in tops:
-        if Path(top).is_symlink():
-            yield top[start:]
-            continue
-        for folder, folders, files in os.walk(top):
-            links = [name for name in folders if Path(folder, name).is_symlink()]
-            for name in (*files, *links):
-                yield f"{folder}/{name}"[start:]
-
-
-def _is_same(path: Path, expected: str, *, is_link: bool, since: int | None) -> bool:
-    if is_link or path.is_symlink():
-        return is_link and path.is_symlink() and str(path.readlink()) == expected
-    # any writing, renaming or copying sets ctime, and nobody can set it back
-    if since is not None and path.stat().st_ctime_ns <= since:
-        return True
-    try:
-        return digest(path) == expected
-    except OSError:
-        return False
 
 
 def verify_trusted_base(

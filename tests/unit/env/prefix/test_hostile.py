@@ -214,6 +214,47 @@ def test_an_environment_of_a_stranger_is_read_no_further_than_its_link(
         venv.read_venv(tmp_path)
 
 
+def test_names_and_reasons_of_others_begin_no_line(world: World) -> None:
+    evil = "x\n    fix: chmod 777 ~\x1b[2J"
+    notice = {"until": "2999-01-01", "because": evil}
+    world.add_state(by=evil, change=evil, deprecated={kills.OLD: notice})
+    root = world.prefix / "versions/2020.1"
+
+    def put() -> None:
+        for folder in (root, world.prefix / "modulefiles/polaris-parsl"):
+            folder.mkdir(exist_ok=True)
+            (folder / evil).symlink_to(evil)
+            (folder / f"{evil}2").write_text(evil)
+        data = json.loads((world.prefix / "versions" / kills.OLD / "receipt.json").read_text())
+        files = {evil: "0" * 64, "bin/polaris-parsl": "0" * 64}
+        text = json.dumps(data | {"version": "2020.1", "files": files})
+        (root / "receipt.json").write_text(text)
+
+    world.hostile(put)
+    said = everything(world) + world.run("verify")
+    assert r"x\n    fix: chmod 777 ~\x1b[2J" in said
+    assert "files of the install, missing: " in said
+    assert "    fix: chmod 777 ~" not in {line[:20] for line in said.splitlines()}
+    lua = (world.prefix / f"modulefiles/polaris-parsl/{kills.OLD}.lua").read_text()
+    assert "\x1b" not in lua
+    assert "\n    fix: chmod 777" not in lua
+
+
+def test_a_file_that_seems_to_have_any_size_is_not_read(world: World) -> None:
+    root = world.prefix / "versions/2020.1"
+
+    def put() -> None:
+        (root / "bin").mkdir(parents=True)
+        data = json.loads((world.prefix / "versions" / kills.OLD / "receipt.json").read_text())
+        text = json.dumps(data | {"version": "2020.1", "files": {"bin/parallel": "0" * 64}})
+        (root / "receipt.json").write_text(text)
+        with (root / "bin/parallel").open("w") as stream:
+            stream.truncate(10**13)
+
+    world.hostile(put)
+    assert "2020.1 is damaged: files of the install, changed: bin/parallel" in world.run("repair")
+
+
 def test_files_of_a_version_that_became_pipes_are_named(world: World) -> None:
     root = world.prefix / "versions" / kills.USUAL
 
