@@ -142,7 +142,8 @@ def example(python: Path, cwd: Path) -> str:
     for summary in ("72 computed, 0 from checkpoints", "0 computed, 72 from checkpoints"):
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "polaris_parsl", "sandbox", "--"),
+                *(sys.executable, "-m", "polaris_parsl", "sandbox"),
+                *("--shared", str(python.parents[2]), "--"),
                 *(python, "-W", "error::DeprecationWarning"),
                 *(ROOT / "examples" / "sweep.py", "--directory", "sweep"),
             ],

@@ -102,7 +102,10 @@ def run(python: Path, way: str, cwd: Path) -> str:
     if way == IN_A_JOB:
         words = ["bash", "-c", JOB.format(command=shlex.join(words))]
     done = subprocess.run(
-        [sys.executable, "-m", "polaris_parsl", "sandbox", "--", *words],
+        [
+            *(sys.executable, "-m", "polaris_parsl", "sandbox"),
+            *("--shared", str(python.parents[2]), "--", *words),
+        ],
         env=environment(),
         cwd=cwd,
         capture_output=True,

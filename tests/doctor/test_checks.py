@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import kills
-from polaris_parsl.doctor import install, machine, storage
+from polaris_parsl.doctor import install, machine
 from polaris_parsl.doctor.findings import Check, DoctorFinding, Result, Status, examine, ok, problem
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.doctor.listener import listening
@@ -18,10 +18,12 @@ from polaris_parsl.doctor.machine import look_at_mpiexec, look_at_tasks, look_at
 from polaris_parsl.doctor.node_checks import examine_nodes
 from polaris_parsl.doctor.request import look_at_interfaces, look_at_options
 from polaris_parsl.doctor.site import look_at_proxy, look_at_queues
-from polaris_parsl.doctor.storage import Mount, look_at_clock, look_at_run_dir, mount_of
+from polaris_parsl.doctor.storage import look_at_clock, look_at_run_dir
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.pbs.queue_listing import as_pbs
+from polaris_parsl.policy import run_dir
+from polaris_parsl.policy.mounts import Mount, mount_of
 
 
 @pytest.fixture
@@ -165,29 +167,31 @@ def test_the_run_directory_is_checked_and_not_made(here: Here, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("lies", "asked", "words"),
     [
-        (("lustre", "eagle"), "home:eagle", None),
-        (("lustre", "eagle"), "home", "is on eagle, and the blocks request filesystems=home"),
-        (("tmpfs", None), "home:eagle", "is on tmpfs of this node only"),
-        (("xfs", None), "home:eagle", "is on xfs of this node only"),
-        (("nfs4", None), "home:eagle", None),
+        (("lustre", "/eagle/demo"), "home:eagle", None),
+        (
+            ("lustre", "/eagle/demo"),
+            "home",
+            "lies on the filesystem 'eagle', and scheduler_options",
+        ),
+        (("tmpfs", "/scratch"), "home:eagle", "lies on tmpfs (/x), which only this node has"),
+        (("xfs", "/scratch"), "home:eagle", "lies on xfs (/x), which only this node has"),
+        (("nfs4", "/scratch"), "home:eagle", None),
     ],
 )
 def test_on_a_login_node_compute_nodes_must_see_the_run_directory(
-    lies: tuple[str, str | None], asked: str, words: str | None,
+    lies: tuple[str, str], asked: str, words: str | None,
     here: Here, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    kind, place = lies
+    kind, folder = lies
     monkeypatch.setattr(socket, "gethostname", lambda: polaris().login_fqdn)
-    monkeypatch.setattr(storage, "mount_of", lambda _: Mount(Path("/x"), kind))
-    monkeypatch.setattr(storage, "_filesystem", lambda _: place)
-    found = list(
-        look_at_run_dir(with_options(here, scheduler_options=f"#PBS -l filesystems={asked}"))
-    )
+    monkeypatch.setattr(run_dir, "mount_of", lambda _: Mount(Path("/x"), kind))
+    wanted = {"run_dir": folder, "scheduler_options": f"#PBS -l filesystems={asked}"}
+    found = next(iter(look_at_options(with_options(here, **wanted))))
     if words is None:
-        assert [each.status for each in found] == [Status.OK]
+        assert found.status is Status.OK
     else:
-        assert found[0].status is Status.PROBLEM
-        assert words in found[0].text
+        assert found.status is Status.PROBLEM
+        assert words in found.text
 
 
 def test_a_clock_that_differs_from_the_filesystems_is_a_problem(

@@ -140,7 +140,7 @@ def test_a_version_whose_base_is_gone_is_built_again_by_the_command_that_its_mod
         given = {"PATH": env["PATH"], "HOME": env["HOME"], "LMOD_IGNORE_CACHE": "yes"}
         return builder.run("bash", "--norc", "-c", start + code, env={**env, **given})
 
-    run = f"polaris-parsl sandbox -- python {script} {tmp_path / 'runs'}"
+    run = f"polaris-parsl sandbox --shared {tmp_path} -- python {script} {tmp_path / 'runs'}"
     done = shell(run)
     assert "42" in done.stdout.splitlines(), done.stdout + done.stderr
     remove_path(soft)

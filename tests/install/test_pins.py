@@ -48,7 +48,8 @@ def run_dir(install: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = folder / "workflow.py"
     script.write_text(TASK)
     python = install.root / "overlay/bin/python"
-    done = polaris_parsl(install, "sandbox", "--", python, script, folder / "runs")
+    words = ["sandbox", "--shared", folder, "--", python, script, folder / "runs"]
+    done = polaris_parsl(install, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "runs" / "000"
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.errors import SandboxError
+import isolations
 from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end
 from polaris_parsl.sandbox.faults.fault import Fault
-from polaris_parsl.sandbox.linux.isolation import choose_isolation
 
 SOURCE = Path(__file__).parents[2] / "src"
 RECORDED = Path(__file__).parents[1] / "recorded" / "openpbs"
@@ -21,7 +20,8 @@ LAUNCH = (
     "from pathlib import Path\n"
     "from polaris_parsl.sandbox.launch import run_sandbox\n"
     "state = Path(sys.argv[3]) if sys.argv[3] else None\n"
-    "sys.exit(run_sandbox(sys.argv[4:], nodes=int(sys.argv[2]), state=state))\n"
+    "shared = [Path(each) for each in sys.argv[4].split(':') if each]\n"
+    "sys.exit(run_sandbox(sys.argv[5:], nodes=int(sys.argv[2]), state=state, shared=shared))\n"
 )
 FILESYSTEMS = "filesystems=home:eagle"
 SUBMIT = ["qsub", "-A", "datascience", "-q", "debug-scaling", "-l", FILESYSTEMS]
@@ -60,8 +60,9 @@ def names_of(pid):
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
 
 
-def launch_command(command, *, nodes=4, state="", python=sys.executable, source=SOURCE):
-    return [python, "-c", LAUNCH, str(source), str(nodes), str(state), *command]
+def launch_command(command, *, nodes=4, state="", python=sys.executable, source=SOURCE, shared=()):
+    words = [source, nodes, state, ":".join(map(str, shared))]
+    return [python, "-c", LAUNCH, *map(str, words), *command]
 
 
 class Sandbox:
@@ -159,11 +160,7 @@ def base_environment():
 
 @pytest.fixture(params=["namespaces", "loopback"])
 def isolation(request):
-    if request.param == "namespaces":
-        try:
-            choose_isolation("namespaces")
-        except SandboxError as error:
-            pytest.skip(error.problem)
+    isolations.need(request.param)
     return request.param
 
 
@@ -199,9 +196,9 @@ def run(environment, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
 
-    def run_command(*command, nodes=4, env=None, **keywords):
+    def run_command(*command, nodes=4, env=None, shared=(), **keywords):
         return subprocess.run(
-            launch_command(command, nodes=nodes),
+            launch_command(command, nodes=nodes, shared=shared),
             env=environment | {"HOME": str(home)} | (env or {}),
             cwd=tmp_path,
             capture_output=True,

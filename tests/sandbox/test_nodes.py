@@ -31,8 +31,8 @@ def test_mpiexec_with_flags_of_pals_starts_one_rank_on_each_node(sandbox):
     assert lines == [f"{name} {i} 0 3 {sandbox.home} a b own" for i, name in enumerate(THREE)]
 
 
-def test_mpiexec_starts_ranks_through_ssh_without_mpich(sandbox, tmp_path):
-    few = tmp_path / "few"
+def test_mpiexec_starts_ranks_through_ssh_without_mpich(sandbox):
+    few = sandbox.home / "few"
     few.mkdir()
     for tool in ("sh", "env", "hostname", "bash"):
         (few / tool).symlink_to(shutil.which(tool))

@@ -10,17 +10,24 @@ from typing import Any
 
 import pytest
 
+import isolations
+
 Sandboxed = Callable[[str], str]
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 @pytest.fixture
 def run_isolated(tmp_path: Path) -> Callable[..., str]:
-    """Runs a command in the sandbox of this source tree with an isolation, and more before its PATH."""
+    """Runs a command in the sandbox of this source tree with an isolation, and more before its PATH.
 
-    def run(isolation: str, *command: str | Path, path: str = "") -> str:
+    Its nodes share tmp_path, which is its home, and another directory that is named.
+    """
+
+    def run(isolation: str, *command: str | Path, path: str = "", shared: Path = tmp_path) -> str:
+        isolations.need(isolation)
+        words = ["sandbox", "--shared", shared, "--", *command]
         return _output(
-            [sys.executable, "-m", "polaris_parsl", "sandbox", "--", *command],
+            [sys.executable, "-m", "polaris_parsl", *words],
             cwd=tmp_path,
             env={
                 "HOME": str(tmp_path),

@@ -29,12 +29,20 @@ def sandbox(
         Path | None,
         typer.Option("--faults", help="TOML file of faults to make, as `sandbox fault` does."),
     ] = None,
+    shared: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--shared",
+            help="Directory that all nodes share, besides your home. [default: the working directory]",
+        ),
+    ] = None,
 ) -> None:
     """Run a command on a pretended login node, with qsub, qstat and qdel.
 
     Inside, `polaris-parsl sandbox fault KIND [TARGET]` lets something go wrong.
     """
-    raise typer.Exit(run_sandbox(command, nodes=nodes, state=state, faults=faults))
+    code = run_sandbox(command, nodes=nodes, state=state, faults=faults, shared=shared or ())
+    raise typer.Exit(code)
 
 
 def fault(

@@ -35,11 +35,6 @@ def look_at_system(here: Here) -> Iterator[DoctorFinding]:
     yield ok(f"{name}, {_kind(here, name)}; Linux {platform.release()}, {libc} {version}")
 
 
-def is_login_node(name: str) -> bool:
-    """Whether a host name is one of the system's login nodes."""
-    return name.partition(".")[0] in polaris().login.hostnames
-
-
 def is_compute_node(name: str) -> bool:
     """Whether a host name is one of the system's compute nodes."""
     return re.match(polaris().node.hostname_pattern, name.partition(".")[0]) is not None
@@ -47,7 +42,7 @@ def is_compute_node(name: str) -> bool:
 
 def _kind(here: Here, name: str) -> str:
     where = "of the sandbox" if here.command.in_sandbox else f"of {polaris().system}"
-    if is_login_node(name):
+    if polaris().is_login_node(name):
         return f"a login node {where}"
     if is_compute_node(name):
         return f"a compute node {where}"
@@ -60,7 +55,7 @@ def look_at_tasks(here: Here) -> Iterator[DoctorFinding]:
     used = _tasks_of_user()
     limits = list(_limits(used))
     known = polaris().login.tasks_per_user
-    is_login = is_login_node(socket.gethostname()) and not here.command.in_sandbox
+    is_login = polaris().is_login_node(socket.gethostname()) and not here.command.in_sandbox
     if not limits and is_login:
         limits = [(known, used, f"by {source('login')}")]
     if not limits:

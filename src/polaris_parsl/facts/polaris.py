@@ -42,6 +42,7 @@ class Node:
     """A compute node; threads counts hardware threads, which PBS calls ncpus.
 
     What is written to its tmpdir takes memory where tmpdir_is_tmpfs; local_scratch is a disk.
+    No other node sees what is written to its own directories.
     """
 
     cores: int
@@ -54,6 +55,7 @@ class Node:
     domain: str
     tmpdir: str
     tmpdir_is_tmpfs: bool
+    own: tuple[Path, ...]
     accelerators: tuple[Accelerator, ...]
     mps: Mps
 
@@ -181,6 +183,10 @@ class Facts:
     def unlisted_patterns(self) -> tuple[str, ...]:
         """Patterns of the names of such queues."""
         return (self.reservation_pattern, *self.closed_queue_patterns)
+
+    def is_login_node(self, hostname: str) -> bool:
+        """Whether a host name, with or without its domain, is one of the login nodes."""
+        return hostname.partition(".")[0] in self.login.hostnames
 
     @property
     def login_hostname(self) -> str:
@@ -310,6 +316,7 @@ def _node(data: Mapping[str, Any]) -> Node:
         domain=data["domain"],
         tmpdir=data["tmpdir"],
         tmpdir_is_tmpfs=data["tmpdir_is_tmpfs"],
+        own=tuple(map(Path, data["own"]["directories"])),
         accelerators=tuple(
             Accelerator(entry["gpu"], entry["numa"], entry["cpus"]) for entry in data["accelerator"]
         ),

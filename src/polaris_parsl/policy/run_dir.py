@@ -1,11 +1,15 @@
 """Whether the nodes of a block find the run directory."""
 
+import shlex
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris, source
 from polaris_parsl.options.options import ExecutorOptions
+from polaris_parsl.policy.mounts import mount_of
+from polaris_parsl.policy.rehearsal import shared_in_rehearsal
 
 
 def check_run_dir(options: ExecutorOptions, asked: str) -> None:
@@ -16,7 +20,8 @@ def check_run_dir(options: ExecutorOptions, asked: str) -> None:
         asked: the filesystems that its jobs ask for, joined by colons.
 
     Raises:
-        OptionError: it lies on a filesystem that the jobs do not ask for, or on a login node's disk.
+        OptionError: it lies on a filesystem that the jobs do not ask for, or that only this node has;
+            or, in the sandbox, in a directory that its nodes do not share.
     """
     check_folder(f"run_dir={str(options.run_dir)!r}", options.run_dir, options, asked)
 
@@ -31,7 +36,7 @@ def check_folder(what: str, folder: Path, options: ExecutorOptions, asked: str) 
         asked: the filesystems that its jobs ask for, joined by colons.
 
     Raises:
-        OptionError: it lies on a filesystem that the jobs do not ask for, or on a login node's disk.
+        OptionError: as check_run_dir does.
     """
     facts = polaris()
     name = filesystem_of(folder)
@@ -44,12 +49,11 @@ def check_folder(what: str, folder: Path, options: ExecutorOptions, asked: str) 
             if is_gone
             else f'let scheduler_options have "#PBS -l filesystems={asked}:{name}"',
         )
-    local = next((each for each in _of_one_node() if folder.is_relative_to(each)), None)
-    if local and options.mode == "blocks" and socket.gethostname() in facts.login.hostnames:
-        raise OptionError(
-            f"{what} lies below {local}, which each node has for itself [{source('node')}]",
-            remedy=f"choose one below {' or '.join(map(str, facts.mounts.values()))}",
-        )
+    shared = shared_in_rehearsal()
+    if shared:
+        _check_in_rehearsal(what, folder, shared)
+    elif options.mode == "blocks" and facts.is_login_node(socket.gethostname()) and not name:
+        _check_on_login_node(what, folder)
 
 
 def filesystem_of(path: Path) -> str:
@@ -61,6 +65,32 @@ def filesystem_of(path: Path) -> str:
     return parts[0] if parts and parts[0] in known else ""
 
 
-def _of_one_node() -> tuple[str, ...]:
-    node = polaris().node
-    return (node.tmpdir, node.local_scratch)
+def _check_on_login_node(what: str, folder: Path) -> None:
+    remedy = f"choose one below {_either(polaris().mounts.values())}"
+    own = next((each for each in polaris().node.own if folder.resolve().is_relative_to(each)), None)
+    if own:
+        raise OptionError(
+            f"{what} lies below {own}, which each node has for itself "
+            f"[{source('node')}]",
+            remedy=remedy,
+        )
+    mount = mount_of(folder)
+    if mount.is_local:
+        raise OptionError(
+            f"{what} lies on {mount.kind} ({mount.point}), which only this node has",
+            remedy=remedy,
+        )
+
+
+def _check_in_rehearsal(what: str, folder: Path, shared: Iterable[Path]) -> None:
+    real = folder.resolve()
+    if not any(real.is_relative_to(each) for each in shared):
+        raise OptionError(
+            f"{what} is not in a directory that the sandbox's nodes share",
+            remedy=f"choose one below {_either(shared)}, or start the sandbox with --shared "
+            f"{shlex.quote(str(folder))}",
+        )
+
+
+def _either(folders: Iterable[Path]) -> str:
+    return " or ".join(map(str, folders))

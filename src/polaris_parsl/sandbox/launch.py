@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from polaris_parsl.sandbox.linux.nodes import STATE
 from polaris_parsl.sandbox.linux.processes import everywhere_with_marker
 from polaris_parsl.sandbox.linux.spawn import send_signal
 from polaris_parsl.sandbox.settings import Isolation, Settings
+from polaris_parsl.sandbox.shared import needed_directories, shared_directories
 from polaris_parsl.sandbox.state_directory import state_directory
 
 _NOT_STARTED = 70
@@ -38,7 +40,12 @@ _DAEMON = (
 
 
 def run_sandbox(
-    command: Sequence[str], *, nodes: int, state: Path | None, faults: Path | None = None
+    command: Sequence[str],
+    *,
+    nodes: int,
+    state: Path | None,
+    faults: Path | None = None,
+    shared: Sequence[Path] = (),
 ) -> int:
     """Run a command on a pretended login node and return its exit code.
 
@@ -50,6 +57,8 @@ def run_sandbox(
         nodes: compute nodes to imitate, count.
         state: directory to keep jobs in; None uses a temporary one.
         faults: file of faults to make.
+        shared: directories that all nodes share, besides the home directory and the file systems of
+            the system; without any, the working directory.
 
     Raises:
         MissingToolError: there is no C compiler.
@@ -64,6 +73,7 @@ def run_sandbox(
             remedy=f"choose 1 to {most} nodes",
         )
     wanted = read_faults(faults) if faults else ()
+    directories = shared_directories(shared)
     isolation = choose_isolation(asked_isolation(os.environ))
     with state_directory(state) as folder:
         if os.statvfs(folder).f_flag & os.ST_NOEXEC:
@@ -76,16 +86,16 @@ def run_sandbox(
             isolation=isolation,
             nodes=nodes,
             command=tuple(command),
+            shared=directories,
+            needed=needed_directories(folder),
             min_walltime_seconds=_min_walltime(),
             faults=tuple(fault.as_dict() for fault in wanted),
         )
         write_commands(settings)
         for stale in (settings.failure, settings.socket):
             stale.unlink(missing_ok=True)
-        sys.stderr.write(
-            f"polaris-parsl sandbox: isolation {isolation}, {nodes} nodes, state in {folder}\n"
-        )
-        sys.stderr.flush()
+        shutil.rmtree(settings.nodes_own, ignore_errors=True)
+        _introduce(settings)
         code = _run_daemon(settings)
         if code == _NOT_STARTED and settings.failure.exists():
             raise SandboxError(
@@ -93,6 +103,19 @@ def run_sandbox(
                 remedy=f"set {ISOLATION}={Isolation.LOOPBACK}, or see docs/sandbox.md",
             )
         return code
+
+
+def _introduce(settings: Settings) -> None:
+    """Say on standard error what the command will find."""
+    if settings.isolation is Isolation.LOOPBACK:
+        files = "nodes share one network and all files"
+    else:
+        files = f"nodes share {', '.join(map(str, settings.shared))}"
+    sys.stderr.write(
+        f"polaris-parsl sandbox: isolation {settings.isolation}, {settings.nodes} nodes, "
+        f"state in {settings.state}; {files}\n"
+    )
+    sys.stderr.flush()
 
 
 def _min_walltime() -> int | None:
@@ -119,6 +142,7 @@ def _run_daemon(settings: Settings) -> int:
     finally:
         os.close(writing)
         settings.socket.unlink(missing_ok=True)
+        shutil.rmtree(settings.nodes_own, ignore_errors=True)
         if settings.isolation is Isolation.LOOPBACK:
             _end_orphans(settings)
     return 128 - code if code < 0 else code

@@ -21,6 +21,7 @@ class Isolation(enum.StrEnum):
 class Settings:
     """One sandbox.
 
+    The nodes share the directories in shared; processes on them need the others in needed.
     min_walltime_seconds, if set, lowers the queues' minimum walltime; faults are those of --faults.
     """
 
@@ -28,6 +29,8 @@ class Settings:
     isolation: Isolation
     nodes: int
     command: tuple[str, ...]
+    shared: tuple[Path, ...]
+    needed: tuple[Path, ...]
     min_walltime_seconds: int | None
     faults: tuple[Mapping[str, Any], ...] = ()
 
@@ -57,6 +60,11 @@ class Settings:
         return self.state / "full"
 
     @property
+    def nodes_own(self) -> Path:
+        """Holds what each node has for itself, such as its /tmp."""
+        return self.state / "nodes"
+
+    @property
     def failure(self) -> Path:
         """Where the daemon writes why it could not start."""
         return self.state / "failure"
@@ -69,7 +77,7 @@ class Settings:
 
     def dumps(self) -> str:
         """The settings as JSON."""
-        return json.dumps(asdict(self) | {"state": str(self.state)})
+        return json.dumps(asdict(self), default=str)
 
     @classmethod
     def loads(cls, text: str) -> "Settings":
@@ -79,6 +87,8 @@ class Settings:
             "state": Path(data["state"]),
             "isolation": Isolation(data["isolation"]),
             "command": tuple(data["command"]),
+            "shared": tuple(map(Path, data["shared"])),
+            "needed": tuple(map(Path, data["needed"])),
             "faults": tuple(data["faults"]),
         }
         return cls(**data)

@@ -13,7 +13,7 @@ from polaris_parsl.errors import SandboxError
 
 _OTHER = "choose another one with --state"
 # what jobs put there is theirs, and is opened by them only
-_OF_JOBS = {"tmp", "network"}
+_OF_JOBS = {"tmp", "network", "nodes"}
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ class Int64:
 @pytest.fixture(autouse=True)
 def on_a_login_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "polaris-login-01")
-    monkeypatch.chdir("/usr")
+    monkeypatch.chdir("/home")
 
 
 def build(**options: Any) -> Any:

@@ -76,7 +76,7 @@ class NodeFaults:
             self.event_loop.later(
                 polaris().pbs_dead_node_noticed_seconds, lambda: self.server.give_up(job)
             )
-        namespace = node.namespaces[-1] if node.namespaces else None
+        namespace = node.namespaces.uts if node.namespaces else None
         send_signal(on_node(os.getpid(), node.sessions, namespace), signal.SIGKILL)
 
     def _return(self, node: SandboxNode) -> None:

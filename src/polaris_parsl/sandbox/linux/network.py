@@ -1,4 +1,4 @@
-"""Nodes as network and UTS namespaces on bridges, inside the sandbox's user namespace.
+"""Nodes as network, UTS and mount namespaces on bridges, inside the sandbox's user namespace.
 
 The addresses are ours and visible only inside. The daemon keeps the namespaces
 open by file descriptor; they end with it.
@@ -12,9 +12,17 @@ from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.process import run
 from polaris_parsl.sandbox.linux import syscalls
-from polaris_parsl.sandbox.linux.nodes import SandboxNode, host_names, node_environment
+from polaris_parsl.sandbox.linux.file_systems import enter_file_systems
+from polaris_parsl.sandbox.linux.nodes import (
+    LOGIN,
+    Namespaces,
+    SandboxNode,
+    host_names,
+    node_environment,
+)
 from polaris_parsl.sandbox.settings import Settings
 
+_LONGEST_PROBLEM = 4096  # bytes
 _FIRST_SUBNET = 77  # 10.77.0.0/16, 10.78.0.0/16, ...: one for each interface
 
 
@@ -27,7 +35,7 @@ def build_network(settings: Settings) -> tuple[SandboxNode, list[SandboxNode]]:
     scratch = settings.folder("network")
     names = host_names(settings)
     _write_hosts(scratch / "hosts", names)
-    syscalls.bind_mount(str(scratch / "hosts"), "/etc/hosts")
+    syscalls.bind_mount(scratch / "hosts", Path("/etc/hosts"))
     lines = ["link set lo up"]
     for index, _ in enumerate(polaris().interfaces):
         lines += [f"link add name br{index} type bridge", f"link set br{index} up"]
@@ -37,7 +45,7 @@ def build_network(settings: Settings) -> tuple[SandboxNode, list[SandboxNode]]:
             name,
             number,
             node_environment(settings, is_login=number == 0),
-            _make_namespaces(scratch, name, number),
+            _make_namespaces(settings, scratch, name, number),
         )
         for number, name in enumerate(names)
     ]
@@ -67,7 +75,7 @@ def _write_hosts(path: Path, names: list[str]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def _make_namespaces(scratch: Path, name: str, number: int) -> tuple[int, int]:
+def _make_namespaces(settings: Settings, scratch: Path, name: str, number: int) -> Namespaces:
     """The namespaces of one node; a child makes them and sets up their ends of the cables."""
     inside = scratch / name
     lines = ["link set lo up"]
@@ -80,11 +88,14 @@ def _make_namespaces(scratch: Path, name: str, number: int) -> tuple[int, int]:
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
-        _child(theirs, name, inside)
+        _child(theirs, settings, number, inside)
     theirs.close()
-    if ours.recv(1) != b"+":
-        raise SandboxError(f"no namespaces for node {name}", remedy=_REMEDY)
-    namespaces = tuple(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("net", "uts"))
+    problem = ours.recv(_LONGEST_PROBLEM).decode(errors="replace")
+    if problem != "+":
+        raise SandboxError(f"no namespaces for node {name}: {problem}", remedy=_REMEDY)
+    namespaces = Namespaces(
+        *(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in Namespaces._fields)
+    )
     cables: list[str] = []
     for index, interface in enumerate(polaris().interfaces):
         end = f"v{number}i{index}"
@@ -97,16 +108,21 @@ def _make_namespaces(scratch: Path, name: str, number: int) -> tuple[int, int]:
     if os.waitpid(pid, 0)[1] != 0:
         raise SandboxError(f"`ip` could not set up node {name}", remedy=_REMEDY)
     ours.close()
-    return namespaces[0], namespaces[1]
+    return namespaces
 
 
-def _child(theirs: socket.socket, name: str, inside: Path) -> None:
+def _child(theirs: socket.socket, settings: Settings, number: int, inside: Path) -> None:
     try:
-        syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS)
-        socket.sethostname(name)
+        syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWNS)
+        socket.sethostname(inside.name)
+        if number != LOGIN:
+            root, own = settings.folder("root"), settings.nodes_own / inside.name
+            enter_file_systems(root, own, (*settings.shared, *settings.needed))
         theirs.sendall(b"+")
         if theirs.recv(1) == b"+":
             os.execvp("ip", ["ip", "-batch", str(inside)])
+    except OSError as error:
+        theirs.sendall(str(error).encode()[:_LONGEST_PROBLEM])
     finally:
         os._exit(1)
 

@@ -4,17 +4,20 @@ For a running process the two isolations differ only in `environment` and `enter
 of `SandboxNode`.
 """
 
+import contextlib
 import itertools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.policy.rehearsal import SANDBOX
+from polaris_parsl.policy.rehearsal import SANDBOX, SHARED
 from polaris_parsl.sandbox.linux import syscalls
 from polaris_parsl.sandbox.settings import Isolation, Settings
 
+LOGIN = 0
 LOOPBACK_ADDRESS = "127.0.0.1"
 STATE = SANDBOX
 JOB = "POLARIS_PARSL_SANDBOX_JOB"
@@ -22,18 +25,26 @@ JOB = "POLARIS_PARSL_SANDBOX_JOB"
 OURS = re.compile(r"POLARIS_PARSL_(SANDBOX.*|ADDRESS)|LD_PRELOAD")
 
 
+class Namespaces(NamedTuple):
+    """The namespaces of a node, by file descriptor and with Linux's names."""
+
+    net: int
+    uts: int
+    mnt: int
+
+
 @dataclass(frozen=True)
 class SandboxNode:
     """A login (number 0) or compute node.
 
-    Its namespaces are file descriptors; on loopback there are none. In `sessions` are the
-    sessions of the processes that were started on it.
+    On loopback it has no namespaces. In `sessions` are the sessions of the processes that were
+    started on it.
     """
 
     name: str
     number: int
     environment: Mapping[str, str]
-    namespaces: tuple[int, ...] = field(default=())
+    namespaces: Namespaces | None = None
     sessions: set[int] = field(default_factory=set, compare=False)
 
     @property
@@ -44,8 +55,22 @@ class SandboxNode:
     def enter(self) -> None:
         """Move the calling process to this node."""
         syscalls.set_node_number(self.number)
-        for fd in self.namespaces:
+        for fd in self.namespaces or ():
             syscalls.enter_namespace(fd)
+
+    @contextlib.contextmanager
+    def files(self) -> Iterator[None]:
+        """Let the paths that are used meanwhile be those of this node."""
+        if self.namespaces is None:
+            yield
+            return
+        ours = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+        syscalls.enter_namespace(self.namespaces.mnt)
+        try:
+            yield
+        finally:
+            syscalls.enter_namespace(ours)
+            os.close(ours)
 
 
 def node_names(count: int) -> list[str]:
@@ -64,7 +89,10 @@ def host_names(settings: Settings) -> list[str]:
 
 def node_environment(settings: Settings, *, is_login: bool) -> dict[str, str]:
     """The variables that the sandbox sets for every process on a node."""
-    environment = {STATE: str(settings.state)}
+    environment = {
+        STATE: str(settings.state),
+        SHARED: os.pathsep.join(str(folder) for folder in settings.shared),
+    }
     if not is_login:
         environment["POLARIS_PARSL_SANDBOX_CPUS"] = str(polaris().node.threads)
     if settings.isolation is Isolation.LOOPBACK:

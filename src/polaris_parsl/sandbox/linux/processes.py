@@ -63,7 +63,7 @@ def on_node(root: int, sessions: Iterable[int], namespace: int | None) -> list[i
     Args:
         root: the daemon.
         sessions: those that were started on the node; their descendants count, too.
-        namespace: a file descriptor of the node's own namespace, by which all are found.
+        namespace: a file descriptor of the node's own UTS namespace, by which all are found.
     """
     wanted = set(sessions)
     found = set(in_sessions(root, wanted))

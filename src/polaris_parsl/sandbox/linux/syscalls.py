@@ -1,11 +1,23 @@
 """The system calls that Python 3.11 does not offer."""
 
 import ctypes
+import errno
 import os
+from pathlib import Path
 
+CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWNET = 0x40000000
 _MS_BIND = 4096
+_MS_REC = 16384
+_MS_UNBINDABLE = 1 << 17
+_MS_PRIVATE = 1 << 18
+_MNT_DETACH = 2
+# the same numbers on every architecture
+_SYS_MOUNT_SETATTR = 442
+_AT_FDCWD = -100
+_AT_RECURSIVE = 0x8000
+_MOUNT_ATTR_RDONLY = 1
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_TIMERSLACK = 29
@@ -32,9 +44,59 @@ def enter_namespace(fd: int) -> None:
     _checked(_libc.setns(fd, 0), "setns")
 
 
-def bind_mount(source: str, target: str) -> None:
-    """Mount source over target in this mount namespace."""
-    _checked(_libc.mount(source.encode(), target.encode(), None, _MS_BIND, None), "mount")
+def mount(source: str, target: Path, *, kind: str, data: str = "") -> None:
+    """Mount a file system in this mount namespace."""
+    words = [os.fsencode(word) for word in (source, target, kind)]
+    _checked(_libc.mount(*words, ctypes.c_ulong(0), data.encode()), f"mount {target}")
+
+
+def let_bind(target: Path, *, may: bool) -> None:
+    """Say whether bind mounts of a directory above include what is mounted at target."""
+    flags = ctypes.c_ulong(_MS_PRIVATE if may else _MS_UNBINDABLE)
+    _checked(_libc.mount(None, os.fsencode(target), None, flags, None), f"mount {target}")
+
+
+def bind_mount(source: Path, target: Path) -> None:
+    """Mount source, with what is mounted in it, over target in this mount namespace."""
+    words = [os.fsencode(word) for word in (source, target)]
+    flags = ctypes.c_ulong(_MS_BIND | _MS_REC)
+    _checked(_libc.mount(*words, None, flags, None), f"mount {target}")
+
+
+class _MountAttributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]
+
+
+def make_read_only(target: Path, *, with_mounts_below: bool) -> None:
+    """Let nobody write to what is mounted at target."""
+    attributes = _MountAttributes(set=_MOUNT_ATTR_RDONLY)
+    result = _libc.syscall(
+        ctypes.c_long(_SYS_MOUNT_SETATTR),
+        _AT_FDCWD,
+        os.fsencode(target),
+        _AT_RECURSIVE if with_mounts_below else 0,
+        ctypes.byref(attributes),
+        ctypes.c_size_t(ctypes.sizeof(attributes)),
+    )
+    _checked(result, f"mount_setattr {target}")
+
+
+def can_make_read_only() -> bool:
+    """Whether Linux has the call; it is refused here for its arguments."""
+    _libc.syscall(ctypes.c_long(_SYS_MOUNT_SETATTR), _AT_FDCWD, b"", 0, None, ctypes.c_size_t(0))
+    return ctypes.get_errno() != errno.ENOSYS
+
+
+def change_root(folder: Path) -> None:
+    """Let what is mounted at folder be the root of this mount namespace, and nothing else."""
+    old = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    os.chdir(folder)
+    # The old root comes to lie over the new one, and is taken away from there.
+    _checked(_libc.pivot_root(b".", b"."), "pivot_root")
+    os.fchdir(old)
+    _checked(_libc.umount2(b".", _MNT_DETACH), "umount")
+    os.close(old)
+    os.chdir("/")
 
 
 def die_with_parent(signal_number: int) -> None:

@@ -59,21 +59,24 @@ class Mom:
         self._running: dict[int, _Running] = {}
 
     def start(self, job: Job) -> int:
-        """Start the job's shell on its first node and return the id of its session."""
+        """Start the job's shell on its first node and return the id of its session.
+
+        Raises:
+            OSError: the node cannot write the job's output.
+        """
         node = self._nodes[job.hosts[0]]
+        output, error = _open_output(job, node)
         script = self._settings.folder("jobs") / f"{job.id}.SC"
         script.write_text(job.script, "utf-8", errors="surrogateescape")
         script.chmod(0o700)
         nodefile = self._settings.folder("aux") / job.id
         nodefile.write_text(self._node_lines(job))
-        tmpdir = self._make_tmpdir(job)
-        environment = job_environment(job, node, nodefile=nodefile, tmpdir=tmpdir)
         shell = job.shell or job.user.get("SHELL", "/bin/bash")
         # The profile of a node puts PALS' mpiexec into PATH; so does this line.
         line = f'PATH="{self._settings.node_bin}:$PATH"\n{script}\n'
         stdin = _pipe_with(line)
-        output = self._open(job.error_path if job.join == "eo" else job.output_path, job, "OU")
-        error = output if job.join in {"oe", "eo"} else self._open(job.error_path, job, "ER")
+        tmpdir = self._make_tmpdir(job)
+        environment = job_environment(job, node, nodefile=nodefile, tmpdir=tmpdir)
         program = shell.split()[0]
         process = Process(
             argv=[program],
@@ -116,7 +119,7 @@ class Mom:
     def close(self) -> None:
         """Remove the files outside the state directory of jobs that were still running."""
         for running in self._running.values():
-            shutil.rmtree(running.tmpdir, ignore_errors=True)
+            self._remove_tmpdir(running)
 
     def joined(self, number: int, session: int) -> None:
         """Count a session on a node of the job as the job's own from now on."""
@@ -130,29 +133,34 @@ class Mom:
         return "\n".join(lines) + "\n"
 
     def _make_tmpdir(self, job: Job) -> Path:
-        """The job's TMPDIR, named as PBS does; if that exists, another of the same length.
+        """Make the job's TMPDIR on each of its nodes, named as PBS does.
 
-        The length matters, because Linux limits the length of a socket's path.
+        On loopback there is one for all, and if that name is taken, another of the same length:
+        Linux limits the length of a socket's path.
         """
         tmpdir = _TMPDIR_PARENT / f"pbs.{job.id}"
-        try:
-            tmpdir.mkdir(mode=0o700)
-        except OSError:
-            length = len(tmpdir.name) - _RANDOM_LENGTH
-            return Path(tempfile.mkdtemp(prefix=tmpdir.name[:length], dir=self._writable_folder()))
+        nodes = [self._nodes[name] for name in job.nodes]
+        if nodes[0].namespaces is None:
+            try:
+                tmpdir.mkdir(mode=0o700)
+            except OSError:
+                length = len(tmpdir.name) - _RANDOM_LENGTH
+                folder = self._writable_folder()
+                tmpdir = Path(tempfile.mkdtemp(prefix=tmpdir.name[:length], dir=folder))
+        else:
+            for node in nodes:
+                with node.files():
+                    tmpdir.mkdir(mode=0o700, exist_ok=True)
         return tmpdir
+
+    def _remove_tmpdir(self, running: _Running) -> None:
+        for name in running.job.nodes:
+            with self._nodes[name].files():
+                shutil.rmtree(running.tmpdir, ignore_errors=True)
 
     def _writable_folder(self) -> Path:
         usable = (path for path in _TMPDIR_PARENTS if os.access(path, os.W_OK))
         return next(usable, None) or self._settings.folder("tmp")
-
-    def _open(self, path: str, job: Job, suffix: str) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        try:
-            return os.open(path, flags, 0o600)
-        except OSError:
-            kept = self._settings.folder("undelivered") / f"{job.id}.{suffix}"
-            return os.open(kept, flags, 0o600)
 
     def _walltime_over(self, running: _Running) -> None:
         job = running.job
@@ -163,9 +171,10 @@ class Mom:
         used = int(time.time() - (job.stime or time.time()))
         limit = job.walltime_seconds
         text = f"=>> PBS: job killed: walltime {max(used, limit + 1)} exceeded limit {limit}\n"
-        fd = self._open(job.output_path if job.join == "oe" else job.error_path, job, "ER")
-        os.write(fd, text.encode())
-        os.close(fd)
+        with contextlib.suppress(OSError), self._nodes[job.hosts[0]].files():
+            fd = _open(job.output_path if job.join == "oe" else job.error_path)
+            os.write(fd, text.encode())
+            os.close(fd)
         self._terminate(running, STATUS_WALLTIME)
 
     def _terminate(self, running: _Running, verdict: int) -> None:
@@ -203,13 +212,27 @@ class Mom:
             self._event_loop.later(_POLL_SECONDS / 2, lambda: self._finish(running))
             return
         del self._running[running.job.number]
-        shutil.rmtree(running.tmpdir, ignore_errors=True)
+        self._remove_tmpdir(running)
         for name in (f"jobs/{running.job.id}.SC", f"aux/{running.job.id}"):
             with contextlib.suppress(OSError):
                 (self._settings.state / name).unlink()
         code = os.waitstatus_to_exitcode(running.status or 0)
         status = 256 - code if code < 0 else code
         self._over(running.job, status if running.verdict is None else running.verdict)
+
+
+def _open_output(job: Job, node: SandboxNode) -> tuple[int, int]:
+    with node.files():
+        output = _open(job.error_path if job.join == "eo" else job.output_path)
+        try:
+            return output, output if job.join in {"oe", "eo"} else _open(job.error_path)
+        except OSError:
+            os.close(output)
+            raise
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def _pipe_with(text: str) -> int:

@@ -1,5 +1,6 @@
 """The PBS server and scheduler: takes jobs, starts them on free nodes, keeps the history."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -29,6 +30,7 @@ from polaris_parsl.sandbox.pbs.store import Store
 from polaris_parsl.sandbox.pbs.submit import make_job
 from polaris_parsl.sandbox.settings import Settings
 
+_log = logging.getLogger(__name__)
 _PRERUN_SECONDS = 1.0
 _EXITING_SECONDS = 0.3
 _AGAIN_SECONDS = 0.1
@@ -282,13 +284,23 @@ class Server:
         pairs = zip(hosts, job.chunks, strict=True)
         vnodes = "+".join(f"({host}:{chunk.written})" for host, chunk in pairs)
         job.comment = f"Job run at {time.strftime(_LINE)} on {vnodes}"
-        if self.start_fails(job):
+        job.session = self._session_of(job)
+        if job.session is None:
             self._not_started(job)
             return
         job.exit_status = None
-        job.session = self._mom.start(job)
         self._save(job)
         self._event_loop.later(_PRERUN_SECONDS, lambda: self._running(job))
+
+    def _session_of(self, job: Job) -> int | None:
+        """The session of the job's shell, which this starts; None if that fails."""
+        if self.start_fails(job):
+            return None
+        try:
+            return self._mom.start(job)
+        except OSError as error:
+            _log.warning("%s cannot start on %s: %s", job.id, job.hosts[0], error)
+            return None
 
     def _not_started(self, job: Job) -> None:
         """Try again, as PBS does, and hold a job that has failed to start too often."""
