@@ -33,7 +33,7 @@ def ours(run_dir: Path) -> Config:
 
 def measure(make: Callable[[Path], Config]) -> dict[str, float]:
     """Seconds from before the configuration is built to each event of one run."""
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
         run_dir = Path(directory) / "runs"
         start, clock = time.time(), time.perf_counter()
         with parsl.load(make(run_dir)):

@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--patience", type=float, default=400, help="seconds to wait for workers")
     args = parser.parse_args()
     workers = args.nodes * len(polaris().node.accelerators)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         meeting = Path(folder, "meeting")
         meeting.mkdir()
         config = polaris_parsl.config(
