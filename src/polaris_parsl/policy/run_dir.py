@@ -70,8 +70,7 @@ def _check_on_login_node(what: str, folder: Path) -> None:
     own = next((each for each in polaris().node.own if folder.resolve().is_relative_to(each)), None)
     if own:
         raise OptionError(
-            f"{what} lies below {own}, which each node has for itself "
-            f"[{source('node')}]",
+            f"{what} lies below {own}, which each node has for itself [{source('node')}]",
             remedy=remedy,
         )
     mount = mount_of(folder)
