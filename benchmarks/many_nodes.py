@@ -6,6 +6,7 @@ Each task waits until all workers are there, so that every worker has one.
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
@@ -34,6 +35,19 @@ def meet(_number: int, folder: str, workers: int, patience_seconds: float) -> tu
     return where
 
 
+def processes() -> tuple[int, float]:
+    """How many processes the sandbox has now, and their memory in GB, what they share counted once.
+
+    With namespaces its own are all that it sees.
+    """
+    kilobytes = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (line.split() for line in (folder / "smaps_rollup").read_text().splitlines())
+            kilobytes.append(next(int(field[1]) for field in fields if field[0] == "Pss:"))
+    return len(kilobytes), sum(kilobytes) / 1e6
+
+
 def main() -> int:
     """Run the tasks and print what they saw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -56,10 +70,13 @@ def main() -> int:
         with parsl.load(config):
             tasks = [meet(each, str(meeting), workers, args.patience) for each in range(workers)]
             seen = {task.result() for task in tasks}
+            seconds = time.monotonic() - start
+            count, memory = processes()
     nodes = {node for node, _ in seen}
     print(
         f"{len(nodes)} nodes, {len(seen)} of {workers} workers, "
-        f"{time.monotonic() - start:.0f} s from parsl.load to the last result"
+        f"{seconds:.0f} s from parsl.load to the last result, "
+        f"{count} processes, {memory:.1f} GB"
     )
     return 0 if len(seen) == workers else 1
 

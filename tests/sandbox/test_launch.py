@@ -1,6 +1,4 @@
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -83,38 +81,3 @@ def test_node_names_follow_the_naming_scheme():
     names = node_names(20)
     assert len(set(names)) == 20
     assert names[:2] == ["x3001c0s1b0n0", "x3001c0s1b1n0"]
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_a_user_without_privileges_can_run_three_nodes(base_environment, isolation, tools):
-    # Not tmp_path: its parents are closed to other users.
-    home = Path("/tmp") / f"polaris-parsl-unprivileged-{os.getpid()}-{isolation}"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    script = home / "job.sh"
-    script.write_text("mpiexec -n 3 --ppn 1 hostname; id -u\n")
-    submit = (
-        "id=$(qsub -A me -q debug-scaling -l select=3:ngpus=4 -l walltime=60 -l filesystems=home "
-        f"-j oe -o {home}/out {script}) || exit 1\n"
-        'until qstat -x "$id" | grep -q " F "; do sleep 0.1; done; id -u; cat out'
-    )
-    # Another user may lack access to the interpreter of the tests.
-    python = "/usr/bin/python3"
-    become = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    try:
-        done = subprocess.run(
-            [*become, *tools.launch_command(["bash", "-c", submit], python=python)],
-            env=base_environment
-            | {"HOME": str(home), "POLARIS_PARSL_SANDBOX_ISOLATION": isolation},
-            cwd=home,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    finally:
-        shutil.rmtree(home)
-    assert done.returncode == 0, done.stderr
-    first, *lines = done.stdout.split()
-    assert first == "65534"
-    assert sorted(lines) == ["65534", *node_names(3)]
