@@ -14,6 +14,7 @@ the example runs over the sandbox, and its second run finds everything in the ch
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from pathlib import Path
 from polaris_parsl.env.pip_settings import set_up_like_pip
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.options.sources import PROJECT_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "compatibility.md"
@@ -40,7 +42,7 @@ FOOT = """
   two executors, each to its job script, with deprecation warnings as errors.
 - **published ones build**: our calls for configurations that others have published for Polaris, and for both texts of
   the page (`tests/published/`), with deprecation warnings as errors.
-- **the example, twice**: `examples/sweep.py` on three nodes of the sandbox; its second run must take all 72 results
+- **the example, twice**: `examples/sweep` on three nodes of the sandbox; its second run must take all 72 results
   from the checkpoints of the first. Deprecation warnings are errors here, too.
 - **PBS state F**: whether this Parsl by itself knows the state of a finished job. One that does not (before 2026.4.13)
   takes it for unknown: a block that failed is never counted as failed, and while tasks wait another is
@@ -139,16 +141,19 @@ def ours(python: Path, script: str, *, cwd: Path) -> str:
 
 def example(python: Path, cwd: Path) -> str:
     """Whether the example runs in the sandbox, and its second run computes nothing."""
+    folder = cwd / "sweep"
+    folder.mkdir()
+    shutil.copy(ROOT / "examples" / "sweep" / PROJECT_FILE, folder)
     for summary in ("72 computed, 0 from checkpoints", "0 computed, 72 from checkpoints"):
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "polaris_parsl", "sandbox"),
                 *("--shared", str(python.parents[2]), "--"),
                 *(python, "-W", "error::DeprecationWarning"),
-                *(ROOT / "examples" / "sweep.py", "--directory", "sweep"),
+                ROOT / "examples" / "sweep" / "workflow.py",
             ],
             env=environment(),
-            cwd=cwd,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,

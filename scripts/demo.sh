@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set up and run the main job on any Debian-like machine: makes an install, loads its module in
-# Lmod, and runs examples/sweep.py twice in the sandbox. Options are passed to examples/sweep.py.
+# Lmod, and runs examples/sweep twice in the sandbox. Options of the form NAME=VALUE are passed to it.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/system-packages.sh
@@ -23,7 +23,9 @@ module use "$demo/prefix/modulefiles"
 module load polaris-parsl
 module list
 
+polaris-parsl init sweep "$@"
+cd sweep
 for run in first second; do
   printf '\n== the %s run ==\n' "$run"
-  polaris-parsl sandbox -- python "$root/examples/sweep.py" --directory "$demo/sweep" "$@"
+  polaris-parsl sandbox -- python workflow.py
 done

@@ -58,7 +58,8 @@ with parsl.load(config):
 def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
     in_sandbox: Sandboxed, tmp_path: Path, launcher: str
 ) -> None:
-    command = f"python {ROOT}/examples/sweep.py --launcher {launcher} --directory sweep"
+    in_sandbox(f"polaris-parsl init . launcher={launcher}")
+    command = "python workflow.py"
     first = in_sandbox(command)
     rows = ROW.findall(first)
     assert len({node for node, *_ in rows}) == 3
@@ -68,7 +69,7 @@ def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
     assert all(cpus == CPUS[gpu] for _, gpu, cpus, _ in rows)
     assert sum(int(tasks) for *_, tasks in rows) == 72
     assert "72 results: 72 computed, 0 from checkpoints" in first
-    assert len(list((tmp_path / "project" / "sweep" / "results").iterdir())) == 72
+    assert len(list((tmp_path / "project" / "results").iterdir())) == 72
 
     second = in_sandbox(command)
     assert ROW.findall(second) == rows

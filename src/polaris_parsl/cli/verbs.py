@@ -38,6 +38,7 @@ class Verb:
 
 PANELS = {
     "Run": (
+        Verb("init", "Write a small workflow that runs as it is, in the sandbox and on the system."),
         Verb("explain", "Show every value that polaris_parsl.config passes to Parsl, and who set it."),
         Verb("script", "Print the job script of each executor, and the command that submits it."),
         Verb("submit", "Run a workflow in a PBS job of its own, driver and workers on the nodes of the job."),

@@ -1,14 +1,10 @@
-"""A parameter sweep on the GPUs of a few nodes, checkpointed: the main job of polaris-parsl.
-
-On Polaris:            python examples/sweep.py --account MYPROJECT
-On any Linux machine:  polaris-parsl sandbox -- python examples/sweep.py
+"""A parameter sweep on the GPUs of a few nodes, with a file per task and checkpoints.
 
 Each task integrates the populations of predators and prey for one pair of parameters,
 writes them to a file and reports where it ran. Run the sweep twice: the second run
 takes every result from the checkpoints of the first.
 """
 
-import argparse
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -60,25 +56,10 @@ def ranges(cpus: list[int]) -> str:
 
 def main() -> None:
     """Run the sweep and print where its tasks ran."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--account", default="sandbox", help="ALCF project to charge")
-    parser.add_argument("--queue", default="debug-scaling")
-    parser.add_argument("--nodes", type=int, default=3, help="nodes in the block")
-    parser.add_argument("--launcher", default="mpiexec", help="mpiexec or gnu_parallel")
-    parser.add_argument("--directory", type=Path, default=Path(), help="for results and run_dir")
-    args = parser.parse_args()
-    results = args.directory.absolute() / "results"
-    results.mkdir(parents=True, exist_ok=True)
-
-    config = polaris_parsl.config(
-        account=args.account,
-        queue=args.queue,
-        nodes_per_block=args.nodes,
-        walltime="0:30:00",
-        launcher=args.launcher,
-        run_dir=args.directory / "runs",
-    )
-    with parsl.load(config):
+    results = Path("results").absolute()
+    results.mkdir(exist_ok=True)
+    # account, queue, nodes and walltime stand in polaris-parsl.toml
+    with parsl.load(polaris_parsl.config()):
         tasks = [
             simulate(birth / 10, death / 10, str(results))
             for birth in range(8, 16)
