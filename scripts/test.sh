@@ -54,13 +54,13 @@ eval "$network"
 "$uv" venv --quiet --allow-existing --python "$tools" .venv
 "$uv" pip install --quiet --python .venv/bin/python --require-hashes \
   -r tools.lock -r installer.lock -r maintainer.lock
-"$uv" pip install --quiet --python .venv/bin/python --group dev
+"$uv" pip install --quiet --python .venv/bin/python --group dev --group docs
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 
 ENVIRONMENT_MODULES_INIT=${ENVIRONMENT_MODULES_INIT:-$(scripts/environment-modules.sh "$root/.venv/environment-modules")}
 export ENVIRONMENT_MODULES_INIT
 # On a laptop a test is skipped if these are missing; here that would be a failure.
-export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules
+export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules,docs
 # What takes longest comes first (tests/conftest.py).
 exec .venv/bin/python -m pytest -n "$workers" --dist loadfile --no-loadscope-reorder \
   "${chosen[@]}" "$@"

@@ -48,6 +48,15 @@ def test_it_says_what_was_submitted_and_what_to_type_next(folder: Path) -> None:
     assert "#PBS -A datascience\n" in (folder / "script").read_text()
 
 
+def test_the_document_shows_what_it_prints(folder: Path) -> None:
+    document = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    shown = document.partition("$ polaris-parsl submit ")[2].partition("```")[0]
+    words, _, lines = shown.partition("\n")
+    options = words.partition(" -- ")[0].split()
+    done = submit(folder, *options, *COMMAND, qsub=f"echo {lines.split()[1].rstrip(':')}")
+    assert done.stdout.replace(str(folder), "/eagle/datascience/run") == lines
+
+
 def test_with_wait_it_prints_the_output_and_returns_the_exit_code(folder: Path) -> None:
     qsub = f"echo {JOB}; echo printed >workflow.py.o7; exit 9"
     done = submit(folder, "--wait", "account=datascience", *COMMAND, qsub=qsub)

@@ -1,0 +1,68 @@
+"""What a reader types: the pages whose commands are typed as they stand, in a new home directory."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import pytest
+
+from code_blocks import TYPED, Block, Typed, blocks, commands, rows
+
+PREFIX = "/eagle/PROJECT/polaris-parsl"
+HOME = "/home/you"
+MARK = "\x1e"
+# What a page supposes to be there before its first command.
+BEFORE: Mapping[str, str] = {}
+
+PAGES = list(dict.fromkeys(row.document for row in rows() if row.by == TYPED))
+
+
+def typed_in(page: str) -> list[Block]:
+    """The blocks of a page that are typed."""
+    chosen = [row for row in rows() if row.document == page and row.by == TYPED]
+    return [block for block in blocks() if any(row.is_about(block) for row in chosen)]
+
+
+def session(typed: list[Typed], *, init: Path, install: Any, home: Path, before: str) -> str:
+    """A bash in which the commands are typed one after the other; prints a mark before each."""
+    lines = "".join(f"printf '{MARK}'\n{each.command}\n" for each in typed)
+    lines = lines.replace(f"{PREFIX}/modulefiles", quote(f"{install.prefix}/modulefiles"))
+    # a page that loads the module itself starts without it
+    load = f"module use {quote(str(install.prefix))}/modulefiles; module load polaris-parsl\n"
+    script = (
+        f". {init}\n{'' if PREFIX in ''.join(t.command for t in typed) else load}{before}\n{lines}"
+    )
+    done = subprocess.run(
+        ["/bin/bash", "--noprofile", "--norc"],
+        input=script,
+        cwd=home,
+        env={
+            "HOME": str(home),
+            "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "PYTHONUNBUFFERED": "1",  # as at a terminal
+            "COLUMNS": "160",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    return done.stdout.replace(str(home), HOME).replace(str(install.prefix), PREFIX)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_what_its_commands_print(
+    page: str, install: Any, lmod: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    typed = [each for block in typed_in(page) for each in commands(block)]
+    before = BEFORE.get(page, "")
+    printed = session(typed, init=lmod, install=install, home=home, before=before)
+    outputs = printed.split(MARK)[1:]
+    assert len(outputs) == len(typed), printed
+    for each, output in zip(typed, outputs, strict=True):
+        assert each.fits(output), f"$ {each.command}\n{output}\n-- shown:\n{each.shown}"
