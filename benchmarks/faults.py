@@ -1,10 +1,10 @@
-"""What a fault of PBS does to a run: one table, for Parsl alone and for polaris_parsl.
+"""What PBS, nodes and users do to a run: one table, for Parsl alone and for polaris_parsl.
 
-    python benchmarks/faults.py [--alone] [ROW...]
+    python benchmarks/faults.py [--alone] [--at-once N] [--write FILE] [ROW...]
 
-Each row runs six tasks of a few seconds in a sandbox of its own while something goes wrong. Without
---alone the configuration is that of polaris_parsl, with it one of Parsl alone with the same provider,
-launcher, heartbeats and no retries. Counts, not times, are what carries over from one machine to another.
+Each row runs benchmarks/fault_driver.py in a sandbox of its own while something goes wrong, once with the
+configuration of polaris_parsl and, with --alone, once with one of Parsl alone: the same provider, launcher and
+heartbeats, no retries. Counts, not times, are what carries over from one machine to another.
 """
 
 import argparse
@@ -13,182 +13,288 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-# When a fault is made: before the job is submitted, while tasks run, or before the run ends.
-ROWS: dict[str, tuple[str, list[str]]] = {
-    "no fault": ("", []),
-    "qsub: server down for 20 s": ("before", ["down", "qsub", "--for", "20"]),
-    "qsub: its answer is lost": ("before", ["lost-answer", "qsub", "--for", "4"]),
-    "qsub: prints garbage": ("before", ["garbage", "qsub", "--for", "4"]),
-    "qsub: unknown queue": ("options", ["queue"]),
-    "qstat: no jobs": ("tasks", ["no-jobs", "qstat", "--for", "70"]),
-    "qstat: garbage": ("tasks", ["garbage", "qstat", "--for", "70"]),
-    "qstat: server down": ("tasks", ["down", "qstat", "--for", "70"]),
-    "block held for 30 s": ("before", ["hold", "next", "--for", "30"]),
-    "block held after failed starts": ("before", ["failing-starts", "next"]),
-    "block deleted in the queue": ("before", ["delete", "next", "--when", "queued"]),
-    "block deleted": ("tasks", ["delete", "latest"]),
-    "block preempted with requeue": ("tasks", ["preempt", "latest"]),
-    "block preempted without requeue": ("tasks", ["preempt-delete", "latest"]),
-    "block rerun": ("tasks", ["requeue", "latest"]),
-    "block vanished": ("tasks", ["vanish", "latest"]),
-    "walltime ends": ("tasks", ["walltime", "latest"]),
-    "worker_init ends with exit 3": ("options", ["worker_init"]),
-    "PBS hangs at the end": ("end", ["hang", "all", "--for", "60"]),
+_DRIVER = Path(__file__).with_name("fault_driver.py")
+_TASKS = 6
+# Lines between these are replaced by --write.
+_BEGIN, _END = "<!-- made by benchmarks/faults.py -->\n", "<!-- end -->\n"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What goes wrong.
+
+    Attributes:
+        when: the fault is made: before the job is submitted, while tasks run, at the end, or always.
+        fault: of the sandbox.
+        signals: to the driver itself.
+        script: how often the driver runs: once, again (the first time with the fault), or two at once.
+        tasks_before: tasks that have begun when a fault is made while tasks run.
+        queue, worker_init, nodes, heartbeats, cmd_timeout, cpus: of the configuration.
+        kills: what the first task kills: its worker, or its pool.
+        forgets: whether the script waits for no result.
+        settles: seconds after the end until jobs are counted.
+        told: what the user of polaris_parsl reads; "" where nothing needs to be said.
+        done: tasks that are done with polaris_parsl; None where the driver does not live to count.
+    """
+
+    when: str = ""
+    fault: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+    script: str = "once"
+    tasks_before: int = 1
+    queue: str = "debug"
+    worker_init: str = ""
+    nodes: int = 1
+    heartbeats: dict[str, int] = field(default_factory=dict)
+    cmd_timeout: int = 0
+    cpus: str = ""
+    kills: str = ""
+    forgets: bool = False
+    settles: int = 12
+    told: str = ""
+    done: int | None = _TASKS
+
+
+def _before(*fault: str, told: str, **more: Any) -> Row:
+    return Row("before", fault, told=told, **more)
+
+
+def _tasks(*fault: str, told: str, **more: Any) -> Row:
+    return Row("tasks", fault, told=told, **more)
+
+
+def _ends(*signals: str, told: str, **more: Any) -> Row:
+    return Row("tasks", signals=signals, told=told, done=None, **more)
+
+
+_SHORT = {"heartbeat_period": 3, "heartbeat_threshold": 30}
+ROWS: dict[str, Row] = {
+    "no fault": Row(),
+    "qsub: server down for 30 s": _before(
+        "down", "qsub", "--for", "30", told="has not taken it yet"
+    ),
+    "qsub: its answer is lost": _before("lost-answer", "qsub", "--for", "30", told="after all"),
+    "qsub: slower than cmd_timeout": _before(
+        *("lost-answer", "qsub", "--by", "12", "--for", "30"), told="after all", cmd_timeout=5
+    ),
+    "qsub: prints garbage": _before("garbage", "qsub", "--for", "30", told="no job id"),
+    "qsub: unknown queue": Row("always", queue="nosuchqueue", told="Unknown queue", done=0),
+    "qstat: no jobs": _tasks("no-jobs", "qstat", "--for", "50", told=""),
+    "qstat: garbage": _tasks("garbage", "qstat", "--for", "50", told=""),
+    "qstat: half of its answer": _tasks("truncated", "qstat", "--for", "50", told=""),
+    "qstat: exit code 1": _tasks("error", "qstat", "--for", "50", told=""),
+    "qstat: server down": _tasks("down", "qstat", "--for", "50", told=""),
+    "block vanished": _tasks("vanish", "latest", told="has vanished"),
+    "block held for 30 s": _before("hold", "next", "--for", "30", told="is held by PBS"),
+    "block held after failed starts": _before(
+        "failing-starts", "next", told="too many failed attempts", done=0
+    ),
+    "block deleted in the queue": _before(
+        "delete", "next", "--when", "queued", told="was deleted or preempted"
+    ),
+    "block deleted": _tasks("delete", "latest", told="was deleted or preempted"),
+    "block preempted with requeue": _tasks("preempt", "latest", told="put back into the queue"),
+    "block preempted without requeue": _tasks(
+        "preempt-delete", "latest", told="was deleted or preempted"
+    ),
+    "block rerun": _tasks("requeue", "latest", told="put back into the queue"),
+    "walltime ends": _tasks("walltime", "latest", told="has reached its walltime"),
+    "worker_init ends with exit 3": Row(
+        "always", worker_init="true\nexit 3", told="exit code 3, at its line 2: exit 3", done=0
+    ),
+    "the workers' Python cannot start": Row(
+        "always", worker_init="export PYTHONHOME=/nowhere", told="encodings", done=0
+    ),
+    "a node dies, not the first": _tasks(
+        "die", "last", nodes=2, queue="preemptable", told="goes on with 1 node"
+    ),
+    "a node dies, the first": _tasks(
+        "die", "head", nodes=2, queue="preemptable", told="goes on with 1 node"
+    ),
+    "a node is cut off for 40 s": _tasks(
+        "cut", "last", "--for", "40", nodes=2, queue="preemptable", told="goes on with 1 node"
+    ),
+    "a task kills its worker": Row("always", kills="worker", told="was killed by SIGSEGV", done=5),
+    "a pool of workers is killed": Row("always", kills="pool", told="its workers have ended"),
+    "workers end again and again": Row(
+        "always", cpus="list:900:901", heartbeats=_SHORT, told="5 times without a task", done=0
+    ),
+    "PBS hangs at the end": Row("end", ("hang", "all", "--for", "60"), told="qdel"),
+    "PBS is down at the end": Row("end", ("down", "all"), told="qdel"),
+    "driver: SIGTERM": _ends("SIGTERM", told="node-hours"),
+    "driver: SIGHUP": _ends("SIGHUP", told="node-hours"),
+    "driver: Ctrl-C": _ends("SIGINT", told="node-hours"),
+    "driver: Ctrl-C twice": _ends("SIGINT", "SIGINT", told=""),
+    "driver: kill -9": _ends("SIGKILL", told="", settles=50),
+    "driver: kill -9, started again": Row(
+        "tasks", signals=("SIGKILL",), script="again", tasks_before=4, told="from checkpoints"
+    ),
+    "script waits for no result": Row(
+        "always", forgets=True, told="their results are lost", done=None
+    ),
+    "every result is in checkpoints": Row(script="again", told="from checkpoints"),
+    "two scripts, one job of a user": Row(
+        "always", script="two", queue="debug-scaling", told="waits for its turn", done=2 * _TASKS
+    ),
+    "run_dir full for 20 s": _tasks("full", "runs", "--for", "20", told="No space left"),
 }
 
-DRIVER = """\
-import json, os, subprocess, sys, threading, time
-from pathlib import Path
-import parsl
-from parsl import python_app
-
-kind, when, *fault = sys.argv[1:]
-here = Path.cwd()
-program = [sys.executable, "-m", "polaris_parsl", "sandbox", "fault", *fault]
-
-def make_fault():
-    subprocess.run(program, check=True, stdout=subprocess.DEVNULL)
-
-@python_app(cache=True)
-def work(number, folder):
-    import time
-    from pathlib import Path
-    (Path(folder) / f"began-{number}-{time.time()}").touch()
-    time.sleep(8)
-    return number
-
-def tasks_fault():
-    while not [*here.glob("began-*")]:
-        time.sleep(0.2)
-    make_fault()
-
-def config():
-    options = {"queue": "debug", "worker_init": ""}
-    if when == "options":
-        options[fault[0]] = {"queue": "nosuchqueue", "worker_init": "true\\nexit 3"}[fault[0]]
-    if kind == "ours":
-        import polaris_parsl
-        made = polaris_parsl.config(
-            account="sandbox", walltime="0:10:00", run_dir="runs", retries=0,
-            available_accelerators=2, worker_init=options["worker_init"],
-        )
-        made.executors[0].provider.queue = options["queue"]  # config would refuse it before
-        return made
-    from parsl.addresses import address_by_interface
-    from parsl.executors import HighThroughputExecutor
-    from parsl.launchers import MpiExecLauncher
-    from parsl.providers import PBSProProvider
-    path = str(Path(sys.executable).parent)
-    os.environ["PATH"] = f"{path}:{os.environ['PATH']}"
-    return parsl.Config(run_dir="runs", executors=[HighThroughputExecutor(
-        label="htex", address=address_by_interface("bond0"), max_workers_per_node=2,
-        heartbeat_period=15, heartbeat_threshold=120,
-        provider=PBSProProvider(
-            account="sandbox", queue=options["queue"], walltime="0:10:00", select_options="ngpus=4",
-            scheduler_options="#PBS -l filesystems=home:eagle",
-            worker_init=f"export PATH={path}:$PATH TMPDIR=/tmp\\n" + options["worker_init"],
-            launcher=MpiExecLauncher(bind_cmd="--cpu-bind", overrides="--depth=64 --ppn 1"),
-        ),
-    )])
-
-ends = {}
-if when == "before":
-    make_fault()
-begin = time.time()
-with parsl.load(config()):
-    tasks = [work(number, str(here)) for number in range(6)]
-    if when == "tasks":
-        threading.Thread(target=tasks_fault, daemon=True).start()
-    latest = time.monotonic() + 280
-    for number, task in enumerate(tasks):
-        try:
-            task.exception(timeout=max(1, latest - time.monotonic()))
-        except TimeoutError:
-            ends[number] = "never"
-        else:
-            error = task.exception()
-            ends[number] = " ".join(str(error).split()) if error else "done"
-    if when == "end":
-        make_fault()
-    Path("result.json").write_text(json.dumps({"ends": ends, "seconds": time.time() - begin}))
+_STAMP = """\
+import sys, time
+for line in sys.stdin:
+    print(time.time(), line.rstrip(), flush=True)
 """
-SCRIPT = """\
-"$@" 2>errors.txt
-echo $? >code
-sleep 12
-"$1" -m polaris_parsl sandbox fault end >/dev/null
+_SCRIPT = """\
+run() {
+    setsid --wait "$python" driver.py "$kind" "$1" "$2" 2>&1 >/dev/null |
+        "$python" -u -c "$stamp" >"errors$1.txt"
+    echo "${PIPESTATUS[0]}" >"code$1"
+}
+python=$1 kind=$2 script=$3 row=$4 first=$5 settles=$6 stamp=$7
+case $script in
+once) run '' "$row" ;;
+again)
+    run '' "$first"
+    rm -f ends.json
+    run '' "$row"
+    ;;
+two)
+    run '' "$row" &
+    run b "$row" &
+    wait
+    ;;
+esac
+sleep "$settles"
+"$python" -m polaris_parsl sandbox fault end >/dev/null
 qstat -x -f -F json >after.json
 """
 
 
-def run(row: str, kind: str) -> dict[str, str]:
+def run(name: str, kind: str) -> dict[str, str]:
     """What a row gives: the cells of its line."""
-    when, fault = ROWS[row]
-    with tempfile.TemporaryDirectory(prefix="faults-") as name:
-        folder = Path(name)
-        (folder / "driver.py").write_text(DRIVER)
-        (folder / "script.sh").write_text(SCRIPT)
-        driver = [sys.executable, "driver.py", kind, when or "never", *fault]
-        sandbox = [sys.executable, "-m", "polaris_parsl", "sandbox", "--", "bash", "script.sh"]
-        subprocess.run(
-            [*sandbox, *driver],
+    row = ROWS[name]
+    facts = asdict(row)
+    # the driver that is started again meets no fault
+    first, last = facts, facts
+    if row.script == "again":
+        last = {**facts, "when": "", "fault": (), "signals": ()}
+    with tempfile.TemporaryDirectory(prefix="faults-") as place:
+        folder = Path(place)
+        (folder / "driver.py").write_text(_DRIVER.read_text())
+        (folder / "script.sh").write_text(_SCRIPT)
+        words = [sys.executable, kind, row.script, json.dumps(last), json.dumps(first)]
+        sandbox = [sys.executable, "-m", "polaris_parsl", "sandbox", "--"]
+        done = subprocess.run(
+            [*sandbox, "bash", "script.sh", *words, str(row.settles), _STAMP],
             cwd=folder,
-            env={**os.environ, "HOME": name, "POLARIS_PARSL_SANDBOX_ISOLATION": "namespaces"},
+            env={**os.environ, "HOME": place, "POLARIS_PARSL_SANDBOX_ISOLATION": "namespaces"},
             capture_output=True,
+            text=True,
             check=False,
-            timeout=500,
+            timeout=600,
         )
+        if not (folder / "after.json").exists():
+            raise RuntimeError(f"{name}: the sandbox ended with {done.returncode}: {done.stderr}")
         return cells(folder)
 
 
 def cells(folder: Path) -> dict[str, str]:
     """What a finished run has left in its folder, in words."""
-    ends = json.loads((folder / "result.json").read_text())["ends"].values()
-    jobs = json.loads((folder / "after.json").read_text()).get("Jobs", {}).values()
-    left = sum(job["job_state"] not in "FX" for job in jobs)
-    began = len([*folder.glob("began-*")])
-    done = sum(end == "done" for end in ends)
-    errors = (folder / "errors.txt").read_text()
+    files = sorted(folder.glob("ends*.json"))
+    ends = [end for file in files for end in json.loads(file.read_text()).values()]
+    jobs = json.loads((folder / "after.json").read_text() or "{}").get("Jobs", {}).values()
+    began = [path.name.split("-")[1] for path in folder.glob("began-*")]
+    lines = [
+        (float(line.partition(" ")[0]), line.partition(" ")[2])
+        for file in sorted(folder.glob("errors*.txt"))
+        for line in file.read_text().splitlines()
+    ]
+    failed = [end for end in ends if end not in {"done", "never"}]
+    codes = [path.read_text().strip() for path in sorted(folder.glob("code*"))]
     return {
-        "tasks done": f"{done} of {len(ends)}",
-        "never ended": str(sum(end == "never" for end in ends)),
-        "starts of tasks": str(began),
+        "done": f"{ends.count('done')} of {len(ends)}" if ends else "-",
+        "run again": str(len(began) - len(set(began))),
+        "failed": str(len(failed)) if ends else "-",
+        "never ended": str(ends.count("never")) if ends else "-",
         "jobs": str(len(jobs)),
-        "jobs left": str(left),
-        "exit code": (folder / "code").read_text().strip(),
-        "traceback": "yes" if "Traceback" in errors else "no",
-        "what the user sees": said(errors, list(ends)),
+        "jobs left": str(sum(job["job_state"] not in "FX" for job in jobs)),
+        "known after": known(folder, lines),
+        "exit code": ", ".join(codes),
+        "traceback": "yes" if any("Traceback" in text for _, text in lines) else "no",
+        "what the user sees": said(lines, failed),
     }
 
 
-def said(errors: str, ends: list[str]) -> str:
-    """The lines that the user sees about the fault, but for those of every run."""
+def known(folder: Path, lines: list[tuple[float, str]]) -> str:
+    """Seconds from the fault to the first word about it, or to the first task that failed."""
+    fault, failed = folder / "fault-at", folder / "failed-at"
+    if not fault.exists():
+        return "-"
+    made = float(fault.read_text())
+    times = [when for when, text in lines if when >= made and is_told(text)]
+    times += [float(failed.read_text())] if failed.exists() else []
+    return f"{max(0, min(times) - made):.0f} s" if times else "never"
+
+
+_USUAL = ("sandbox: ", "is in the queue", "the logs of this run", "node-hours")
+
+
+def is_told(line: str) -> bool:
+    """Whether a line is about a fault, and not one of every run."""
+    return bool(line.strip()) and not any(text in line for text in _USUAL)
+
+
+def said(lines: list[tuple[float, str]], failed: list[str]) -> str:
+    """What the user sees: our lines, the last of a traceback, and errors of tasks."""
     ours = ("polaris_parsl: ", "PolarisParslWarning: ")
-    usual = ("sandbox: ", "is in the queue", "the logs of this run", "node-hours")
-    lines = [
-        line.partition(": ")[2].removeprefix("PolarisParslWarning: ")
-        for line in errors.splitlines()
-        if any(each in line for each in ours) and not any(text in line for text in usual)
+    shown = [
+        text.partition(": ")[2].removeprefix("PolarisParslWarning: ")
+        for _, text in lines
+        if any(each in text for each in ours) and is_told(text)
     ]
-    lines += [end[:200] for end in dict.fromkeys(ends) if end not in {"done", "never"}]
-    return "; ".join(lines).replace("|", "/") or "nothing"
+    shown += [text.partition(": ")[2] for _, text in lines if " tasks done" in text][-1:]
+    if any("Traceback" in text for _, text in lines):
+        shown.append(f"a traceback that ends with {lines[-1][1]!r}")
+    shown += [end[:250] for end in dict.fromkeys(failed)]
+    return "; ".join(shown).replace("|", "/") or "nothing"
+
+
+def table(results: dict[tuple[str, str], dict[str, str]]) -> str:
+    """The table, in Markdown."""
+    columns = list(next(iter(results.values())))
+    lines = [f"| fault | with | {' | '.join(columns)} |", f"|{'---|' * (len(columns) + 2)}"]
+    words = {"ours": "polaris_parsl", "alone": "Parsl alone"}
+    lines += [
+        f"| {row} | {words[kind]} | {' | '.join(result.values())} |"
+        for (row, kind), result in results.items()
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
-    """Print the table."""
+    """Print the table, or write it into a document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to run; all without")
-    parser.add_argument("--alone", action="store_true", help="Parsl alone")
+    parser.add_argument("--alone", action="store_true", help="Parsl alone, too")
+    parser.add_argument("--at-once", type=int, default=1, help="rows that run at once")
+    parser.add_argument("--write", type=Path, help="document to put the table into")
     args = parser.parse_args()
-    is_first = True
-    for row in args.rows or ROWS:
-        result = run(row, "alone" if args.alone else "ours")
-        if is_first:
-            print(f"| fault | {' | '.join(result)} |\n|{'---|' * (len(result) + 1)}")
-            is_first = False
-        print(f"| {row} | {' | '.join(result.values())} |", flush=True)
+    kinds = ["alone", "ours"] if args.alone else ["ours"]
+    tries = [(row, kind) for row in args.rows or ROWS for kind in kinds]
+    with ThreadPoolExecutor(args.at_once) as threads:
+        found = dict(zip(tries, threads.map(lambda each: run(*each), tries), strict=True))
+    text = table(found)
+    if args.write:
+        before, _, rest = args.write.read_text().partition(_BEGIN)
+        after = rest.partition(_END)[2]
+        args.write.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+    else:
+        print(text)
     return 0
 
 

@@ -21,6 +21,7 @@ from polaris_parsl.configuration.blocks.lines import Lines
 from polaris_parsl.configuration.blocks.losses import Losses
 from polaris_parsl.configuration.blocks.stray import delete_stray_jobs
 from polaris_parsl.configuration.blocks.watch import Terms, Watch
+from polaris_parsl.configuration.full_logs import mind_full_disks
 from polaris_parsl.configuration.mpi_tasks import complete_specification
 from polaris_parsl.configuration.parsl_internals.blocks import WatchedBlocks, count_finished_jobs
 from polaris_parsl.configuration.parsl_internals.measure import Measured
@@ -94,6 +95,7 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
         self.record.executor_starts(self.label, self.mode, **self._shape())
         self.losses.report.begin(self.run_dir)
+        mind_full_disks(self.lines.say)
         if self.has_jobs:
             earlier = self.record.earlier_records()
             delete_stray_jobs(earlier, socket.gethostname(), self.watch.pbs, self.losses.lines)

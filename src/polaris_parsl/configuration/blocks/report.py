@@ -82,7 +82,7 @@ class Report:
             f"{found} of them from checkpoints" if found else "",
             f"{failed} failed" if failed else "",
             f"{lost} not ended" if lost else "",
-            f"{self._blocks} blocks ran, {self._node_seconds / _SECONDS:.2f} node-hours",
+            f"{self._blocks} {'block' if self._blocks == 1 else 'blocks'} ran, {self._node_seconds / _SECONDS:.2f} node-hours",
         ]
         self._lines.say(f"{', '.join(part for part in parts if part)}")
         self._say_results()

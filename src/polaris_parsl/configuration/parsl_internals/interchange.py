@@ -6,6 +6,7 @@ and does not count the time in which it was stopped itself as silence of the nod
 
 import argparse
 import ctypes
+import logging
 import os
 import pickle
 import signal
@@ -203,6 +204,8 @@ def main(arguments: list[str]) -> None:
     if options.ends_with_parent:
         # Without it the workers would see a living interchange until the walltime.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    # of a log that cannot be written the driver says so, and not each line of it
+    logging.raiseExceptions = False
     setproctitle("parsl: HTEX interchange")
     given = pickle.load(sys.stdin.buffer)
     WatchedInterchange(options.heartbeat_period, **given).start()

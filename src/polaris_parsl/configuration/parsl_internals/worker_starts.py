@@ -4,6 +4,7 @@ Parsl starts a worker again whenever it has ended, for ever, and says so in its 
 line in the errors of the job, and a worker that ends again and again without a task ends its pool.
 """
 
+import logging
 import os
 import socket
 import sys
@@ -25,7 +26,11 @@ EXIT_CODE = 69
 
 
 def run_worker(target: Callable[..., object], *arguments: Any) -> object:
-    """Run a worker whose output is written line by line: what waits in memory ends with the worker."""
+    """Run a worker whose output is written line by line: what waits in memory ends with the worker.
+
+    Of a log that cannot be written, as on a full disk, the driver says so, and not each line of it.
+    """
+    logging.raiseExceptions = False
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     return target(*arguments)
@@ -82,6 +87,7 @@ class Workers:
 
 def watch_workers() -> Workers:
     """Start the workers of this process by ours from now on."""
+    logging.raiseExceptions = False
     context: Any = SpawnContext
     workers = Workers(context.Process)
     context.Process = workers.process
