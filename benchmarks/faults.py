@@ -38,8 +38,8 @@ class Row:
         kills: what the first task kills: its worker, or its pool.
         forgets: whether the script waits for no result.
         settles: seconds after the end until jobs are counted.
-        told: what the user of polaris_parsl reads; "" where nothing needs to be said.
-        done: tasks that are done with polaris_parsl; None where the driver does not live to count.
+        said: what the user of polaris_parsl reads; "" where nothing needs to be said.
+        done: tasks that are done with polaris_parsl; None if the driver does not live to count.
     """
 
     when: str = ""
@@ -56,92 +56,96 @@ class Row:
     kills: str = ""
     forgets: bool = False
     settles: int = 12
-    told: str = ""
+    said: str = ""
     done: int | None = _TASKS
 
 
-def _before(*fault: str, told: str, **more: Any) -> Row:
-    return Row("before", fault, told=told, **more)
+def _before(*fault: str, said: str, **more: Any) -> Row:
+    return Row("before", fault, said=said, **more)
 
 
-def _tasks(*fault: str, told: str, **more: Any) -> Row:
-    return Row("tasks", fault, told=told, **more)
+def _tasks(*fault: str, said: str, **more: Any) -> Row:
+    return Row("tasks", fault, said=said, **more)
 
 
-def _ends(*signals: str, told: str, **more: Any) -> Row:
-    return Row("tasks", signals=signals, told=told, done=None, **more)
+def _ends(*signals: str, said: str, **more: Any) -> Row:
+    return Row("tasks", signals=signals, said=said, done=None, **more)
 
 
 _SHORT = {"heartbeat_period": 3, "heartbeat_threshold": 30}
 ROWS: dict[str, Row] = {
     "no fault": Row(),
     "qsub: server down for 30 s": _before(
-        "down", "qsub", "--for", "30", told="has not taken it yet"
+        "down", "qsub", "--for", "30", said="has not taken it yet"
     ),
-    "qsub: its answer is lost": _before("lost-answer", "qsub", "--for", "30", told="after all"),
+    "qsub: its answer is lost": _before("lost-answer", "qsub", "--for", "30", said="after all"),
     "qsub: slower than cmd_timeout": _before(
-        *("lost-answer", "qsub", "--by", "12", "--for", "30"), told="after all", cmd_timeout=5
+        *("lost-answer", "qsub", "--by", "12", "--for", "30"), said="after all", cmd_timeout=5
     ),
-    "qsub: prints garbage": _before("garbage", "qsub", "--for", "30", told="no job id"),
-    "qsub: unknown queue": Row("always", queue="nosuchqueue", told="Unknown queue", done=0),
-    "qstat: no jobs": _tasks("no-jobs", "qstat", "--for", "50", told=""),
-    "qstat: garbage": _tasks("garbage", "qstat", "--for", "50", told=""),
-    "qstat: half of its answer": _tasks("truncated", "qstat", "--for", "50", told=""),
-    "qstat: exit code 1": _tasks("error", "qstat", "--for", "50", told=""),
-    "qstat: server down": _tasks("down", "qstat", "--for", "50", told=""),
-    "block vanished": _tasks("vanish", "latest", told="has vanished"),
-    "block held for 30 s": _before("hold", "next", "--for", "30", told="is held by PBS"),
+    "qsub: prints garbage": _before("garbage", "qsub", "--for", "30", said="no job id"),
+    "qsub: unknown queue": Row("always", queue="nosuchqueue", said="Unknown queue", done=0),
+    "qstat: no jobs": _tasks("no-jobs", "qstat", "--for", "50", said=""),
+    "qstat: garbage": _tasks("garbage", "qstat", "--for", "50", said=""),
+    "qstat: half of its answer": _tasks("truncated", "qstat", "--for", "50", said=""),
+    "qstat: exit code 1": _tasks("error", "qstat", "--for", "50", said=""),
+    "qstat: server down": _tasks("down", "qstat", "--for", "50", said=""),
+    "block vanished": _tasks("vanish", "latest", said="has vanished"),
+    "block held for 30 s": _before("hold", "next", "--for", "30", said="is held by PBS"),
     "block held after failed starts": _before(
-        "failing-starts", "next", told="too many failed attempts", done=0
+        "failing-starts", "next", said="too many failed attempts", done=0
     ),
     "block deleted in the queue": _before(
-        "delete", "next", "--when", "queued", told="was deleted or preempted"
+        "delete", "next", "--when", "queued", said="was deleted or preempted"
     ),
-    "block deleted": _tasks("delete", "latest", told="was deleted or preempted"),
-    "block preempted with requeue": _tasks("preempt", "latest", told="put back into the queue"),
+    "block deleted": _tasks("delete", "latest", said="was deleted or preempted"),
+    "block preempted with requeue": _tasks("preempt", "latest", said="put back into the queue"),
     "block preempted without requeue": _tasks(
-        "preempt-delete", "latest", told="was deleted or preempted"
+        "preempt-delete", "latest", said="was deleted or preempted"
     ),
-    "block rerun": _tasks("requeue", "latest", told="put back into the queue"),
-    "walltime ends": _tasks("walltime", "latest", told="has reached its walltime"),
+    "block rerun": _tasks("requeue", "latest", said="put back into the queue"),
+    "walltime ends": _tasks("walltime", "latest", said="has reached its walltime"),
     "worker_init ends with exit 3": Row(
-        "always", worker_init="true\nexit 3", told="exit code 3, at its line 2: exit 3", done=0
+        "always", worker_init="true\nexit 3", said="exit code 3, at its line 2: exit 3", done=0
     ),
     "the workers' Python cannot start": Row(
-        "always", worker_init="export PYTHONHOME=/nowhere", told="encodings", done=0
+        "always", worker_init="export PYTHONHOME=/nowhere", said="encodings", done=0
     ),
     "a node dies, not the first": _tasks(
-        "die", "last", nodes=2, queue="preemptable", told="goes on with 1 node"
+        "die", "last", nodes=2, queue="preemptable", said="does not answer"
     ),
     "a node dies, the first": _tasks(
-        "die", "head", nodes=2, queue="preemptable", told="goes on with 1 node"
+        *("die", "head", "--for", "45"),
+        nodes=2,
+        queue="preemptable",
+        settles=60,
+        said="does not answer",
     ),
     "a node is cut off for 40 s": _tasks(
-        "cut", "last", "--for", "40", nodes=2, queue="preemptable", told="goes on with 1 node"
+        "cut", "last", "--for", "40", nodes=2, queue="preemptable", said="does not answer"
     ),
-    "a task kills its worker": Row("always", kills="worker", told="was killed by SIGSEGV", done=5),
-    "a pool of workers is killed": Row("always", kills="pool", told="its workers have ended"),
+    "a task kills its worker": Row("always", kills="worker", said="was killed by SIGSEGV", done=5),
+    "a pool of workers is killed": Row("always", kills="pool", said="its workers have ended"),
     "workers end again and again": Row(
-        "always", cpus="list:900:901", heartbeats=_SHORT, told="5 times without a task", done=0
+        "always", cpus="list:900:901", heartbeats=_SHORT, said="5 times without a task", done=0
     ),
-    "PBS hangs at the end": Row("end", ("hang", "all", "--for", "60"), told="qdel"),
-    "PBS is down at the end": Row("end", ("down", "all"), told="qdel"),
-    "driver: SIGTERM": _ends("SIGTERM", told="node-hours"),
-    "driver: SIGHUP": _ends("SIGHUP", told="node-hours"),
-    "driver: Ctrl-C": _ends("SIGINT", told="node-hours"),
-    "driver: Ctrl-C twice": _ends("SIGINT", "SIGINT", told=""),
-    "driver: kill -9": _ends("SIGKILL", told="", settles=50),
+    "PBS hangs at the end": Row("end", ("hang", "all", "--for", "60"), said="qdel"),
+    "PBS is down at the end": Row("end", ("down", "all"), said="qdel"),
+    "driver: SIGTERM": _ends("SIGTERM", said="node-hours"),
+    "driver: SIGHUP": _ends("SIGHUP", said="node-hours"),
+    "driver: Ctrl-C": _ends("SIGINT", said="node-hours"),
+    "driver: Ctrl-C twice": _ends("SIGINT", "SIGINT", said=""),
+    "driver: kill -9": _ends("SIGKILL", said="", settles=50),
     "driver: kill -9, started again": Row(
-        "tasks", signals=("SIGKILL",), script="again", tasks_before=4, told="from checkpoints"
+        "tasks", signals=("SIGKILL",), script="again", tasks_before=4, said="from checkpoints"
     ),
     "script waits for no result": Row(
-        "always", forgets=True, told="their results are lost", done=None
+        "always", forgets=True, said="their results are lost", done=None
     ),
-    "every result is in checkpoints": Row(script="again", told="from checkpoints"),
+    "every result is in checkpoints": Row(script="again", said="from checkpoints"),
     "two scripts, one job of a user": Row(
-        "always", script="two", queue="debug-scaling", told="waits for its turn", done=2 * _TASKS
+        "always", script="two", queue="debug-scaling", said="waits for its turn", done=2 * _TASKS
     ),
-    "run_dir full for 20 s": _tasks("full", "runs", "--for", "20", told="No space left"),
+    "run_dir full for 20 s": _tasks("full", "runs", "--for", "20", said="No space left"),
 }
 
 _STAMP = """\
@@ -226,7 +230,7 @@ def cells(folder: Path) -> dict[str, str]:
         "known after": known(folder, lines),
         "exit code": ", ".join(codes),
         "traceback": "yes" if any("Traceback" in text for _, text in lines) else "no",
-        "what the user sees": said(lines, failed),
+        "what the user sees": shown(lines, failed),
     }
 
 
@@ -236,7 +240,7 @@ def known(folder: Path, lines: list[tuple[float, str]]) -> str:
     if not fault.exists():
         return "-"
     made = float(fault.read_text())
-    times = [when for when, text in lines if when >= made and is_told(text)]
+    times = [when for when, text in lines if when >= made and is_news(text)]
     times += [float(failed.read_text())] if failed.exists() else []
     return f"{max(0, min(times) - made):.0f} s" if times else "never"
 
@@ -244,24 +248,24 @@ def known(folder: Path, lines: list[tuple[float, str]]) -> str:
 _USUAL = ("sandbox: ", "is in the queue", "the logs of this run", "node-hours")
 
 
-def is_told(line: str) -> bool:
+def is_news(line: str) -> bool:
     """Whether a line is about a fault, and not one of every run."""
     return bool(line.strip()) and not any(text in line for text in _USUAL)
 
 
-def said(lines: list[tuple[float, str]], failed: list[str]) -> str:
+def shown(lines: list[tuple[float, str]], failed: list[str]) -> str:
     """What the user sees: our lines, the last of a traceback, and errors of tasks."""
     ours = ("polaris_parsl: ", "PolarisParslWarning: ")
-    shown = [
+    words = [
         text.partition(": ")[2].removeprefix("PolarisParslWarning: ")
         for _, text in lines
-        if any(each in text for each in ours) and is_told(text)
+        if any(each in text for each in ours) and is_news(text)
     ]
-    shown += [text.partition(": ")[2] for _, text in lines if " tasks done" in text][-1:]
+    words += [text.partition(": ")[2] for _, text in lines if " tasks done" in text][-1:]
     if any("Traceback" in text for _, text in lines):
-        shown.append(f"a traceback that ends with {lines[-1][1]!r}")
-    shown += [end[:250] for end in dict.fromkeys(failed)]
-    return "; ".join(shown).replace("|", "/") or "nothing"
+        words.append(f"a traceback that ends with {lines[-1][1]!r}")
+    words += [end[:500] for end in dict.fromkeys(failed)]
+    return "; ".join(words).replace("|", "/") or "nothing"
 
 
 def table(results: dict[tuple[str, str], dict[str, str]]) -> str:
@@ -274,6 +278,13 @@ def table(results: dict[tuple[str, str], dict[str, str]]) -> str:
         for (row, kind), result in results.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def put(document: Path, text: str) -> None:
+    """Put the table into a document, in the place of the old one."""
+    before, _, rest = document.read_text().partition(_BEGIN)
+    after = rest.partition(_END)[2]
+    document.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
 
 
 def main() -> int:
@@ -290,9 +301,7 @@ def main() -> int:
         found = dict(zip(tries, threads.map(lambda each: run(*each), tries), strict=True))
     text = table(found)
     if args.write:
-        before, _, rest = args.write.read_text().partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        args.write.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+        put(args.write, text)
     else:
         print(text)
     return 0

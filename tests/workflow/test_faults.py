@@ -38,7 +38,7 @@ def test_all_tasks_are_done_no_job_is_left_and_the_user_knows_why(name: str) -> 
     row = FAULTS.ROWS[name]
     result = FAULTS.run(name, "ours")
     assert result["jobs left"] == "0", result
-    assert row.told in result["what the user sees"], result
+    assert row.said in result["what the user sees"], result
     assert result["traceback"] == ("yes" if "Ctrl-C" in name else "no"), result
     assert result["exit code"].split(", ")[-1] == CODES.get(name.removeprefix("driver: "), "0"), (
         result

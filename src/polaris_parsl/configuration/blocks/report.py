@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from polaris_parsl.configuration.blocks.lines import Lines
-from polaris_parsl.errors import BlockError
 
 _SECONDS = 3600
 # More runs than these are counted together.
@@ -61,7 +60,7 @@ class Report:
 
     def task_failed(self, number: int, app: str, error: BaseException) -> None:
         """Remember the first error of a task's own."""
-        if self._first_error is None and not isinstance(error, BlockError):
+        if self._first_error is None:
             self._first_error = f"task {number} ({app})", error
 
     def say(self, counts: Mapping[str, Any]) -> None:

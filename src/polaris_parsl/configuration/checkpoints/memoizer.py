@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from parsl.dataflow.errors import DependencyError
+from parsl.executors.errors import BadStateException
 
 from polaris_parsl.configuration.blocks.report import Report
 from polaris_parsl.configuration.checkpoints.app_code import SIZE as CODE_SIZE
@@ -17,10 +18,12 @@ from polaris_parsl.configuration.checkpoints.results_file import ResultsFile
 from polaris_parsl.configuration.parsl_internals.memo import FoundResult, Task, WatchedMemoizer
 from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.task_errors import TaskPlace
-from polaris_parsl.errors import warn
+from polaris_parsl.errors import BlockError, warn
 
 # The value of checkpoint_version with which results are taken of whatever code they are.
 IGNORE = "ignore"
+# Errors of a task that failed because another one did, or the run.
+_NOT_ITS_OWN = (DependencyError, BadStateException, BlockError)
 _TAKE_THEM = f"checkpoint_version={IGNORE!r} takes them all the same"
 
 
@@ -148,7 +151,7 @@ class CheckpointMemoizer(WatchedMemoizer):
         self._record.attempts.failed(task.number, error)
         if self._place:
             self._place.explain(error, task.named)
-        if self._report and not isinstance(error, DependencyError):
+        if self._report and not isinstance(error, _NOT_ITS_OWN):
             self._report.task_failed(task.number, task.app, error)
 
     def task_ends(self, task: Task, state: str, *, is_of_earlier_run: bool) -> None:

@@ -44,7 +44,7 @@ _LOOK_SECONDS = 0.5
 _FORGET_AFTER = 10_000
 # What a pool takes for the answer to a heartbeat; nothing follows from it.
 _BEAT = pickle.dumps(2**32 - 1)
-_BLOCK_HAS_ENDED = "its block has ended"
+_JOB_HAS_ENDED = "its job was ended"
 
 
 class WatchedInterchange(Interchange):
@@ -186,7 +186,7 @@ class WatchedInterchange(Interchange):
             for name in (each.encode() for each in command[1:]):
                 self._given_up.pop(name, None)
                 if manager := self._ready_managers.get(name):
-                    self._give_up_tasks(name, manager, _BLOCK_HAS_ENDED)
+                    self._give_up_tasks(name, manager, _JOB_HAS_ENDED)
             return True
         return None
 

@@ -6,7 +6,6 @@ import pytest
 
 from polaris_parsl.configuration.blocks.lines import Lines
 from polaris_parsl.configuration.blocks.report import Report
-from polaris_parsl.errors import BlockError
 
 COUNTS: dict[str, Any] = {
     "tasks": 6,
@@ -60,7 +59,6 @@ def test_the_first_error_of_a_task_is_shown_with_what_the_task_wrote(
 ) -> None:
     error = ValueError("exit code 3")
     error.add_note("its standard error ends with:\nno such licence")
-    report.task_failed(1, "all", BlockError("no workers", remedy=""))
     report.task_failed(7, "simulate", error)
     report.task_failed(8, "simulate", ValueError("another"))
     report.say(COUNTS)
