@@ -94,9 +94,11 @@ class BlockChange:
         state: its new state, or the old one where only nodes were lost.
         text: what happened, for people.
         lost: pools of workers that are gone for certain, by Parsl's id.
+        is_smaller: whether it goes on without some of its nodes.
     """
 
     block: JobBlock
     state: BlockState
     text: str
     lost: tuple[str, ...] = ()
+    is_smaller: bool = False

@@ -165,7 +165,7 @@ class Judge:
             left = len(block.nodes)
             nodes = "1 node" if left == 1 else f"{left} nodes"
             text = f"has lost {_list(gone)}, and goes on with {nodes}"
-            return BlockChange(block, block.state, text)
+            return BlockChange(block, block.state, text, is_smaller=True)
         return self._move(
             block, BlockState.STARTING, f"has no workers any more; the last were on {_list(gone)}"
         )

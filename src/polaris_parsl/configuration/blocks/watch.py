@@ -268,7 +268,9 @@ class Watch:
 
     def _report(self, change: BlockChange) -> None:
         block, state = change.block, change.state
-        is_news = bool(change.lost) or state in {BlockState.ENDED, BlockState.HELD}
+        is_news = (
+            bool(change.lost) or change.is_smaller or state in {BlockState.ENDED, BlockState.HELD}
+        )
         is_news |= state is BlockState.STARTING and block.had_workers
         is_news |= state is BlockState.QUEUED and not block.reruns
         is_wanted = block.cause is Cause.GIVEN_BACK
