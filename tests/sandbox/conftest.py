@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import isolations
+from polaris_parsl.below import remove_path
 from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end
 from polaris_parsl.sandbox.faults.fault import Fault
 
@@ -30,12 +31,15 @@ SUBMIT = ["qsub", "-A", "datascience", "-q", "debug-scaling", "-l", FILESYSTEMS]
 def eventually(claim, *, seconds=100.0, what="it"):
     """The first true value of claim(); fails when there is none before the deadline."""
     deadline = time.monotonic() + seconds
+    # a claim that starts a program would keep a core busy if it was asked all the time
+    pause = 0.05
     while True:
         value = claim()
         if value:
             return value
         assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.4)
 
 
 def processes_of(state):
@@ -138,6 +142,15 @@ class Sandbox:
     def end_faults(self, kind="all"):
         return ask_to_end(kind, state=self.state)
 
+    def clear(self):
+        """End all jobs and empty the directories of the user; the history and the numbers go on."""
+        if jobs := self.call("qselect").stdout.split():
+            self.call("qdel", *jobs)
+            eventually(lambda: not self.call("qselect").stdout, what="the end of all jobs")
+        for folder in (self.home, self.work):
+            for path in folder.iterdir():
+                remove_path(path)
+
     def close(self):
         if self.launcher.poll() is None:
             self.launcher.send_signal(signal.SIGTERM)
@@ -188,6 +201,30 @@ def start(environment, tmp_path):
 @pytest.fixture
 def sandbox(start):
     return start()
+
+
+@pytest.fixture(scope="module")
+def kept(base_environment, tmp_path_factory):
+    """Sandboxes of a module's tests, by their isolation."""
+    running: dict[str, Sandbox] = {}
+
+    def sandbox_of(isolation):
+        if isolation not in running:
+            environment = base_environment | {"POLARIS_PARSL_SANDBOX_ISOLATION": isolation}
+            running[isolation] = Sandbox(environment, tmp_path_factory.mktemp(isolation))
+        return running[isolation]
+
+    yield sandbox_of
+    for sandbox in running.values():
+        sandbox.close()
+
+
+@pytest.fixture
+def shared_sandbox(kept, isolation):
+    """A sandbox without jobs and files, which the other tests of the module use, too."""
+    sandbox = kept(isolation)
+    sandbox.clear()
+    return sandbox
 
 
 @pytest.fixture

@@ -11,6 +11,11 @@ only_loopback = pytest.mark.parametrize("isolation", ["loopback"], indirect=True
 DOMAIN = ".hsn.cm.polaris.alcf.anl.gov"
 
 
+@pytest.fixture
+def sandbox(shared_sandbox):
+    return shared_sandbox
+
+
 def test_a_job_runs_through_the_states_and_returns_its_exit_code(sandbox):
     job_id = sandbox.submit("#!/bin/bash\nuntil [ -e go ]; do sleep 0.05; done; exit 3\n")
     assert job_id.endswith(".polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov")
@@ -273,12 +278,13 @@ def test_qstat_shows_known_jobs_and_fails_for_unknown_ones(sandbox):
 def test_qstat_prints_tables_for_people(sandbox):
     job_id = sandbox.submit("sleep 100\n", "-N", "a-rather-long-job-name")
     sandbox.wait(job_id, "R")
+    number = job_id.partition(".")[0]
     lines = sandbox.call("qstat").stdout.splitlines()
     assert lines[0] == "Job id            Name             User              Time Use S Queue"
     assert re.match(
-        r"1000000\.polaris-p\S* +a-rather-long-j\* +tester +\S+ R debug-scaling", lines[2]
+        rf"{number}\.polaris-p\S* +a-rather-long-j\* +tester +\S+ R debug-scaling", lines[2]
     )
-    assert "1000000." in sandbox.call("qstat", "-u", "tester").stdout
+    assert f"{number}." in sandbox.call("qstat", "-u", "tester").stdout
     assert sandbox.call("qstat", "-u", "nobody").stdout == ""
     assert "    job_state = R\n" in sandbox.call("qstat", "-f", job_id).stdout
 

@@ -23,6 +23,11 @@ except OSError as error:
 """
 
 
+@pytest.fixture
+def sandbox(shared_sandbox):
+    return shared_sandbox
+
+
 def test_mpiexec_with_flags_of_pals_starts_one_rank_on_each_node(sandbox):
     flags = "--cpu-bind none --depth=64 --ppn 1 -n 3 --hostfile hosts --env GREETING='a b'"
     command = "sh -c 'echo $(hostname) $PMI_RANK $PMI_LOCAL_RANK $PMI_SIZE $PWD $GREETING $MINE'"

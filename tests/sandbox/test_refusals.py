@@ -21,6 +21,11 @@ echo ok
 """
 
 
+@pytest.fixture
+def sandbox(shared_sandbox):
+    return shared_sandbox
+
+
 @dataclass
 class Recording:
     title: str

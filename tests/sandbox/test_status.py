@@ -14,6 +14,11 @@ REFRESH = (
 )
 
 
+@pytest.fixture
+def sandbox(shared_sandbox):
+    return shared_sandbox
+
+
 def recording(tools, title, name="queues_and_nodes.txt"):
     text = (tools.recorded / name).read_text().partition(f"# {title}\n")[2]
     return text.partition("--- stdout\n")[2].partition("--- stderr")[0]
@@ -57,7 +62,8 @@ def test_an_unknown_queue_is_named_and_the_others_are_shown(sandbox):
 
 
 @only_loopback
-def test_the_server_is_shown_in_openpbs_layout(sandbox, tools):
+def test_the_server_is_shown_in_openpbs_layout(start, tools):
+    sandbox = start()  # it counts the jobs of its history, too
     sandbox.wait(sandbox.submit("sleep 60\n"), "R")
     table = sandbox.call("qstat", "-B").stdout.splitlines()
     expected = recording(tools, "the server as a table").splitlines()
