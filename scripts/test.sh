@@ -32,6 +32,8 @@ case ${1-} in
 esac
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
+# some images set it: then each of thousands of processes would compile all that it imports
+unset PYTHONDONTWRITEBYTECODE
 # shellcheck source=scripts/system-packages.sh
 . scripts/system-packages.sh
 need lua-check command -v luacheck

@@ -13,6 +13,7 @@ import pytest
 
 from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.sandbox.linux.isolation import choose_isolation
 
 WORKFLOW = Path(__file__).with_name("shapes.py")
 CPUS = {str(each.gpu): {*cpu_numbers(each.cpus)} for each in polaris().node.accelerators}
@@ -31,9 +32,11 @@ Found = dict[str, Any]
 Run = Callable[..., Found]
 
 
-@pytest.fixture(params=["namespaces", "loopback"])
+# tests/sandbox/test_parsl.py runs Parsl in both, each time.
+@pytest.fixture(params=["", pytest.param("loopback", marks=pytest.mark.long)])
 def isolation(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+    """The best that this machine has; the long tests also take the other."""
+    return choose_isolation(str(request.param))
 
 
 @pytest.fixture
