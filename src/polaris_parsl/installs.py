@@ -30,7 +30,7 @@ QUEUES_FILE = "queues.json"
 LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
 MODULE_FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
 # in an install
-OVERLAY, TOOLS, BIN, RECEIPT = "overlay", "tools", "bin", "receipt.json"
+OVERLAY, TOOLS, BIN, SHARE, RECEIPT = "overlay", "tools", "bin", "share", "receipt.json"
 IMAGE = "workers.image"
 # what is being made, what is being deleted: the starts of their names
 STAGING, REMOVED = ".staging-", ".removed-"

@@ -58,3 +58,44 @@ def test_on_the_sites_conda_module_fish_and_tcsh_refuse_the_whole_load(
     done = shell(f"module load polaris-parsl\n{_PRINT[by]}", by=by, **tree(place))
     assert complaint in done.stderr
     assert done.stdout == "unset\n"
+
+
+# What shows that a file of completions was read.
+_READ = {"bash": "echo ${READ-unread}", "zsh": "echo ${READ-unread}", "fish": "echo $READ"}
+
+
+def with_completions(place: Any, by: str) -> None:
+    """An install whose completions set a variable."""
+    place.render("1.0", None)
+    folder = place.root("1.0") / "share" / "completions"
+    folder.mkdir(parents=True)
+    (folder / by).write_text("set -g READ yes\n" if by == "fish" else "READ=yes\n")
+
+
+@pytest.mark.parametrize("by", _READ)
+def test_a_shell_reads_the_completions_of_its_own_but_not_in_a_job(
+    by: str, place: Any, shell: Shell, tcl_place: Any, tcl_shell: Shell
+) -> None:
+    for here, run in ((place, shell), (tcl_place, tcl_shell)):
+        with_completions(here, by)
+        code = f"module load polaris-parsl\n{_READ[by]}"
+        done = run(code, by=by, **tree(here))
+        assert done.stdout == "yes\n", done.stderr
+        done = run(code, by=by, **tree(here), PBS_ENVIRONMENT="PBS_BATCH")
+        assert done.stdout.strip() in ("", "unread"), done.stderr
+
+
+@pytest.mark.parametrize("given", ["", "/usr/share/man"])
+def test_a_manpath_gets_the_man_page_and_loses_it_on_unload(
+    given: str, place: Any, shell: Shell, tcl_place: Any, tcl_shell: Shell
+) -> None:
+    show = "echo ${MANPATH-unset}"
+    for here, run in ((place, shell), (tcl_place, tcl_shell)):
+        here.render("1.0", None)
+        code = f"module load polaris-parsl\n{show}\nmodule unload polaris-parsl\n{show}"
+        done = run(code, **tree(here), **({"MANPATH": given} if given else {}))
+        ours = f"{here.root('1.0')}/share/man"
+        if given:
+            assert done.stdout.splitlines() == [f"{ours}:{given}", given], done.stderr
+        else:
+            assert done.stdout.splitlines() == ["unset", "unset"], done.stderr

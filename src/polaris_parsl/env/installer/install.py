@@ -26,10 +26,10 @@ from polaris_parsl.env.modules.modulefile import render_modulefiles, values_of
 from polaris_parsl.env.prefix.lifecycle import publish
 from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.env.receipt import Tree, read_receipt, scan, write_receipt
-from polaris_parsl.env.variables import user_cache
+from polaris_parsl.env.variables import for_python, user_cache
 from polaris_parsl.errors import ExitCode, MissingToolError
-from polaris_parsl.installs import BIN, OVERLAY, group_of, overlay_of, tools_of
-from polaris_parsl.process import Step
+from polaris_parsl.installs import BIN, OVERLAY, SHARE, group_of, overlay_of, tools_of
+from polaris_parsl.process import Step, run
 from polaris_parsl.version import NAME
 
 
@@ -66,6 +66,7 @@ def build(
         create(tools_of(folder), plan.base.executable, sees_base=False, env=env)
         fill(tools_of(folder), [*plan.tools, plan.own], env=env)
     _write_commands(plan, folder)
+    _write_share(folder, env=env)
     if plan.parallel.packages:
         with step("install GNU Parallel"):
             _install_parallel(plan, folder, scratch=scratch, env=env)
@@ -121,6 +122,18 @@ def _write_commands(plan: InstallPlan, folder: Path) -> None:
         (commands / "parallel").symlink_to("../gnu-parallel/bin/parallel")
     elif plan.parallel.path:
         (commands / "parallel").symlink_to(plan.parallel.path)
+
+
+def _write_share(folder: Path, *, env: Mapping[str, str]) -> None:
+    """The man page and the completions, which the new command makes of itself."""
+    python = tools_of(folder) / BIN / "python"
+    command: list[str | Path] = [python, "-I", "-m", "polaris_parsl.cli.share", folder / SHARE]
+    done = run(command, env=for_python(env), cwd=folder)
+    if done.returncode != 0:
+        raise MissingToolError(
+            f"the tools of the new install do not start: {done.stderr.strip()[-800:]}",
+            remedy="see the message above; --debug shows the command",
+        )
 
 
 def _install_parallel(

@@ -1,0 +1,72 @@
+"""What an install has beside its command: the man page, and the completions that the module loads.
+
+python -I -m polaris_parsl.cli.share DIRECTORY
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from polaris_parsl.cli.verbs import PANELS
+from polaris_parsl.errors import ExitCode
+from polaris_parsl.process import run
+from polaris_parsl.version import NAME, VERSION
+
+SHELLS = ("bash", "fish", "zsh")
+
+
+def main(folder: Path) -> None:
+    """Write all of it."""
+    man, completions = folder / "man" / "man1", folder / "completions"
+    for each in (man, completions):
+        each.mkdir(parents=True)
+    (man / f"{NAME}.1").write_text(man_page(), encoding="utf-8")
+    for shell in SHELLS:
+        (completions / shell).write_text(completion(shell), encoding="utf-8")
+
+
+def completion(shell: str) -> str:
+    """The text with which a shell learns to complete the command."""
+    variable = f"_{NAME.upper().replace('-', '_')}_COMPLETE"
+    command = [sys.executable, "-I", "-m", "polaris_parsl"]
+    text = run(command, env={**os.environ, variable: f"source_{shell}"}).stdout.strip()
+    # zsh knows compdef once its user has asked for completion
+    return f"if (( $+functions[compdef] )); then\n{text}\nfi\n" if shell == "zsh" else f"{text}\n"
+
+
+def man_page() -> str:
+    """The man page, made from the table of verbs."""
+    lines = [
+        f'.TH {NAME.upper()} 1 "" "{NAME} {VERSION}"',
+        ".SH NAME",
+        f"{_roff(NAME)} \\- Parsl on ALCF Polaris: install it, rehearse it, pin it",
+        ".SH SYNOPSIS",
+        f".B {_roff(NAME)}",
+        "VERB [OPTION]... [ARGUMENT]...",
+        ".SH DESCRIPTION",
+        "Options of a configuration are given as NAME=VALUE.",
+        f"The help of a verb shows its own options: {_roff(f'{NAME} VERB --help')}.",
+    ]
+    for panel, verbs in PANELS.items():
+        lines.append(f".SS {panel}")
+        for verb in verbs:
+            lines += [".TP", f".B {_roff(verb.name)}", _roff(verb.sentence)]
+    lines.append(".SH EXIT STATUS")
+    for code in ExitCode:
+        lines += [".TP", f".B {code:d}", _roff(code.meaning)]
+    lines += [
+        ".SH SEE ALSO",
+        f"{_roff('docs/')} of the source tree;",
+        ".B module help polaris\\-parsl",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _roff(text: str) -> str:
+    """Text in which nothing is markup; of Markdown's, backticks are left out."""
+    plain = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "")
+    return f"\\&{plain}" if plain[:1] in (".", "'") else plain
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
