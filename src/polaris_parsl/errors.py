@@ -56,6 +56,7 @@ class ExitCode(IntEnum):
     BLOCK = 18, "PBS refuses the job of a run, or its workers never come"
     TASK = 19, "a task was cut off by the walltime, or lost with its node, too often"
     PROBLEM = 20, "`doctor`: there is a problem"
+    RUN = 21, "a directory holds no run with a record, or its record cannot be read"
 
 
 class PolarisParslError(Exception):
@@ -137,6 +138,12 @@ class TaskError(PolarisParslError):
     """A task was lost so often, through no fault of its code, that it does not run again."""
 
     exit_code = ExitCode.TASK
+
+
+class RunError(PolarisParslError):
+    """A directory holds no run that has a record, or the record cannot be read."""
+
+    exit_code = ExitCode.RUN
 
 
 class VersionError(PolarisParslError):

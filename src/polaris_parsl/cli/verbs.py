@@ -47,6 +47,7 @@ PANELS = {
         Verb("endpoint", "Print or write the template of a Globus Compute endpoint."),
     ),
     "Look": (
+        Verb("report", "Show what happened in a run: one HTML file, text or JSON."),
         Verb("queues", "List the queues with their limits, or compare them with PBS."),
         Verb("list", "List the versions of a prefix.", function="list_versions"),
         Verb("doctor", "Check an install, the shell and this machine; name causes and remedies."),

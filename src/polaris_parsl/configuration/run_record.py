@@ -282,6 +282,8 @@ class RunRecord:
             polaris_parsl=VERSION,
             parsl=version("parsl"),
             python=".".join(map(str, sys.version_info[:3])),
+            environment=sys.prefix,
+            base=sys.base_prefix,
             host=socket.gethostname(),
             process=self._process,
             counts_tasks=self.counts_tasks,

@@ -4,6 +4,7 @@ RUN/polaris_parsl/tasks.jsonl is written in batches, a second apart, by one thre
 docs/on-disk.md says what the lines hold. Workers and reasons that come again are written once.
 """
 
+import functools
 import json
 import threading
 import time
@@ -92,7 +93,7 @@ class Attempts:
     def write_to(self, path: Path) -> None:
         """Begin to write; once."""
         self._path = path
-        self._append([{"format": FORMAT}])
+        self._append([_line({"format": FORMAT})])
         self._thread = threading.Thread(target=self._write_on, name="record of tasks", daemon=True)
         self._thread.start()
 
@@ -176,8 +177,9 @@ class Attempts:
             if not begun and not ended:
                 return
             now = round(time.time(), 3)
-            lines: list[dict[str, Any]] = [
-                {"begun": _runs(numbers), "app": app, "time": now} for app, numbers in begun.items()
+            lines = [
+                _line({"begun": _runs(numbers), "app": app, "time": now})
+                for app, numbers in begun.items()
             ]
             for attempt, runs_again in ended:
                 self._add(lines, attempt, runs_again=runs_again)
@@ -187,31 +189,35 @@ class Attempts:
         while not self._stop.wait(_SECONDS):
             self.flush()
 
-    def _add(self, lines: list[dict[str, Any]], attempt: Attempt, *, runs_again: bool) -> None:
-        line: dict[str, Any] = {"task": attempt.task, "app": attempt.app, "result": attempt.result}
-        times = {
-            "submitted": attempt.submitted, "launched": attempt.launched,
-            "start": attempt.start, "end": attempt.end,
-        }  # fmt: skip
-        line |= {name: round(each, 3) for name, each in times.items() if each is not None}
+    def _add(self, lines: list[str], attempt: Attempt, *, runs_again: bool) -> None:
+        # written by hand: a run has as many of these as tasks
+        parts = [f'{{"task":{attempt.task},"app":{_text(attempt.app)},"result":"{attempt.result}"']
+        if attempt.submitted is not None:
+            parts.append(f'"submitted":{attempt.submitted:.3f}')
+        if attempt.launched is not None:
+            parts.append(f'"launched":{attempt.launched:.3f}')
+        if attempt.start is not None:
+            parts.append(f'"start":{attempt.start:.3f}')
+        if attempt.end is not None:
+            parts.append(f'"end":{attempt.end:.3f}')
         if attempt.number:
-            line["try"] = attempt.number
+            parts.append(f'"try":{attempt.number}')
         if runs_again:
-            line["runs_again"] = True
+            parts.append('"runs_again":true')
         if attempt.place is not None:
-            line["worker"] = self._place_of(attempt.place, lines)
-        elif attempt.executor and attempt.result not in (FROM_CHECKPOINT, REMEMBERED):
-            line["executor"] = attempt.executor
+            parts.append(f'"worker":{self._place_of(attempt.place, lines)}')
+        elif attempt.executor and attempt.result not in {FROM_CHECKPOINT, REMEMBERED}:
+            parts.append(f'"executor":{_text(attempt.executor)}')
         if attempt.reason is not None:
-            line["reason"] = self._reason_of(attempt.reason, lines)
-        lines.append(line)
+            parts.append(f'"reason":{self._reason_of(attempt.reason, lines)}')
+        lines.append(",".join(parts) + "}\n")
 
-    def _place_of(self, place: _Place, lines: list[dict[str, Any]]) -> int:
+    def _place_of(self, place: _Place, lines: list[str]) -> int:
         number = self._places.get(place)
         if number is None:
             number = self._places[place] = len(self._places)
             known = zip(_PLACE, place, strict=True)
-            lines.append({"worker": number, **{name: each for name, each in known if each}})
+            lines.append(_line({"worker": number, **{name: each for name, each in known if each}}))
         return number
 
     def _place_at(self, executor: str, host: str, worker: object) -> _Place:
@@ -220,28 +226,32 @@ class Attempts:
                 return place
         return (executor, "", "", "" if worker is None else str(worker), host, "", "", "")
 
-    def _reason_of(self, reason: tuple[str, str], lines: list[dict[str, Any]]) -> int:
+    def _reason_of(self, reason: tuple[str, str], lines: list[str]) -> int:
         if len(self._reasons) >= _REASONS and reason not in self._reasons:
             reason = (reason[0][:_NAME_LENGTH], "")
         number = self._reasons.get(reason)
         if number is None:
             number = self._reasons[reason] = len(self._reasons)
-            lines.append({"reason": number, "error": reason[0], "message": reason[1]})
+            lines.append(_line({"reason": number, "error": reason[0], "message": reason[1]}))
         return number
 
-    def _append(self, lines: list[dict[str, Any]]) -> None:
+    def _append(self, lines: list[str]) -> None:
         if self._path is None:
             return
-        text = "".join(_JSON.encode(line) + "\n" for line in lines)
         try:
             with self._path.open("ab", buffering=0) as stream:
-                stream.write(text.encode())
+                stream.write("".join(lines).encode())
         except OSError as error:
             self._path = None
             self._give_up(error)
 
 
 _JSON = json.JSONEncoder(separators=(",", ":"))
+_text = functools.lru_cache(maxsize=256)(_JSON.encode)
+
+
+def _line(facts: dict[str, Any]) -> str:
+    return f"{_JSON.encode(facts)}\n"
 
 
 def _seconds(when: Any) -> float | None:

@@ -12,7 +12,7 @@ from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.executor import HTEXFuture
 
 from polaris_parsl.configuration.parsl_internals.internal import Internal
-from polaris_parsl.configuration.parsl_internals.measure import Measured, execute
+from polaris_parsl.configuration.parsl_internals.measure import Measured, Place, execute
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -56,8 +56,6 @@ def _hand_on(outer: HTEXFuture, see: Callable[[Measured], None], inner: "Future[
     if error is not None:  # the worker or its node was lost, or the result could not be sent
         outer.set_exception(error)
         return
-    result = inner.result()
-    if isinstance(result, Measured):
-        see(result)
-        result = result.result
+    result, start, end, place = inner.result()  # as measure.execute returns it
+    see(Measured(result, start, end, Place(*place)))
     outer.set_result(result)

@@ -1,0 +1,76 @@
+"""`polaris-parsl report`: what happened in a run, as one HTML file, as text or as JSON."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polaris_parsl.cli.roots import absolute
+from polaris_parsl.cli.say import say
+
+
+def report(
+    run_dirs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN_DIR...",
+            help="Run directory of Parsl, as runinfo/000, or one that holds them: then its newest run. "
+            "Several are shown side by side.",
+        ),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write; by default report.html in the working directory."
+        ),
+    ] = None,
+    as_text: Annotated[
+        bool, typer.Option("--text", help="Print it for a terminal, and write no file.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all figures as JSON, and write no file.")
+    ] = False,
+) -> None:
+    """Show what happened in a run: one HTML file, text or JSON.
+
+    The file needs no network and no server. A run that goes on is shown as it is now.
+    """
+    from polaris_parsl.report.as_text import as_text as shown  # noqa: PLC0415 - help needs none of it
+    from polaris_parsl.report.as_text import comparison, table  # noqa: PLC0415 - as above
+    from polaris_parsl.report.figures import figures_of  # noqa: PLC0415 - as above
+    from polaris_parsl.report.reading import read_run  # noqa: PLC0415 - as above
+
+    now = time.time()
+    runs = [figures_of(read_run(absolute(each)), now) for each in run_dirs]
+    if as_json:
+        say(json.dumps(runs[0] if len(runs) == 1 else runs, indent=1))
+        return
+    if as_text:
+        if len(runs) > 1:
+            say("\n".join(table(comparison(runs))) + "\n")
+        say("\n".join(map(shown, runs)), end="")
+        return
+    _write(runs, absolute(output or Path("report.html")))
+
+
+def _write(runs: list[dict[str, object]], path: Path) -> None:
+    from polaris_parsl.errors import PrefixError  # noqa: PLC0415 - as above
+    from polaris_parsl.report.page import page  # noqa: PLC0415 - as above
+
+    text = page(runs)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise PrefixError(
+            f"cannot write {path}: {error.strerror}", remedy="name another file with --output"
+        ) from error
+    say(
+        f"wrote {path} ({len(text.encode(errors='backslashreplace')) / 1e6:.1f} MB); open it in a browser"
+    )
