@@ -20,13 +20,22 @@ from polaris_parsl.version import VERSION as __version__
 if TYPE_CHECKING:
     from polaris_parsl.configuration.config import config as config
     from polaris_parsl.configuration.explain import explain as explain
+    from polaris_parsl.configuration.progress import progress as progress
 
-__all__ = ["PolarisParslError", "PolarisParslWarning", "__version__", "config", "explain"]
+__all__ = [
+    "PolarisParslError",
+    "PolarisParslWarning",
+    "__version__",
+    "config",
+    "explain",
+    "progress",
+]
 
-# These import parsl, so only when they are asked for.
+# These import parsl or threads, so only when they are asked for.
 _MODULES = {
     "config": "polaris_parsl.configuration.config",
     "explain": "polaris_parsl.configuration.explain",
+    "progress": "polaris_parsl.configuration.progress",
 }
 
 

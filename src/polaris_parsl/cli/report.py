@@ -10,6 +10,12 @@ import typer
 
 from polaris_parsl.cli.roots import absolute
 from polaris_parsl.cli.say import say
+from polaris_parsl.errors import PrefixError
+from polaris_parsl.report.as_text import as_text as text_of
+from polaris_parsl.report.as_text import comparison, table
+from polaris_parsl.report.figures import figures_of
+from polaris_parsl.report.page import page
+from polaris_parsl.report.reading import read_run
 
 
 def report(
@@ -39,11 +45,6 @@ def report(
 
     The file needs no network and no server. A run that goes on is shown as it is now.
     """
-    from polaris_parsl.report.as_text import as_text as shown  # noqa: PLC0415 - help needs none of it
-    from polaris_parsl.report.as_text import comparison, table  # noqa: PLC0415 - as above
-    from polaris_parsl.report.figures import figures_of  # noqa: PLC0415 - as above
-    from polaris_parsl.report.reading import read_run  # noqa: PLC0415 - as above
-
     now = time.time()
     runs = [figures_of(read_run(absolute(each)), now) for each in run_dirs]
     if as_json:
@@ -52,15 +53,12 @@ def report(
     if as_text:
         if len(runs) > 1:
             say("\n".join(table(comparison(runs))) + "\n")
-        say("\n".join(map(shown, runs)), end="")
+        say("\n".join(map(text_of, runs)), end="")
         return
     _write(runs, absolute(output or Path("report.html")))
 
 
 def _write(runs: list[dict[str, object]], path: Path) -> None:
-    from polaris_parsl.errors import PrefixError  # noqa: PLC0415 - as above
-    from polaris_parsl.report.page import page  # noqa: PLC0415 - as above
-
     text = page(runs)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

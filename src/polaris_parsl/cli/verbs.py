@@ -47,6 +47,8 @@ PANELS = {
         Verb("endpoint", "Print or write the template of a Globus Compute endpoint."),
     ),
     "Look": (
+        Verb("status", "Show how a run stands: blocks, tasks, rate, and what the walltime will cut."),
+        Verb("runs", "List the runs of a directory with state, tasks and node-hours."),
         Verb("report", "Show what happened in a run: one HTML file, text or JSON."),
         Verb("queues", "List the queues with their limits, or compare them with PBS."),
         Verb("list", "List the versions of a prefix.", function="list_versions"),

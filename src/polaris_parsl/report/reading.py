@@ -136,11 +136,12 @@ def find_run(folder: Path) -> Path:
     raise RunError(problem, remedy="name the directory of one run, as runinfo/000")
 
 
-def read_run(folder: Path) -> History:
+def read_run(folder: Path, *, with_tasks: bool = True) -> History:
     """Read the record of a run.
 
     Args:
         folder: of the run, or one that holds runs, of which the newest is read.
+        with_tasks: whether its tasks are read, too, which are many.
 
     Raises:
         RunError: there is no run, or none of its record can be read.
@@ -153,7 +154,7 @@ def read_run(folder: Path) -> History:
             history.events.append(line)
     _refuse_unknown(history, path)
     tasks = folder / FOLDER / TASKS
-    if tasks.exists():
+    if with_tasks and tasks.exists():
         history.keeps_tasks = True
         reader = _Reader(history)
         for line in _lines(tasks, history):

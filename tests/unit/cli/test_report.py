@@ -1,0 +1,102 @@
+"""`report`, `status` and `runs`, on the records of runs that are made up."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polaris_parsl.cli.report import report
+from polaris_parsl.cli.runs import runs
+from polaris_parsl.cli.status import AskedJobs, status
+from polaris_parsl.configuration.blocks.pbs import Pbs
+from polaris_parsl.errors import PrefixError
+from polaris_parsl.report.reading import read_run
+from runs import beginning, block, event, usual_run, write_run
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_report_is_one_file(tmp_path: Path, capsys: Captured) -> None:
+    file = tmp_path / "mine.html"
+    report([usual_run(tmp_path / "000")], output=file)
+    assert file.read_text().startswith("<!doctype html>")
+    assert str(file) in capsys.readouterr().out
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["000", "mine.html"]
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    usual_run(tmp_path / "000")
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(PrefixError, match="cannot write"):
+        report([tmp_path / "000"], output=tmp_path / "taken")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["000", "taken"]
+
+
+def test_json_has_all_figures_and_of_several_runs_a_list(tmp_path: Path, capsys: Captured) -> None:
+    usual_run(tmp_path / "000")
+    report([tmp_path / "000"], as_json=True)
+    assert json.loads(capsys.readouterr().out)["tasks"]["done"] == 40
+    report([tmp_path / "000"] * 2, as_json=True)
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+def test_terminal_escapes_in_names_are_shown_and_not_obeyed(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    events = [beginning(), *block(0, 5, 9, cause="\x1b[2J\x1b]0;title\x07")]
+    write_run(tmp_path / "000", events, [])
+    report([tmp_path], as_text=True)
+    status(tmp_path, once=True)
+    printed = capsys.readouterr().out
+    assert printed.count("\\x1b[2J") == 2
+    assert "\x1b" not in printed
+
+
+def test_several_texts_begin_with_a_comparison(tmp_path: Path, capsys: Captured) -> None:
+    report([usual_run(tmp_path / name) for name in ("000", "001")], as_text=True)
+    assert capsys.readouterr().out.startswith("run ")
+
+
+def test_the_status_of_a_run_that_is_over_is_shown_and_ends(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    status(usual_run(tmp_path / "000"))
+    printed = capsys.readouterr().out
+    assert "40 of 45 done" in printed
+    assert "walltime" in printed
+    status(tmp_path, as_json=True)
+    assert json.loads(capsys.readouterr().out)["state"] == "ended"
+
+
+def test_pbs_is_asked_at_most_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def run(_self: Pbs, command: list[str]) -> "subprocess.CompletedProcess[str]":
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "cannot connect")
+
+    monkeypatch.setattr(Pbs, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda _name: "/usr/bin/qstat")
+    events = [beginning(host="elsewhere"), event("executor", 1, executor="gpu")]
+    events += [*block(0, 5, 9)[:3], *block(1, 5, 9)[:3]]
+    history = read_run(write_run(tmp_path, events, []))
+    jobs = AskedJobs()
+    for now in range(1000, 1120, 5):
+        jobs.ask(history, float(now))
+    assert len(asked) == 2
+    assert asked[0][-2:] == ["0.pbs", "1.pbs"]
+
+
+def test_runs_are_listed(tmp_path: Path, capsys: Captured) -> None:
+    usual_run(tmp_path / "000")
+    runs(tmp_path)
+    printed = capsys.readouterr().out
+    assert "000" in printed
+    assert f"next: polaris-parsl report {tmp_path}/000" in printed
+    runs(tmp_path, as_json=True)
+    assert json.loads(capsys.readouterr().out)[0]["state"] == "ended"
