@@ -1,13 +1,18 @@
 """`report`, `status` and `runs`, on the records of runs that are made up."""
 
 import json
+import runpy
 import shutil
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import polaris_parsl
+from code_blocks import ROOT, of
 from polaris_parsl.cli.report import report
 from polaris_parsl.cli.runs import runs
 from polaris_parsl.cli.status import AskedJobs, status
@@ -100,3 +105,33 @@ def test_runs_are_listed(tmp_path: Path, capsys: Captured) -> None:
     assert f"next: polaris-parsl report {tmp_path}/000" in printed
     runs(tmp_path, as_json=True)
     assert json.loads(capsys.readouterr().out)[0]["state"] == "ended"
+
+
+def test_the_commands_of_the_document_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("runinfo/000", "runinfo/001", "runs/003"):
+        usual_run(tmp_path / name)
+    commands = [
+        line
+        for block in of(ROOT / "docs" / "report.md")
+        if block.kind == "bash"
+        for line in block.text.splitlines()
+    ]
+    assert len(commands) == 8
+    for command in commands:
+        own = command.replace("polaris-parsl", f"{sys.executable} -m polaris_parsl", 1)
+        subprocess.run(["/bin/bash", "-c", own], check=True)
+    assert (tmp_path / "report.html").is_file()
+    assert (tmp_path / "both.html").is_file()
+    assert capfd.readouterr().out.count("40 of 45 done") >= 3
+
+
+def test_the_example_of_the_document_runs(tmp_path: Path) -> None:
+    (example,) = [each for each in of(ROOT / "docs" / "report.md") if each.kind == "python"]
+    file = tmp_path / "example.py"
+    file.write_text(example.text)
+    with ThreadPoolExecutor() as pool:
+        known = {"simulate": lambda x: pool.submit(pow, x, 2), "polaris_parsl": polaris_parsl}
+        runpy.run_path(str(file), init_globals=known)
