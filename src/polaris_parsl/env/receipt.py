@@ -23,6 +23,7 @@ from polaris_parsl.installs import (
     lies_in_a_prefix,
     receipt_of,
 )
+from polaris_parsl.text import in_line
 from polaris_parsl.version import NAME
 
 FORMAT = 2
@@ -121,7 +122,7 @@ class Receipt:
         """A phrase for the base: its Python, and the module or prefix that holds it."""
         module = self.base["module"] or {}
         place = module.get("name") or self.base["prefix"]
-        return f"CPython {self.base['interpreter']['version']} of {place}"
+        return f"CPython {self.base['interpreter']['version']} of {in_line(place)}"
 
     @property
     def release(self) -> str:
@@ -188,6 +189,10 @@ def _receipt(data: Mapping[str, Any]) -> Receipt:
     release = release_name(data["version"], data["track"], label)
     if not is_release_name(release):
         raise ValueError(f"{release!r} is no version")
+    module = base["module"] or {}
+    for word in (data["parsl"], base["interpreter"]["version"], module.get("name") or ""):
+        if not (isinstance(word, str) and word.isprintable()):
+            raise ValueError(f"{word!r} is not one line of printable text")
     base_key = (data.get("locked_base") or {}).get("key")
     if not (base_key is None or is_base_key(base_key)):
         raise ValueError(f"{base_key!r} is no locked base")

@@ -240,6 +240,28 @@ def test_names_and_reasons_of_others_begin_no_line(world: World) -> None:
     assert "\n    fix: chmod 777" not in lua
 
 
+@pytest.mark.parametrize("key", ["parsl", "module", "version"])
+def test_words_of_a_receipt_that_a_module_shows_are_printable(world: World, key: str) -> None:
+    root = world.prefix / "versions/2020.1"
+    evil = "1\x1b[2J\n  fix: x"
+
+    def put() -> None:
+        root.mkdir()
+        data = json.loads((world.prefix / "versions" / kills.OLD / "receipt.json").read_text())
+        data["version"] = "2020.1"
+        if key == "parsl":
+            data["parsl"] = evil
+        elif key == "module":
+            data["base"]["module"] = {"name": evil, "file": None}
+        else:
+            data["base"]["interpreter"]["version"] = evil
+        (root / "receipt.json").write_text(json.dumps(data))
+
+    world.hostile(put)
+    assert "is not one line of printable text" in world.run("repair")
+    assert not list(world.prefix.glob("modulefiles*/polaris-parsl/2020.1*"))
+
+
 def test_a_file_that_seems_to_have_any_size_is_not_read(world: World) -> None:
     root = world.prefix / "versions/2020.1"
 
