@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import time
+
 import pytest
 
 pytestmark = pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
@@ -103,3 +107,55 @@ def test_qstat_shows_nodes_and_comments_in_openpbs_layout(sandbox):
     assert running.split(".")[0] in sandbox.call("qstat", "-r").stdout
     assert running.split(".")[0] not in sandbox.call("qstat", "-i").stdout
     assert held.split(".")[0] in sandbox.call("qstat", "-i", "-u", "tester").stdout
+
+
+def test_a_job_waits_for_its_time_and_takes_signals(sandbox, tools):
+    def submit(when):
+        return sandbox.submit(
+            "trap 'touch signalled' USR1; touch up; while sleep 0.1; do :; done\n",
+            *QUEUE,
+            "-a",
+            when,
+        )
+
+    late = submit("203112312359")
+    job = sandbox.job(late)
+    assert (job["job_state"], job["substate"]) == ("W", 30)
+    assert job["Execution_Time"] == "Wed Dec 31 23:59:00 2031"
+    assert "etime" not in job
+    assert sandbox.call("qsig", late).returncode == 168
+    assert sandbox.call("qdel", late).returncode == 0
+    assert sandbox.wait(late)["substate"] == 91
+    soon = submit(time.strftime("%Y%m%d%H%M.%S", time.localtime(time.time() + 2)))
+    assert sandbox.wait(soon, "R")["stime"] >= sandbox.job(soon)["Execution_Time"]
+    tools.eventually((sandbox.home / "up").exists)
+    assert sandbox.call("qsig", "-s", "SIGFOO", soon).returncode == 0, "recorded: it is dropped"
+    assert sandbox.call("qsig", "-s", "suspend", soon).returncode == 159
+    assert sandbox.call("qsig", "-s", "USR1", soon).returncode == 0
+    tools.eventually((sandbox.home / "signalled").exists)
+    words = ("qsub", "-A", "me", *QUEUE, "-l", "walltime=600", "-l", "filesystems=home")
+    for when in ("2561", "tomorrow", "13010000"):
+        assert sandbox.call(*words, "-a", when, "job.sh").returncode == 2
+
+
+def test_a_queue_that_the_facts_lack_can_be_added(environment, tmp_path):
+    (tmp_path / "inside.sh").write_text(
+        "id=$(echo true | qsub -A me -q workshop -l walltime=600 -l filesystems=home)\n"
+        "until qstat -x $id | grep -q ' F workshop'; do sleep 0.1; done\n"
+        "qstat -Q workshop | tail -1\n"
+        "echo true | qsub -A me -q nosuch -l walltime=600 -l filesystems=home; echo $?\n"
+    )
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "polaris_parsl", "sandbox"),
+            *("--queue", "workshop", "--", "bash", "inside.sh"),
+        ],
+        env=environment | {"HOME": str(tmp_path)},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    queue, code = done.stdout.splitlines()
+    assert (queue.split()[0], code) == ("workshop", "170"), done.stderr

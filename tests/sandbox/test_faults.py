@@ -109,6 +109,17 @@ def test_commands_fail_as_openpbs_lets_them_fail(sandbox, tools):
     assert len(ids(sandbox)) == 4, "the killed one asked for nothing"
 
 
+def test_a_preempted_job_is_deleted_though_it_may_be_rerun_and_another_has_its_nodes(sandbox):
+    sandbox.fault("preempt-delete", "next", lasts=300)
+    preempted = sandbox.submit(SLEEP, "-q", "preemptable", select="2:ngpus=4")
+    job = sandbox.wait(preempted)
+    assert (job["substate"], job["Exit_status"], job["run_count"]) == (91, 271, 1)
+    nodes = json.loads(sandbox.call("pbsnodes", "-a", "-F", "json").stdout)["nodes"]
+    taken = {host.partition("/")[0] for host in job["exec_host"].split("+")}
+    assert {name for name, node in nodes.items() if node["state"] == "job-exclusive"} == taken
+    assert sandbox.end_faults() == 1
+
+
 def test_jobs_are_lost_and_requeued_and_held_as_by_pbs(sandbox, tools):
     script = "echo run >> runs; until [ -e go ]; do sleep 0.05; done\n"
     job_id = sandbox.submit(script, "-q", "preemptable", "-N", "rerun")

@@ -116,6 +116,10 @@ def test_pbsnodes_refuses_an_unknown_node_as_openpbs_does(sandbox, tools):
         "(empty)\n", ""
     )
     assert sandbox.call("pbsnodes", "-S").returncode == 2
+    head, *rows = sandbox.call("pbsnodes", "-aSj").stdout.splitlines()[2:]
+    assert set(head) == {"-", " "}
+    assert rows[0].split()[:2] == ["x3001c0s1b0n0", "free"]
+    assert len(rows) == 4
 
 
 def test_the_sandbox_has_the_queues_of_the_facts(run, tools):

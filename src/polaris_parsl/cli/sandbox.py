@@ -18,6 +18,7 @@ def sandbox(
     command: Annotated[
         list[str], typer.Argument(help="Command and its arguments; put -- before it.")
     ],
+    *,
     nodes: Annotated[
         int, typer.Option("--nodes", help="Number of pretended compute nodes.", min=1)
     ] = NODES_DEFAULT,
@@ -36,12 +37,23 @@ def sandbox(
             help="Directory that all nodes share, besides your home. [default: the working directory]",
         ),
     ] = None,
+    queues: Annotated[
+        list[str] | None,
+        typer.Option("--queue", help="Queue that the facts lack, such as a workshop's."),
+    ] = None,
 ) -> None:
     """Run a command on a pretended login node, with qsub, qstat and qdel.
 
     Inside, `polaris-parsl sandbox fault KIND [TARGET]` lets something go wrong.
     """
-    code = run_sandbox(command, nodes=nodes, state=state, faults=faults, shared=shared or ())
+    code = run_sandbox(
+        command,
+        nodes=nodes,
+        state=state,
+        faults=faults,
+        shared=shared or (),
+        queues=queues or (),
+    )
     raise typer.Exit(code)
 
 

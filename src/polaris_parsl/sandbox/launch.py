@@ -46,6 +46,7 @@ def run_sandbox(
     state: Path | None,
     faults: Path | None = None,
     shared: Sequence[Path] = (),
+    queues: Sequence[str] = (),
 ) -> int:
     """Run a command on a pretended login node and return its exit code.
 
@@ -59,6 +60,7 @@ def run_sandbox(
         faults: file of faults to make.
         shared: directories that all nodes share, besides the home directory and the file systems of
             the system; without any, the working directory.
+        queues: that the facts lack; they take what the system can hold.
 
     Raises:
         MissingToolError: there is no C compiler.
@@ -87,6 +89,7 @@ def run_sandbox(
             nodes=nodes,
             command=tuple(command),
             shared=directories,
+            queues=tuple(queues),
             needed=needed_directories(folder),
             min_walltime_seconds=_min_walltime(),
             faults=tuple(fault.as_dict() for fault in wanted),

@@ -21,7 +21,7 @@ class Isolation(enum.StrEnum):
 class Settings:
     """One sandbox.
 
-    The nodes share the directories in shared; processes on them need the others in needed.
+    Besides the queues of the facts there are those in queues. The nodes share the directories in shared; processes on them need the others in needed.
     min_walltime_seconds, if set, lowers the queues' minimum walltime; faults are those of --faults.
     """
 
@@ -31,6 +31,7 @@ class Settings:
     command: tuple[str, ...]
     shared: tuple[Path, ...]
     needed: tuple[Path, ...]
+    queues: tuple[str, ...]
     min_walltime_seconds: int | None
     faults: tuple[Mapping[str, Any], ...] = ()
 
@@ -89,6 +90,7 @@ class Settings:
             "command": tuple(data["command"]),
             "shared": tuple(map(Path, data["shared"])),
             "needed": tuple(map(Path, data["needed"])),
+            "queues": tuple(data["queues"]),
             "faults": tuple(data["faults"]),
         }
         return cls(**data)

@@ -26,6 +26,7 @@ def job_attributes(job: Job) -> dict[str, Any]:
         "ctime": time.ctime(job.ctime),
         "depend": job.depend or None,
         "Error_Path": f"{login}:{job.error_path}",
+        "Execution_Time": _begins(job),
         "exec_host": exec_host(job) if started else None,
         "exec_vnode": "+".join(vnodes) if started else None,
         "Hold_Types": job.hold_types,
@@ -45,7 +46,9 @@ def job_attributes(job: Job) -> dict[str, Any]:
         "substate": job.substate,
         "Variable_List": job.variables,
         "comment": job.comment,
-        "etime": None if job.is_held and not started else time.ctime(job.ctime),
+        "etime": None
+        if (job.is_held or job.state == "W") and not started
+        else time.ctime(job.ctime),
         "run_count": job.run_count or None,
         "Stageout_status": 1 if job.obittime is not None else None,
         "Exit_status": job.exit_status,
@@ -62,6 +65,10 @@ def walltime_used(job: Job) -> str:
     if job.stime is None:
         return show_walltime(0)
     return show_walltime(max(0, int((job.obittime or time.time()) - job.stime)))
+
+
+def _begins(job: Job) -> str | None:
+    return None if job.execution_time is None else time.ctime(job.execution_time)
 
 
 def _used(job: Job) -> dict[str, Any]:

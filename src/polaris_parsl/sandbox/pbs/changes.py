@@ -1,6 +1,7 @@
-"""qhold, qrls, qrerun, qmove and qalter: what a user does to a job after its submission."""
+"""qhold, qrls, qrerun, qsig, qmove and qalter: what a user does to a job after its submission."""
 
 import getopt
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ _USAGES = {
     "qhold": "usage: qhold [-h hold_list] job_identifier...",
     "qrls": "usage: qrls [-h hold_list] job_identifier...",
     "qrerun": "usage: qrerun [-W force] job_identifier...",
+    "qsig": "usage: qsig [-s signal] job_identifier...",
     "qmove": "usage: qmove destination job_identifier...",
     "qalter": "usage: qalter [-A account] [-l resources] [-N name] job_identifier...",
 }
@@ -58,6 +60,25 @@ def qrerun(server: Server, call: CommandCall) -> CommandResult:
     return _each_job("qrerun", call, "W:", server, change)
 
 
+def qsig(server: Server, call: CommandCall) -> CommandResult:
+    """Send running jobs a signal; an unknown one is dropped, as recorded."""
+
+    def change(job: Job, options: Mapping[str, str]) -> None:
+        name = options.get("-s", "TERM")
+        if name in {"suspend", "resume", "admin-suspend", "admin-resume"}:
+            raise Refusal(UNAUTHORIZED, f"Unauthorized Request  {job.id}")
+        server.signal(job, _signal_number(name))
+
+    return _each_job("qsig", call, "s:", server, change)
+
+
+def _signal_number(name: str) -> int | None:
+    if name.isdigit():
+        return int(name)
+    found = getattr(signal, f"SIG{name.removeprefix('SIG')}", None)
+    return int(found) if isinstance(found, signal.Signals) else None
+
+
 def qmove(server: Server, call: CommandCall) -> CommandResult:
     """Move waiting jobs to another queue, which must take them."""
     name, *ids = call.argv or [""]
@@ -66,8 +87,9 @@ def qmove(server: Server, call: CommandCall) -> CommandResult:
         if job.state not in "QHW":
             raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
         others = [each for each in server.jobs() if each is not job]
-        moved = replace(job, queue=find_queue(name).name)
-        check_queue(moved, find_queue(name), others, server.minimum)
+        queue = find_queue(name, server.queues)
+        moved = replace(job, queue=queue.name)
+        check_queue(moved, queue, others, server.minimum)
         job.queue = moved.queue
         server.saved(job)
 
@@ -87,7 +109,8 @@ def qalter(server: Server, call: CommandCall) -> CommandResult:
         changed = _altered(job, options, resources)
         if resources:
             others = [each for each in server.jobs() if each is not job]
-            check_queue(changed, find_queue(job.queue), others, server.minimum)
+            queue = find_queue(job.queue, server.queues)
+            check_queue(changed, queue, others, server.minimum)
         vars(job).update(vars(changed))
         server.saved(job)
 
@@ -160,6 +183,7 @@ CHANGES: Sequence[Callable[[Server, CommandCall], CommandResult]] = (
     qhold,
     qrls,
     qrerun,
+    qsig,
     qmove,
     qalter,
 )

@@ -74,7 +74,7 @@ def qstat(server: Server, call: CommandCall) -> CommandResult:
         return CommandResult(USAGE, stderr=f"qstat: conflicting options.\n{_QSTAT_USAGE}\n")
     result = CommandResult()
     if "-Q" in options:
-        show_queues(server.jobs(), names, options, result)
+        show_queues(server.queues, server.jobs(), names, options, result)
         return result
     if "-B" in options:
         show_server(server.jobs(), options, result)
@@ -143,7 +143,7 @@ def _chosen(
 def _named(server: Server, name: str, history: bool) -> list[Job]:
     number = number_in(name)
     if number is None:
-        if name not in polaris().queues:
+        if name not in server.queues:
             raise Refusal(UNKNOWN_QUEUE, f"Unknown queue destination {name}")
         return [j for j in server.jobs() if j.queue == name and (history or not j.is_finished)]
     job = server.find(number)

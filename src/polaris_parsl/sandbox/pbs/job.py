@@ -50,6 +50,7 @@ class Job:
     is_deleted: bool = False
     hold_types: str = "n"
     depend: str = ""
+    execution_time: float | None = None
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:

@@ -1,8 +1,10 @@
 """Submissions that the server and ALCF's hook refuse, and destinations of routing queues."""
 
-from collections.abc import Iterable
+import datetime
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
+from polaris_parsl.facts.learned_queues import LearnedQueues
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Jobs, Queue
 from polaris_parsl.sandbox.pbs.job import Job
@@ -16,13 +18,22 @@ from polaris_parsl.sandbox.pbs.refusal import (
 )
 
 
-def find_queue(name: str) -> Queue:
-    """The queue of that name, also given as "queue@server".
+def all_queues(added: Iterable[str]) -> Mapping[str, Queue]:
+    """The queues of the facts, and more of which only the names are known: they take what there is."""
+    facts = polaris()
+    unknown = LearnedQueues(facts.pbs_server, datetime.date.min, {name: {} for name in added})
+    longest = max(queue.walltime_max_minutes for queue in facts.queues.values())
+    return unknown.on_top_of(facts.queues, nodes=facts.node_count, minutes=longest)
+
+
+def find_queue(name: str, queues: Mapping[str, Queue] | None = None) -> Queue:
+    """The queue of that name, also given as "queue@server"; None for queues: those of the facts.
 
     Raises:
         Refusal: there is no such queue.
     """
-    queue = polaris().queues.get(name.partition("@")[0] or polaris().default_queue)
+    known = polaris().queues if queues is None else queues
+    queue = known.get(name.partition("@")[0] or polaris().default_queue)
     if queue is None:
         raise Refusal(UNKNOWN_QUEUE, "Unknown queue")
     return queue

@@ -110,6 +110,12 @@ class Mom:
         """Whether the first node of a job is lost."""
         return job.number in self._running and self._running[job.number].is_lost
 
+    def signal(self, job: Job, number: int) -> None:
+        """Send a signal to the processes of a job."""
+        running = self._running.get(job.number)
+        if running is not None:
+            send_signal(in_sessions(os.getpid(), running.sessions), number)
+
     def expire(self, job: Job) -> None:
         """End a job as if its walltime were over."""
         running = self._running.get(job.number)

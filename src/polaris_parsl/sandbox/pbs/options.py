@@ -1,5 +1,6 @@
 """The options of qsub; those on the command line override those in #PBS lines."""
 
+import datetime
 import getopt
 import re
 import shlex
@@ -14,10 +15,10 @@ _NOT_IMITATED = {
     "I": ": it has no interactive jobs; submit a script, and reach its nodes with ssh",
     "X": ": it has no interactive jobs",
     "J": ": it has no job arrays; submit each job by itself",
-    **dict.fromkeys("aCf", ""),
+    **dict.fromkeys("Cf", ""),
 }
 _USAGE = """\
-usage: qsub [-A account] [-e path] [-j oe|eo] [-k keep] [-l resources] [-m mail]
+usage: qsub [-a date_time] [-A account] [-e path] [-j oe|eo] [-k keep] [-l resources] [-m mail]
 	[-N name] [-o path] [-q queue] [-r y|n] [-S shell] [-v variables] [-V] [script]"""
 _COMMA = re.compile(r"(?<!\\),")
 
@@ -96,6 +97,28 @@ def read_directives(script: str) -> list[tuple[str, str]]:
     return pairs
 
 
+def read_execution_time(value: str) -> float:
+    """The time of `-a [[CC]YY]MMDDhhmm[.SS]`, in seconds of the clock; what it lacks is the next such.
+
+    Raises:
+        Refusal: it is not a time.
+    """
+    match = re.fullmatch(r"(?:((?:\d\d)?\d\d)?(\d{4}))?(\d{4})(?:\.(\d\d))?", value)
+    if match is None:
+        raise Refusal(USAGE, f"illegal -a value\n{_USAGE}")
+    now = datetime.datetime.now().astimezone()
+    year, day, minute, second = match.groups()
+    century = str(now.year)[: 4 - len(year or "")]
+    text = f"{(century + (year or ''))[:4]}{day or now.strftime('%m%d')}{minute}{second or '00'}"
+    try:
+        found = datetime.datetime.strptime(text, "%Y%m%d%H%M%S").astimezone()
+    except ValueError as error:
+        raise Refusal(USAGE, f"illegal -a value\n{_USAGE}") from error
+    if day is None and found < now:
+        found += datetime.timedelta(days=1)
+    return found.timestamp()
+
+
 def read_variables(value: str, environment: dict[str, str]) -> dict[str, str]:
     """The variables of `-v A=1,B`; a name without a value takes it from the environment."""
     variables: dict[str, str] = {}
@@ -130,6 +153,8 @@ def _check(letter: str, value: str) -> None:
         raise Refusal(USAGE, f"illegal -j value\n{_USAGE}")
     elif letter == "r" and value not in {"y", "n"}:
         raise Refusal(USAGE, f"illegal -r value\n{_USAGE}")
+    elif letter == "a":
+        read_execution_time(value)
     elif letter == "p" and not value.lstrip("+-").isdigit():
         raise Refusal(BAD_VALUE, "Illegal attribute or resource value Priority")
 

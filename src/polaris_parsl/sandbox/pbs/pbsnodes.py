@@ -15,26 +15,37 @@ from polaris_parsl.sandbox.pbs.refusal import USAGE, Refusal
 from polaris_parsl.sandbox.pbs.server import DOWN, Server
 from polaris_parsl.sandbox.pbs.show import json_document
 
-_USAGE = "usage:\n\tpbsnodes -a [-F json]\n\tpbsnodes -l\n\tpbsnodes [-F json] host..."
+_USAGE = "usage:\n\tpbsnodes -a [-F json]\n\tpbsnodes -S -j -a\n\tpbsnodes -l\n\tpbsnodes [-F json] host..."
+_HEAD = """\
+                                                        mem       ncpus   nmics   ngpus
+vnode           state           njobs   run   susp      f/t        f/t     f/t     f/t   jobs
+--------------- --------------- ------ ----- ------ ------------ ------- ------- ------- -------
+"""
 _UNKNOWN = "Unknown node "
 
 
 def pbsnodes(server: Server, call: CommandCall) -> CommandResult:
     """Show all nodes, the named ones, or those that are down (-l)."""
     try:
-        pairs, names = getopt.getopt(list(call.argv), "aF:l")
+        pairs, names = getopt.getopt(list(call.argv), "aF:jlS")
     except getopt.GetoptError as error:
         return CommandResult(USAGE, stderr=f"pbsnodes: invalid option -- '{error.opt}'\n{_USAGE}\n")
     options = dict(pairs)
-    if not (names or options.keys() & {"-a", "-l"}) or options.get("-F", "json") != "json":
+    is_whole = bool(names or options.keys() & {"-a", "-l"})
+    if (
+        not is_whole
+        or options.get("-F", "json") != "json"
+        or ("-S" in options) != ("-j" in options)
+    ):
         return CommandResult(USAGE, stderr=f"{_USAGE}\n")
     if "-l" in options:
         down = [name for name, state in server.out.items() if state == DOWN]
         return CommandResult(stdout="".join(f"{name:<20} {DOWN}\n" for name in down))
     chosen = list(server.nodes) if "-a" in options else names
-    found = {
-        name: _attributes(server, server.nodes[name]) for name in chosen if name in server.nodes
-    }
+    known = [name for name in chosen if name in server.nodes]
+    if "-S" in options:
+        return CommandResult(stdout=_HEAD + "".join(_row(server, name) for name in known))
+    found = {name: _attributes(server, server.nodes[name]) for name in known}
     if "-F" in options:
         unknown = {name: {name: _UNKNOWN} for name in chosen if name not in found}
         return CommandResult(stdout=json_document("nodes", {**found, **unknown}) + "\n")
@@ -69,6 +80,21 @@ def _attributes(server: Server, node: SandboxNode) -> dict[str, Any]:
         "last_state_change_time": int(server.node_changed(node.name)),
     }
     return {name: value for name, value in entries.items() if value != []}
+
+
+def _row(server: Server, name: str) -> str:
+    """A node in the table of -S -j: f/t is free of total."""
+    job = server.job_on(name)
+    state = server.out.get(name, "free" if job is None else "job-exclusive")
+    taken = {} if job is None else _assigned(job, name)
+    total = capacity()
+    memory = "/".join([f"{polaris().node.pbs_mem_kb >> 20}gb"] * 2)
+    cells = [f"{total[each] - taken.get(each, 0)}/{total[each]}" for each in ("ncpus", "ngpus")]
+    count = int(job is not None)
+    return (
+        f"{name:<15} {state:<15} {count:>6} {count:>5} {0:>6} {memory:>12} "
+        f"{cells[0]:>7} {'0/0':>7} {cells[1]:>7} {job.number if job else '--'}\n"
+    )
 
 
 def _assigned(job: Job, node: str) -> dict[str, int]:

@@ -28,10 +28,13 @@ Server             Max   Tot   Que   Run   Hld   Wat   Trn   Ext Status
 
 
 def show_queues(
-    jobs: Sequence[Job], names: Sequence[str], options: Mapping[str, str], result: CommandResult
+    known: Mapping[str, Queue],
+    jobs: Sequence[Job],
+    names: Sequence[str],
+    options: Mapping[str, str],
+    result: CommandResult,
 ) -> None:
     """`qstat -Q`: all queues, or the named ones."""
-    known = polaris().queues
     for name in names:
         if name not in known:
             result.refuse("qstat", Refusal(UNKNOWN_QUEUE, f"Unknown queue {name}"))

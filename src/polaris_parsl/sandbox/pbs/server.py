@@ -15,7 +15,13 @@ from polaris_parsl.sandbox.pbs.job import (
     STATUS_WALLTIME,
     Job,
 )
-from polaris_parsl.sandbox.pbs.limits import check_queue, destination, find_queue, has_room
+from polaris_parsl.sandbox.pbs.limits import (
+    all_queues,
+    check_queue,
+    destination,
+    find_queue,
+    has_room,
+)
 from polaris_parsl.sandbox.pbs.mom import Mom
 from polaris_parsl.sandbox.pbs.refusal import (
     BAD_STATE,
@@ -46,6 +52,7 @@ class Server:
         self, settings: Settings, event_loop: EventLoop, nodes: Sequence[SandboxNode]
     ) -> None:
         self.minimum = settings.min_walltime_seconds
+        self.queues = all_queues(settings.queues)
         self._event_loop = event_loop
         self.nodes: Mapping[str, SandboxNode] = {node.name: node for node in nodes}
         self._began = time.time()
@@ -88,17 +95,33 @@ class Server:
         """
         # As on a real server, a refused request uses up a number.
         number = self._store.new_number()
-        job = make_job(number, argv, script=script, cwd=cwd, environment=environment)
-        queue = find_queue(job.queue)
+        job = make_job(
+            number, argv, script=script, cwd=cwd, environment=environment, queues=self.queues
+        )
+        queue = find_queue(job.queue, self.queues)
         check_queue(job, queue, self.jobs(), self.minimum)
-        if destination(job, queue, self.minimum):  # otherwise PBS accepts the job and forgets it
+        # otherwise PBS accepts the job and forgets it
+        if destination(job, queue, self.minimum):
             if job.depend:
                 job.depend = read_dependencies(job.depend, self.find)
             self._route(job)
             self.accepted.append(job)
             self._save(job)
             self._event_loop.later(0, self.schedule)
+            if job.state == "W":
+                self._begin_at(job, job.execution_time or 0.0)
         return job.id
+
+    def _begin_at(self, job: Job, at: float) -> None:
+        """Queue a job that waits for its time, once that has come."""
+
+        def begin() -> None:
+            if job.state == "W":
+                job.state, job.substate = "Q", 10
+                self._save(job)
+                self.schedule()
+
+        self._event_loop.later(max(0.0, at - time.time()), begin)
 
     def delete(self, number: int, *, by: str, from_history: bool) -> None:
         """Delete a job as qdel does.
@@ -187,6 +210,17 @@ class Server:
         self._save(job)
         self._mom.end(job, STATUS_REQUEUED)
 
+    def signal(self, job: Job, number: int | None) -> None:
+        """Send the processes of a running job a signal; None is one that there is not.
+
+        Raises:
+            Refusal: the job does not run.
+        """
+        if job.state != "R":
+            raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
+        if number is not None:
+            self._mom.signal(job, number)
+
     def expire(self, job: Job) -> None:
         """End a running job as if its walltime were over."""
         self._mom.expire(job)
@@ -239,7 +273,9 @@ class Server:
                 self._wait_for_others(job)
             if job.state != "Q" or not self._route(job):
                 continue
-            found = where_to_run(job, self.jobs(), list(self.nodes), self.out)
+            found = where_to_run(
+                job, self.queues[job.queue], self.jobs(), list(self.nodes), self.out
+            )
             if isinstance(found, str):
                 self._comment(job, found)
             else:
@@ -260,10 +296,10 @@ class Server:
 
     def _route(self, job: Job) -> bool:
         """Whether the job is in the queue that runs it; moves it there if there is room."""
-        queue = find_queue(job.queue)
+        queue = find_queue(job.queue, self.queues)
         name = destination(job, queue, self.minimum)
         if name is None or (
-            name != queue.name and not has_room(job, find_queue(name), self.jobs())
+            name != queue.name and not has_room(job, self.queues[name], self.jobs())
         ):
             return False
         if name != queue.name:

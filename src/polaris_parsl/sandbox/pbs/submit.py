@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.facts.queues import Queue
 from polaris_parsl.sandbox.linux.nodes import OURS
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.limits import check_hook, find_queue
@@ -14,6 +15,7 @@ from polaris_parsl.sandbox.pbs.options import (
     check_name,
     read_command_line,
     read_directives,
+    read_execution_time,
     read_variables,
 )
 from polaris_parsl.sandbox.pbs.refusal import Refusal
@@ -70,8 +72,11 @@ def make_job(
     script: str,
     cwd: str,
     environment: Mapping[str, str],
+    queues: Mapping[str, Queue] | None = None,
 ) -> Job:
     """The job that a call of qsub requests, before the check of the queue's limits.
+
+    Without queues, those of the facts are all that there are.
 
     Raises:
         Refusal: an option, a resource or the queue is wrong, or the hook refuses the job.
@@ -79,7 +84,7 @@ def make_job(
     operands = read_command_line(argv)[1]
     options = asked(argv, script)
     letters, resources = options.letters, options.resources
-    queue = find_queue(letters.get("q", ""))
+    queue = find_queue(letters.get("q", ""), queues)
     walltime = resources.get("walltime", "")
     seconds = read_walltime(walltime) if walltime else 0
     check_names(resources)
@@ -91,6 +96,10 @@ def make_job(
     name = letters.get("N") or (Path(operands[0]).name if operands else "STDIN")
     check_name(name)
     now = time.time()
+    begin = read_execution_time(letters["a"]) if "a" in letters else None
+    state, substate = ("H", 20) if "h" in letters else ("Q", 10)
+    if state == "Q" and begin is not None and begin > now:
+        state, substate = "W", 30
     user = {key: environment[key] for key in _USER if key in environment}
     return Job(
         number=number,
@@ -115,9 +124,10 @@ def make_job(
         user=user,
         ctime=now,
         mtime=now,
+        execution_time=begin,
         depend=options.attributes.get("depend", ""),
-        state="H" if "h" in letters else "Q",
-        substate=20 if "h" in letters else 10,
+        state=state,
+        substate=substate,
         hold_types="u" if "h" in letters else "n",
     )
 
