@@ -7,51 +7,48 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from polaris_parsl.env.user.project import templates
 
-# One sandbox for all; the sweep runs in test_main_job.py.
-TEMPLATES = ["gpu", "inference", "mpi", "pipeline", "adaptive"]
-SCRIPT = """
-for template in "$@"; do
-  polaris-parsl init $template --template $template
-  (cd $template && echo "== $template" && python workflow.py) || exit
-done
-"""
+Sandboxed = Callable[[str], str]
 
 
-@pytest.fixture
-def printed(in_sandbox: Callable[[str], str], tmp_path: Path) -> dict[str, str]:
-    """What each template prints."""
-    (tmp_path / "project/all.sh").write_text(SCRIPT)
-    output = in_sandbox(f"bash all.sh {' '.join(TEMPLATES)}")
-    parts = re.split(r"^== (\w+)\n", output, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+def run(template: str, in_sandbox: Sandboxed) -> str:
+    """What a template prints."""
+    return in_sandbox(f"sh -c 'polaris-parsl init . --template {template}; python workflow.py'")
 
 
-def test_every_template_finds_what_it_looks_for(printed: dict[str, str], tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    assert re.search(
-        r"^000: angle 0.1, period 6.2\d; GPU [0-3] of x\w+$", printed["gpu"], re.MULTILINE
-    )
-    assert "12 members, exit codes [0]" in printed["gpu"]
-    assert len(list(project.glob("gpu/ensemble/*/output.txt"))) == 12
+def test_an_ensemble_has_files_for_each_member(in_sandbox: Sandboxed, tmp_path: Path) -> None:
+    printed = run("gpu", in_sandbox)
+    assert re.search(r"^000: angle 0.1, period 6.2\d; GPU [0-3] of x\w+$", printed, re.MULTILINE)
+    assert "12 members, exit codes [0]" in printed
+    assert len(list((tmp_path / "project").glob("ensemble/*/output.txt"))) == 12
 
-    assert "1000 inputs in 10 classes, by plain Python" in printed["inference"]
-    batches = re.findall(r"GPU [0-3], loads (\d+): (\d+) batches", printed["inference"])
+
+def test_inference_loads_its_model_once_in_each_worker(in_sandbox: Sandboxed) -> None:
+    printed = run("inference", in_sandbox)
+    assert "1000 inputs in 10 classes, by plain Python" in printed
+    batches = re.findall(r"GPU [0-3], loads (\d+): (\d+) batches", printed)
     assert {loads for loads, _ in batches} == {"1"}
     assert sum(int(number) for _, number in batches) == 40
 
-    assert "1000 steps: pi is 3.14159274, by 4 ranks on 1 nodes" in printed["mpi"]
-    assert "100000 steps: pi is 3.14159265, by 8 ranks on 2 nodes" in printed["mpi"]
 
-    assert re.search(r"^16 simulations on [1-4] GPUs$", printed["pipeline"], re.MULTILINE)
-    sums = re.findall(r"^x\w+: 8 energies, sum (\d\.\d{3})", printed["pipeline"], re.MULTILINE)
+def test_mpi_tasks_have_the_nodes_and_ranks_that_they_ask_for(in_sandbox: Sandboxed) -> None:
+    printed = run("mpi", in_sandbox)
+    assert "1000 steps: pi is 3.14159274, by 4 ranks on 1 nodes" in printed
+    assert "100000 steps: pi is 3.14159265, by 8 ranks on 2 nodes" in printed
+
+
+def test_a_pipeline_has_stages_of_three_shapes(in_sandbox: Sandboxed) -> None:
+    printed = run("pipeline", in_sandbox)
+    assert re.search(r"^16 simulations on [1-4] GPUs$", printed, re.MULTILINE)
+    sums = re.findall(r"^x\w+: 8 energies, sum (\d\.\d{3})", printed, re.MULTILINE)
     assert len(sums) == 2
     assert 4 < sum(map(float, sums)) < 7  # a third each, on average
 
-    found = re.search(r"^found (\S+) at .* after (\d+) tasks$", printed["adaptive"], re.MULTILINE)
+
+def test_an_adaptive_search_finds_a_minimum(in_sandbox: Sandboxed) -> None:
+    printed = run("adaptive", in_sandbox)
+    found = re.search(r"^found (\S+) at .* after (\d+) tasks$", printed, re.MULTILINE)
     assert found
     assert float(found[1]) < 0.01
     assert int(found[2]) < 400
@@ -82,4 +79,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> No
 
 
 def test_every_template_is_run_by_a_test() -> None:
-    assert {*TEMPLATES, "sweep", "notebook"} == {*templates()}
+    text = Path(__file__).read_text()
+    others = [name for name in templates() if f'run("{name}", in_sandbox)' not in text]
+    # the one above, and the example of test_main_job.py
+    assert others == ["notebook", "sweep"]
