@@ -7,7 +7,6 @@ the one module of env/ that changes modes and owners, or deletes trees (tests/li
 """
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -209,6 +208,8 @@ def remove(folder: int, name: str) -> None:
         with suppress(OSError):
             os.fchmod(inner, 0o700)
     # by descriptor too: what becomes a link meanwhile is not followed
+    import shutil  # noqa: PLC0415 - commands that only look need none
+
     shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
 
 

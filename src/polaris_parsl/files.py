@@ -5,7 +5,6 @@ source tree, where people look for them. A wheel carries them in `_dist/`.
 """
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -57,13 +56,23 @@ def source_tree(verb: str) -> Path:
     return tree
 
 
+def is_there(path: Path) -> bool:
+    """Whether a path exists and this user can see it."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
 def digest(path: Path) -> str:
     """sha256 of a file, in hexadecimal; a pipe or a device never blocks.
 
     Raises:
         OSError: it cannot be opened, or is not a regular file.
     """
-    with _regular(path) as stream:
+    import hashlib  # noqa: PLC0415 - it takes its time, and few commands need it
+
+    with regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -82,7 +91,7 @@ def read_regular(
     Raises:
         OSError: it cannot be opened, is not a regular file, or is larger.
     """
-    with _regular(path, through_link=through_link, folder=folder) as stream:
+    with regular(path, through_link=through_link, folder=folder) as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))
@@ -90,9 +99,14 @@ def read_regular(
 
 
 @contextmanager
-def _regular(
+def regular(
     path: Path, *, through_link: bool = True, folder: int | None = None
 ) -> Iterator[BufferedReader]:
+    """Open a file that somebody else may have made, as `read_regular` does.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
+    """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     number = os.open(path, flags if through_link else flags | os.O_NOFOLLOW, dir_fd=folder)
     with os.fdopen(number, "rb") as stream:

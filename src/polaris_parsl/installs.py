@@ -18,7 +18,6 @@ import shlex
 import stat
 import sys
 from collections.abc import Iterator
-from importlib.metadata import distributions
 from pathlib import Path
 
 from polaris_parsl.files import read_regular
@@ -154,6 +153,8 @@ def own_packages() -> tuple[str, ...]:
 
 
 def _requirements(folder: Path) -> Iterator[str]:
+    from importlib.metadata import distributions  # noqa: PLC0415 - it takes its time
+
     places = [str(path) for path in folder.glob("lib/python3.*/site-packages")]
     for each in distributions(path=places):
         if not each.read_text("METADATA"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import builder
-from polaris_parsl.cli.verbs import PANELS, Verb
+from polaris_parsl.cli.table import PANELS, Verb
 from polaris_parsl.errors import ExitCode
 
 VERBS = [verb for verbs in PANELS.values() for verb in verbs]
@@ -49,14 +49,14 @@ def call(install: Any, tmp_path: Path) -> Any:
 
 def test_an_install_lists_the_verbs_that_work_in_it(call: Any) -> None:
     printed = call("polaris-parsl", "--help").stdout
-    offered = {verb.name for verb in VERBS if f"│ {verb.name} " in printed}
+    offered = {verb.name for verb in VERBS if f"\n  {verb.name} " in printed}
     assert offered == {verb.name for verb in VERBS} - NEED_SOURCE
 
 
 def test_a_source_tree_lists_all_verbs(env: dict[str, str]) -> None:
     command = builder.command(builder.REPOSITORY, "--help")
     printed = builder.run(*command, env={**env, "COLUMNS": "120"}).stdout
-    assert {verb.name for verb in VERBS if f"│ {verb.name} " in printed} == {
+    assert {verb.name for verb in VERBS if f"\n  {verb.name} " in printed} == {
         verb.name for verb in VERBS
     }
 

@@ -15,7 +15,8 @@ from polaris_parsl.env.base.choice import Base, probe
 from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.installer.environments import create, fill
 from polaris_parsl.env.installer.wheels import Wheel, fetch
-from polaris_parsl.env.locks.files import CURRENT, read_requirements, track_requirements
+from polaris_parsl.env.locks.files import read_requirements, track_requirements
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.env.variables import for_offline_pip
 from polaris_parsl.errors import LockError, OptionError
 from polaris_parsl.facts.polaris import polaris

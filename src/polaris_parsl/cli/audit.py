@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.cli.places import own_prefix
+from polaris_parsl.cli.roots import Prefix
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.audit import audit as look_at
 from polaris_parsl.env.prefix.permissions import find_group, group_name

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.changes import DryRun, print_change
-from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.cli.places import own_prefix
+from polaris_parsl.cli.roots import Prefix
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.lifecycle import set_default
 from polaris_parsl.env.prefix.releases import default_of, find_releases

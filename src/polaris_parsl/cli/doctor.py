@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from polaris_parsl.cli.places import own_base, own_root, runs_here
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
-from polaris_parsl.cli.roots import Root, own_base, own_root, runs_here
+from polaris_parsl.cli.roots import Root
 from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import UserOpts, read_words
 from polaris_parsl.driver import working_folder

@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 from packaging.utils import canonicalize_name
 
+from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
-from polaris_parsl.cli.roots import Mirror, Wheelhouse, absolute
+from polaris_parsl.cli.roots import Mirror, Wheelhouse
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.install import Installed, build
 from polaris_parsl.env.installer.locked_base import LockedBase, in_prefix, provided
 from polaris_parsl.env.installer.plan import InstallPlan, InstallRequest, make_plan, rebased_from
-from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.network import chosen_proxies
 from polaris_parsl.env.pip_settings import set_up_like_pip
 from polaris_parsl.env.prefix.audit import audit
@@ -26,6 +26,7 @@ from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.permissions import choose_group, group_name
 from polaris_parsl.env.prefix.publish import staging
 from polaris_parsl.env.prefix.writers import find_writers, refuse_writers
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.files import source_tree
 from polaris_parsl.installs import LUA_TREE, STAGING, TCL_TREE
 from polaris_parsl.version import NAME

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.cli.places import absolute, own_root
+from polaris_parsl.cli.roots import Root
 from polaris_parsl.cli.say import say
 from polaris_parsl.errors import PrefixError
 from polaris_parsl.version import NAME

@@ -1,27 +1,11 @@
 """`polaris-parsl list`: the versions of a prefix."""
 
-import json
-import shlex
-import time
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import Prefix, own_prefix
-from polaris_parsl.cli.say import say
-from polaris_parsl.env.base.choice import is_there
-from polaris_parsl.env.prefix.permissions import user_name
-from polaris_parsl.env.prefix.releases import Release, default_of, find_releases, hidden
-from polaris_parsl.env.prefix.state import State, read_state
-from polaris_parsl.env.receipt import LaterReceiptError, Receipt
-from polaris_parsl.errors import ReceiptError
-from polaris_parsl.installs import receipt_of
-from polaris_parsl.text import in_line, printable
-from polaris_parsl.version import NAME
-
-_HEAD = ("version", "default", "age", "size", "built by", "base", "state")
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
+from polaris_parsl.cli.listing import print_versions
+from polaris_parsl.cli.roots import Prefix
 
 
 def list_versions(
@@ -33,77 +17,4 @@ def list_versions(
 
     For each: whether it is the default, its age, size, owner, base and state.
     """
-    place = own_prefix(prefix)
-    state = read_state(place)
-    releases = find_releases(place, state)
-    rows = [_facts(each, state, releases) for each in releases]
-    if as_json:
-        listed = {"prefix": str(place), "generation": state.generation, "versions": rows}
-        say(json.dumps(listed, indent=2))
-        return
-    if not rows:
-        say(f"{place} has no versions")
-        say(f"next: scripts/install.sh --prefix {shlex.quote(str(place))}")
-        return
-    lines = [_HEAD, *([in_line(cell) for cell in _line(each)] for each in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        say("  ".join(cells).rstrip())
-    if state.generation:
-        say(f"last change: {state.change}, by {state.by}, {state.at}")
-    say(f"next: module load {NAME}/VERSION; {NAME} default VERSION")
-
-
-def _facts(release: Release, state: State, releases: list[Release]) -> dict[str, Any]:
-    receipt = release.read if isinstance(release.read, Receipt) else None
-    try:
-        status = receipt_of(release.root).stat()
-    except OSError:
-        status = release.root.stat()
-    remarks = []
-    if release.name in hidden(releases, state):
-        remarks.append("hidden: a pre-release")
-    if deprecation := state.deprecated.get(release.name):
-        remarks.append(f"deprecated until {deprecation.until}: {deprecation.because}")
-    if isinstance(release.read, LaterReceiptError):
-        remarks.append(f"made by a later version: {release.read.remedy}")
-    elif isinstance(release.read, ReceiptError):
-        remarks.append(f"damaged: {release.read.problem}")
-    elif receipt and not is_there(Path(receipt.base["executable"])):
-        remarks.append("its base is gone")
-    return {
-        "version": release.name,
-        "is_default": release.name == default_of(releases, state),
-        "base": receipt.base_words if receipt else "?",
-        "state": remarks or ["ok"],
-        "age_seconds": max(0, int(time.time() - status.st_mtime)),
-        "size_bytes": receipt.size_bytes if receipt else None,
-        "built_by": user_name(status.st_uid),
-        "root": str(release.root),
-    }
-
-
-def _line(row: dict[str, Any]) -> tuple[str, ...]:
-    cells = (
-        row["version"],
-        "default" if row["is_default"] else "",
-        _age(row["age_seconds"]),
-        _size(row["size_bytes"]),
-        row["built_by"],
-        row["base"],
-        "; ".join(row["state"]),
-    )
-    # a line break would start a row of its own
-    return tuple(printable(cell).replace("\n", "\\n") for cell in cells)
-
-
-def _age(seconds: int) -> str:
-    for unit, length in _UNITS:
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
-
-
-def _size(size_bytes: int | None) -> str:
-    return "?" if size_bytes is None else f"{size_bytes / 1e6:.0f} MB"
+    print_versions(prefix, as_json=as_json)

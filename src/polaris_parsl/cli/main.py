@@ -8,12 +8,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from polaris_parsl.cli.say import Formatter, say
+from polaris_parsl.cli.say import say
+from polaris_parsl.cli.table import ABOUT
 from polaris_parsl.cli.verbs import CONTEXT, Verbs
 from polaris_parsl.cli.version import version
 from polaris_parsl.driver import working_folder
 from polaris_parsl.errors import MissingToolError, OptionError, PolarisParslError, PrefixError
 from polaris_parsl.process import NoAnswerError
+from polaris_parsl.text import printable
 from polaris_parsl.version import NAME
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -21,11 +23,19 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 app = typer.Typer(
     name=NAME,
     cls=Verbs,
-    help="Parsl on ALCF Polaris: install it, rehearse it, pin it.",
+    help=ABOUT,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
 )
+
+
+class _Formatter(logging.Formatter):
+    """Log lines of `--debug`, which quote commands and files."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line without escapes."""
+        return printable(super().format(record))
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,7 +57,7 @@ def _options(
     ] = False,
 ) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Formatter("%(name)s: %(message)s"))
+    handler.setFormatter(_Formatter("%(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if debug else logging.WARNING, handlers=[handler])
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.places import absolute, own_prefix, own_root
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
-from polaris_parsl.cli.roots import Mirror, Root, Wheelhouse, absolute, own_prefix, own_root
+from polaris_parsl.cli.roots import Mirror, Root, Wheelhouse
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.modules.module_system import how_to_load
 from polaris_parsl.installs import LOCKED, prefix_of, version_root

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
-from polaris_parsl.cli.roots import AllowedSigners, absolute
+from polaris_parsl.cli.roots import AllowedSigners
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.locked_base import is_locked
 from polaris_parsl.env.modules.module_system import how_to_load

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.changes import DryRun, print_change
-from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.cli.places import own_prefix
+from polaris_parsl.cli.roots import Prefix
 from polaris_parsl.env.prefix import removal
 
 

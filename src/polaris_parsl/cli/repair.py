@@ -1,7 +1,8 @@
 """`polaris-parsl repair`: finish or clean up what a killed command left."""
 
 from polaris_parsl.cli.changes import DryRun, print_change
-from polaris_parsl.cli.roots import Prefix, own_prefix
+from polaris_parsl.cli.places import own_prefix
+from polaris_parsl.cli.roots import Prefix
 from polaris_parsl.env.prefix import repair as repairing
 
 

@@ -1,6 +1,5 @@
 """Prints for the command line: the only place that does, so that no text of others gets through raw."""
 
-import logging
 import sys
 
 from polaris_parsl.text import printable
@@ -9,11 +8,3 @@ from polaris_parsl.text import printable
 def say(text: str, *, to_errors: bool = False, end: str = "\n") -> None:
     """Print a text that may hold words of others: from states, receipts, bundles, jobs, files."""
     print(printable(text), file=sys.stderr if to_errors else sys.stdout, end=end, flush=True)
-
-
-class Formatter(logging.Formatter):
-    """Log lines of `--debug`, which quote commands and files."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """A line without escapes."""
-        return printable(super().format(record))

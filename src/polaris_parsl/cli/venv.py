@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from polaris_parsl.cli.places import absolute, own_root
 from polaris_parsl.cli.progress import leave_nothing_when_stopped
-from polaris_parsl.cli.roots import Root, absolute, own_root
+from polaris_parsl.cli.roots import Root
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.modules.module_system import how_to_load, module_tree
 from polaris_parsl.env.modules.modulefile import modulefile

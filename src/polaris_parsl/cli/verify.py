@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import AllowedSigners, Root, absolute, own_base, own_root, runs_here
+from polaris_parsl.cli.places import absolute, own_base, own_root, runs_here
+from polaris_parsl.cli.roots import AllowedSigners, Root
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.prefix.verify import Trust, VerifyReport, verify_install
 

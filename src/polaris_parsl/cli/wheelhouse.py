@@ -12,8 +12,8 @@ from polaris_parsl.cli.roots import Mirror
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.conda_archives import refuse_bad_mirror
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES, MISSING, PYTHONS, make_wheelhouse
-from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.pip_settings import set_up_like_pip
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.files import source_tree
 
 

@@ -5,7 +5,6 @@ for `prefix`, `command` and what depends on them (docs/on-disk.md).
 """
 
 import errno
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.locks.files import is_release_name, release_name
+from polaris_parsl.env.release_names import is_release_name, release_name
 from polaris_parsl.errors import PrefixError, ReceiptError
-from polaris_parsl.files import read_regular
+from polaris_parsl.files import read_regular, regular
 from polaris_parsl.installs import (
     RECEIPT,
     command_of,
@@ -31,6 +30,9 @@ FORMAT = 2
 NO_PARALLEL = "none"
 # about ten times those of ours
 RECEIPT_BYTES_MAX = 50_000_000
+# as written below: the files come last
+_FILES, _END, _NO_FILES = b',\n "links": {', b"}\n", b', "links": {}, "files": {}'
+_PIECE_BYTES = 1 << 16
 _AGAIN = "polaris-parsl remove VERSION, and install it again"
 
 
@@ -58,6 +60,8 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
     Raises:
         PrefixError: a file names the staging directory, so the tree cannot be moved.
     """
+    import hashlib  # noqa: PLC0415 - only what builds an install needs it
+
     files, links, bound, size_bytes = {}, {}, [], 0
     # by its descriptor and by its name
     staged = {str(folder).encode(), os.fsencode(folder.resolve())}
@@ -135,16 +139,19 @@ class Receipt:
         return ".".join(str(self.base["interpreter"]["version"]).split(".")[:2])
 
 
-def read_receipt(root: Path) -> Receipt:
+def read_receipt(root: Path, *, with_files: bool = True) -> Receipt:
     """Read the receipt of an install.
+
+    Args:
+        root: the install.
+        with_files: whether the files and links are read, which are nearly all of it.
 
     Raises:
         ReceiptError: it is missing, damaged, or of another version of polaris-parsl.
     """
     path = receipt_of(root)
     try:
-        content = read_regular(path, most_bytes=RECEIPT_BYTES_MAX, through_link=False)
-        data = json.loads(content)
+        data = json.loads(_content(path) if with_files else _head(path))
         _refuse_other(data["format"], path)
         receipt = _receipt(data)
     except OSError as error:
@@ -159,6 +166,22 @@ def read_receipt(root: Path) -> Receipt:
             remedy=f"ask who put it there; {_AGAIN}",
         )
     return receipt
+
+
+def _content(path: Path) -> bytes:
+    return read_regular(path, most_bytes=RECEIPT_BYTES_MAX, through_link=False)
+
+
+def _head(path: Path) -> bytes:
+    """What stands before the files; all of it where that cannot be told apart, or the end is missing."""
+    with regular(path, through_link=False) as stream:
+        head = b""
+        while _FILES not in head and (more := stream.read(_PIECE_BYTES)) and len(head) < RECEIPT_BYTES_MAX:
+            head += more
+        stream.seek(-min(len(head), len(_END)), os.SEEK_END)
+        is_whole = stream.read() == _END
+    head, files, _ = head.partition(_FILES)
+    return b"%s%s}" % (head, _NO_FILES) if files and is_whole else _content(path)
 
 
 def _refuse_other(number: object, path: Path) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from polaris_parsl.env.locks.files import CURRENT, release_name
 from polaris_parsl.env.receipt import FORMAT
+from polaris_parsl.env.release_names import CURRENT, release_name
 from polaris_parsl.errors import BundleError
 from polaris_parsl.files import digest, read_regular
 from polaris_parsl.installs import RECEIPT

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import Verdict, VerifyFinding
 from polaris_parsl.env.prefix.verify import Trust, VerifyReport, verify_base
 from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.files import is_there
 from polaris_parsl.pins.bundle import Bundle
 
 

@@ -10,9 +10,10 @@ from packaging.version import Version
 
 from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES
-from polaris_parsl.env.locks.files import CONDA_LOCK, CURRENT, read_conda
+from polaris_parsl.env.locks.files import CONDA_LOCK, read_conda
 from polaris_parsl.env.prefix.verify import verify_base, verify_install
 from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.errors import BundleError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import RECEIPT, overlay_of, overlay_python, receipt_of

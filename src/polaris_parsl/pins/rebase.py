@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from polaris_parsl.env.locks.files import CURRENT, release_name
 from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.release_names import CURRENT, release_name
 from polaris_parsl.env.variables import of_user
 from polaris_parsl.errors import VersionError
 from polaris_parsl.installs import LOCKED, version_root

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from polaris_parsl.cli.verbs import PANELS
+from polaris_parsl.cli.table import PANELS
 from polaris_parsl.errors import ExitCode
 from polaris_parsl.version import VERSION
 
@@ -48,7 +48,7 @@ def test_a_wrong_command_line_names_the_command_and_the_nearest_verb() -> None:
 
 def test_help_shows_the_verbs_in_their_panels() -> None:
     done = command("--help")
-    places = [done.stdout.index(f"─ {panel} ─") for panel in PANELS]
+    places = [done.stdout.index(f"\n{panel}:\n") for panel in PANELS]
     assert places == sorted(places)
     for verbs in PANELS.values():
         for verb in verbs:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.cli.roots import own_prefix, own_root
+from polaris_parsl.cli.places import own_prefix, own_root
 from polaris_parsl.errors import PrefixError
 
 

@@ -10,16 +10,31 @@ import typer
 
 from polaris_parsl import cli, files
 from polaris_parsl.cli.main import app
-from polaris_parsl.cli.verbs import PANELS, Verb, Verbs
+from polaris_parsl.cli.table import PANELS, Verb
+from polaris_parsl.cli.verbs import Verbs
 from polaris_parsl.errors import MissingToolError
 
 VERBS = [verb for verbs in PANELS.values() for verb in verbs]
 PRINT_MODULES = """
 import atexit, json, sys
 atexit.register(lambda: sys.stderr.write("MODULES " + json.dumps(sorted(sys.modules))))
-from polaris_parsl.cli.main import main
+from polaris_parsl.cli.front import main
 main()
 """
+# What costs more than a command that only looks may.
+SLOW = {
+    "typer",
+    "rich",
+    "click",
+    "yaml",
+    "jinja2",
+    "parsl",
+    "logging",
+    "hashlib",
+    "shutil",
+    "subprocess",
+}
+SLOW |= {"importlib.metadata", "packaging.requirements", "email"}
 
 
 def imported_by(*words: str) -> set[str]:
@@ -49,9 +64,42 @@ def test_every_file_with_a_verb_is_in_the_list() -> None:
 
 def test_help_imports_no_verb() -> None:
     own = {name for name in imported_by("--help") if name.startswith("polaris_parsl.")}
-    assert {"polaris_parsl.cli.verbs", "polaris_parsl.cli.main"} <= own
-    assert not own & {f"polaris_parsl.cli.{verb.name}" for verb in VERBS if verb.name != "version"}
+    assert "polaris_parsl.cli.table" in own
+    assert not own & {f"polaris_parsl.cli.{verb.name}" for verb in VERBS}
     assert not {name for name in own if name.startswith("polaris_parsl.env")}
+
+
+def modules_of_python() -> set[str]:
+    """The modules of a Python that does nothing, with those that the test asks by."""
+    code = "import atexit, json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("words", "most"), [(["--help"], 15), (["version"], 15), (["list", "--prefix", "/"], 70)]
+)
+def test_what_is_asked_most_imports_little(words: list[str], most: int) -> None:
+    imported = imported_by(*words) - modules_of_python()
+    assert len(imported) <= most, sorted(imported)
+    assert not imported & SLOW
+
+
+def test_the_package_imports_nothing_until_it_is_asked_for_something() -> None:
+    code = "import json, sys; before = {*sys.modules}; import polaris_parsl; "
+    code += "print(json.dumps(sorted({*sys.modules} - before)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == ["polaris_parsl", "polaris_parsl.version"]
+
+
+@pytest.mark.parametrize("words", [["--debug", "--help"], ["--help", "-h"]])
+def test_help_is_the_same_however_it_is_asked_for(words: list[str]) -> None:
+    command = [sys.executable, "-m", "polaris_parsl"]
+    plain, other = (
+        subprocess.run([*command, *each], capture_output=True, text=True, check=True).stdout
+        for each in (["--help"], words)
+    )
+    assert other == plain
 
 
 def test_a_verb_imports_no_other_verb() -> None:
@@ -73,7 +121,7 @@ def test_a_source_tree_offers_every_verb() -> None:
 def test_an_installed_command_offers_no_verb_that_needs_a_source_tree(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("polaris_parsl.cli.verbs.checkout", lambda: None)
+    monkeypatch.setattr("polaris_parsl.cli.table._SOURCE_MARK", "/nowhere")
     assert hidden() == {"install", "wheelhouse", "lock"}
 
 

@@ -67,6 +67,29 @@ def test_a_python_that_is_gone_or_does_not_start_is_named(
     assert f'polaris-parsl doctor --root "{command.parents[1]}"' in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "starts", "code"),
+    [
+        (["version"], 1, 0),
+        (["--help"], 1, 0),
+        (["list", "--prefix", "/"], 1, 0),
+        (["list", "--prefix", "/nowhere"], 1, 6),
+        (["list", "--nothing"], 1, 2),
+        (["nothing"], 2, 2),
+    ],
+)
+def test_python_starts_once_for_what_ends_at_once(
+    words: list[str], starts: int, code: int, command: Path, tmp_path: Path
+) -> None:
+    python, log = command.parents[1] / "tools/bin/python", tmp_path / "starts"
+    python.unlink()
+    python.write_text(f'#!/bin/sh\necho >>"{log}"\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    done = subprocess.run([command, *words], capture_output=True, text=True, check=False)
+    assert (log.read_text().count("\n"), done.returncode) == (starts, code)
+    assert bool(done.stdout) == (code == 0)
+
+
 def test_of_a_base_that_is_gone_the_highest_missing_directory_is_named(command: Path) -> None:
     python = command.parents[1] / "tools/bin/python"
     python.unlink()

@@ -73,6 +73,31 @@ def test_list_names_the_default_that_users_get_also_where_none_was_chosen(
     assert [each["version"] for each in listing["versions"] if each["is_default"]] == [kills.USUAL]
 
 
+def test_list_reads_no_list_of_files(call: Call, prefix: Path) -> None:
+    short = prefix / "versions" / kills.OLD / "receipt.json"
+    data = json.loads(short.read_text())
+    long = {f"overlay/lib/file-{number}.py": "0" * 64 for number in range(20_000)}
+    for number in range(50):
+        copy = prefix / "versions" / f"2020.{number + 1}" / "receipt.json"
+        copy.parent.mkdir(mode=0o755)
+        said = {**data, "version": copy.parent.name, "links": data["links"], "files": long}
+        copy.write_text(json.dumps(said, indent=1) + "\n")
+    call("list")  # imports what it needs
+    before = read_bytes()
+    rows = call("list").stdout.splitlines()
+    assert sum(row.endswith("ok") and " 0 MB " in row for row in rows) >= 50
+    assert read_bytes() - before < 53 * 100_000 < 50 * copy.stat().st_size / 10
+    # what was cut off is noticed all the same
+    copy.write_text(copy.read_text()[:-100])
+    assert f"{copy} is damaged" in call("list").stdout
+
+
+def read_bytes() -> int:
+    """The bytes that this process has read so far."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("rchar"))
+
+
 def test_list_names_damaged_versions_and_lost_bases(call: Call, prefix: Path) -> None:
     receipt = prefix / "versions" / kills.OLD / "receipt.json"
     receipt.chmod(0o644)

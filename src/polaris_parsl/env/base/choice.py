@@ -118,14 +118,6 @@ def probe(python: Path, *, names: Sequence[str], env: Mapping[str, str]) -> Base
     return Base(named if named.exists() else Path(answer["executable"]), answer)
 
 
-def is_there(path: Path) -> bool:
-    """Whether a path exists and this user can see it."""
-    try:
-        return path.exists()
-    except PermissionError:
-        return False
-
-
 def _interpreter(place: Path) -> Path:
     if place.is_dir():
         for name in ("python", "python3"):

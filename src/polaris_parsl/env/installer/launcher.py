@@ -2,10 +2,14 @@
 
 import shlex
 
+from polaris_parsl.errors import ExitCode
+from polaris_parsl.version import SAID
+
 # It finds the install that it lies in, so that it works wherever the tree is moved or copied to.
 # The base is not ours: its Python may be gone, or be another one under the same path, which
 # would then not see the tools and end in a traceback. Not one process more than is needed: where
-# a user may start no more of them, the command still starts, and can say so.
+# a user may start no more of them, the command still starts, and can say so. So Python is started twice
+# only for verbs that work for a while, and must get the signals that are meant for the command.
 _TEXT = """\
 #!/bin/sh
 # made by polaris-parsl {version}, do not edit
@@ -24,6 +28,17 @@ rebase() {{
 }}
 
 python=$root/tools/bin/python
+case "${{1-}}" in
+-h | --help | --version | version | list)
+  # what ends at once needs no look at the base before: it says itself that it was this Python's
+  "$python" -I -c 'import sys
+if sys.argv.pop(1) == "Python %d.%d" % sys.version_info[:2]:
+    from polaris_parsl.cli import front
+    front.main_of_launcher()' {minor} "$@" 2>&3
+  code=$?
+  [ "$code" -lt {said} ] || [ "$code" -gt {last} ] || exit $((code - {said}))
+  ;;
+esac 3>&2 2>/dev/null
 is=$("$python" -I -S -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null)
 if [ "$is" != {minor} ]; then
   lost=$(readlink -- "$python" || printf '%s' "$python")
@@ -62,6 +77,8 @@ def render_launcher(*, version: str, minor: str, base: str, broken: int, problem
     """
     return _TEXT.format(
         version=version,
+        said=SAID,
+        last=SAID + max(ExitCode),
         minor=shlex.quote(f"Python {minor}"),
         base=shlex.quote(base),
         broken=broken,

@@ -18,18 +18,17 @@ from polaris_parsl.env.installer.wheelhouse import ARCHIVES, WHEELS, check_wheel
 from polaris_parsl.env.installer.wheels import Wheel, build_own, fetch, read_wheel
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
-    CURRENT,
     INSTALLER_LOCK,
     TOOLS_LOCK,
     overlay_lock,
     parallel_packages,
     read_requirements,
-    release_name,
     track_requirements,
 )
 from polaris_parsl.env.modules.base_module import choose_module
 from polaris_parsl.env.prefix.publish import refuse_unusable
 from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.release_names import CURRENT, release_name
 from polaris_parsl.env.variables import user_cache
 from polaris_parsl.errors import OptionError
 from polaris_parsl.files import digest, shipped

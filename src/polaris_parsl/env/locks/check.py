@@ -10,7 +10,6 @@ from packaging.utils import canonicalize_name
 from polaris_parsl.env.locks.conda import is_solved_from
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
-    CURRENT,
     ENVIRONMENT,
     TOOL_LOCKS,
     Pin,
@@ -26,6 +25,7 @@ from polaris_parsl.env.locks.files import (
 )
 from polaris_parsl.env.locks.python import Origin, python_origins, read_origin
 from polaris_parsl.env.locks.solvers import need_solvers
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.errors import LockError
 
 # a name, and the version where it is pinned: `parallel=20241122`, `conda-forge::perl >=5`

@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from polaris_parsl.env.locks.files import CONDA_LOCK, CURRENT, overlay_lock
+from polaris_parsl.env.locks.files import CONDA_LOCK, overlay_lock
 from polaris_parsl.env.locks.solvers import conda_command, solve, write_program
 from polaris_parsl.env.network import open_url
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import WORK_SECONDS, run
 

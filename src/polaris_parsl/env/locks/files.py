@@ -16,20 +16,16 @@ import yaml
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
+from polaris_parsl.env.release_names import CURRENT, TRACK_NAME
 from polaris_parsl.errors import LockError
 
-CURRENT = "current"
 ENVIRONMENT = "environment.yml"
 CONDA_LOCK = "conda-lock.yml"
 # Each is solved from the list of its name in pyproject.toml: what an installed command needs,
 # what builds an install, what solves the locks.
 TOOLS_LOCK, INSTALLER_LOCK, MAINTAINER_LOCK = "tools.lock", "installer.lock", "maintainer.lock"
 TOOL_LOCKS = (TOOLS_LOCK, INSTALLER_LOCK, MAINTAINER_LOCK)
-# a part of file names, version directories and module names
-_TRACK_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
-_VERSION = re.compile(r"[0-9][0-9a-zA-Z.+]{0,63}")
 _RELOCK = "write it anew with `polaris-parsl lock`"
 # what a conda-lock.yml says of its form, and the one platform that it must be for
 _CONDA_FORMAT, PLATFORM = 1, "linux-64"
@@ -99,34 +95,6 @@ def short_digest(locks: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def release_name(version: str, track: str, label: str = "") -> str:
-    """Name of an install's directory and module: the version, and the track if not current.
-
-    Args:
-        version: of polaris-parsl.
-        track: which choice of Python packages.
-        label: tells an install on another base from the first one of this version.
-    """
-    name = f"{version}+{label}" if label else version
-    return name if track == CURRENT else f"{name}-{track}"
-
-
-def is_release_name(name: object) -> bool:
-    """Whether something is the name of an install: one part of a path, a version, perhaps a track.
-
-    What another user may have written is looked at with this before it becomes a part of a path.
-    """
-    if not isinstance(name, str):
-        return False
-    version, dash, track = name.partition("-")
-    if not _VERSION.fullmatch(version) or (dash and not _TRACK_NAME.fullmatch(track)):
-        return False
-    try:
-        return bool(Version(version))
-    except InvalidVersion:
-        return False
-
-
 def overlay_lock(track: str) -> str:
     """Name of the lock of a track."""
     return "overlay.lock" if track == CURRENT else f"overlay-{track}.lock"
@@ -155,7 +123,7 @@ def read_tracks(path: Path) -> dict[str, list[str]]:
     tracks = {CURRENT: _pins(path)}
     for other in sorted(path.parent.glob("environment-*.yml")):
         name = other.stem.removeprefix("environment-")
-        if not _TRACK_NAME.fullmatch(name) or name == CURRENT:
+        if not TRACK_NAME.fullmatch(name) or name == CURRENT:
             raise LockError(
                 f"{other} is of a track named {name!r}",
                 remedy=f"take at most 20 small letters and digits, other than {CURRENT!r}",

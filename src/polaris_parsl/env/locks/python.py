@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polaris_parsl.env.locks.files import (
-    CURRENT,
     TOOL_LOCKS,
     TOOLS_LOCK,
     overlay_lock,
@@ -16,6 +15,7 @@ from polaris_parsl.env.locks.files import (
     read_tracks,
 )
 from polaris_parsl.env.locks.solvers import solve
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.env.tools import uv_program
 from polaris_parsl.errors import LockError
 

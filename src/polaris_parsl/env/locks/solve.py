@@ -13,7 +13,6 @@ from pathlib import Path
 from polaris_parsl.env.locks.conda import check_repodata, lock_conda, reach_channels
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
-    CURRENT,
     TOOL_LOCKS,
     lock_names,
     overlay_lock,
@@ -21,6 +20,7 @@ from polaris_parsl.env.locks.files import (
 )
 from polaris_parsl.env.locks.python import Origin, lock_python, python_origins
 from polaris_parsl.env.locks.solvers import conda_command, need_solvers
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.errors import LockError
 from polaris_parsl.process import Step
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.prefix.cleanup import clean_up
 from polaris_parsl.env.prefix.publish import renamed
 from polaris_parsl.env.prefix.publish_modulefiles import is_ours, publish_modulefiles
 from polaris_parsl.env.prefix.releases import find_release, find_releases
 from polaris_parsl.env.prefix.state import Deprecation, State, commit, history, read_state
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.errors import PrefixError, VersionError
 from polaris_parsl.installs import command_of, version_root
 from polaris_parsl.version import NAME

@@ -8,9 +8,9 @@ from pathlib import Path
 from packaging.version import Version
 
 from polaris_parsl import below
-from polaris_parsl.env.locks.files import CURRENT, is_release_name
 from polaris_parsl.env.prefix.state import State
 from polaris_parsl.env.receipt import Receipt, read_receipt
+from polaris_parsl.env.release_names import CURRENT, is_release_name
 from polaris_parsl.errors import ReceiptError, VersionError
 from polaris_parsl.installs import VERSIONS, prefix_of, version_root
 
@@ -50,8 +50,16 @@ class Release:
         The prefix is where the install lies now; if the path in the receipt leads here too,
         that spelling is kept.
         """
+        return self._read(with_files=True)
+
+    @cached_property
+    def read_head(self) -> Receipt | ReceiptError:
+        """The same, without files and links."""
+        return self._read(with_files=False)
+
+    def _read(self, *, with_files: bool) -> Receipt | ReceiptError:
         try:
-            receipt = read_receipt(self.root)
+            receipt = read_receipt(self.root, with_files=with_files)
         except ReceiptError as error:
             return error
         published = version_root(receipt.prefix, self.name)

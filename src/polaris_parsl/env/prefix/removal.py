@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from polaris_parsl import below
-from polaris_parsl.env.locks.files import CURRENT
 from polaris_parsl.env.prefix.bases import find_unneeded
 from polaris_parsl.env.prefix.cleanup import clean_up, is_left
 from polaris_parsl.env.prefix.lifecycle import Change, differences
@@ -23,6 +22,7 @@ from polaris_parsl.env.prefix.releases import (
 )
 from polaris_parsl.env.prefix.state import State, commit, generations, read_state
 from polaris_parsl.env.prefix.usage import find_usage
+from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.errors import VersionError
 from polaris_parsl.installs import (
     BASES,

@@ -7,7 +7,6 @@ now. What another machine left is recognised by its age, measured by the clock o
 file system, not ours.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -137,6 +136,8 @@ def _machine() -> str:
     with suppress(OSError):
         words.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8"))
         words.append(str(Path("/proc/self/ns/pid").readlink()))
+    import hashlib  # noqa: PLC0415 - commands that only look need none
+
     return hashlib.sha256("".join(words).encode()).hexdigest()[:8]
 
 

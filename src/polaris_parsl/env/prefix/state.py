@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl import below
-from polaris_parsl.env.locks.files import is_release_name
 from polaris_parsl.env.prefix.permissions import make_folders, user_name
 from polaris_parsl.env.prefix.staging import staged_file
+from polaris_parsl.env.release_names import is_release_name
 from polaris_parsl.errors import PrefixError, VersionError
 from polaris_parsl.installs import INSTALL_COMMAND, STATE
 from polaris_parsl.text import in_line

@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.base.choice import is_there
 from polaris_parsl.env.base.drift import Verdict, VerifyFinding, compare
 from polaris_parsl.env.base.fingerprint import ask, base_dependencies, fingerprint
 from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
@@ -19,7 +18,7 @@ from polaris_parsl.env.prefix.verify_modulefiles import verify_modulefiles
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PrefixError, ReceiptError
-from polaris_parsl.files import digest
+from polaris_parsl.files import digest, is_there
 from polaris_parsl.installs import (
     BIN,
     INSTALL_PATH,
