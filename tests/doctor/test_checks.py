@@ -17,6 +17,7 @@ from polaris_parsl.doctor.listener import listening
 from polaris_parsl.doctor.machine import look_at_mpiexec, look_at_tasks, look_at_tmpdir
 from polaris_parsl.doctor.node_checks import examine_nodes
 from polaris_parsl.doctor.request import look_at_interfaces, look_at_options
+from polaris_parsl.doctor.shell import look_at_lmod
 from polaris_parsl.doctor.site import look_at_proxy, look_at_queues
 from polaris_parsl.doctor.storage import look_at_clock, look_at_run_dir
 from polaris_parsl.errors import OptionError
@@ -43,6 +44,13 @@ def with_env(here: Here, **more: str) -> Here:
 def only(findings: Iterator[DoctorFinding]) -> DoctorFinding:
     (finding,) = findings
     return finding
+
+
+def test_a_shell_that_loads_by_lmods_cache_is_told_what_that_hides(here: Here) -> None:
+    shell = with_env(here, LMOD_CMD=__file__, LMOD_VERSION="8.7.55")
+    assert only(look_at_lmod(shell)).status == "ok"
+    hides, fine = look_at_lmod(with_env(shell, LMOD_CACHED_LOADS="yes"))
+    assert (hides.status, hides.remedy, fine.status) == ("note", "unset LMOD_CACHED_LOADS", "ok")
 
 
 def test_a_problem_hides_its_consequences_and_names_the_first_cause(here: Here) -> None:

@@ -62,6 +62,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(planned: Any) -> None:
     assert "the base has none" in done.stdout
     assert "filelock 3.20.0" in done.stdout
     assert not prefix.exists()
+    assert "beyond ASCII" not in done.stderr
 
 
 def test_packages_that_are_new_enough_come_from_the_base(conda_install: Any) -> None:

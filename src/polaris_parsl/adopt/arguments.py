@@ -18,7 +18,7 @@ from polaris_parsl.options.options import REPLACED
 _MODULES = (parsl.config, parsl.executors, parsl.launchers, parsl.providers)
 # What happens to arguments that have no option here.
 _INSTEAD = {
-    "monitoring": "set it on the result: config.monitoring = ...",
+    "monitoring": "pass monitoring=True, or set it on the result: config.monitoring = ...",
     "retry_handler": "set it on the result: config.retry_handler = ...",
     "working_dir": "left out: tasks start in run_dir",
     "mem_per_worker": "left out: the number of workers follows from GPUs and CPUs",

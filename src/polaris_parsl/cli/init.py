@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import absolute
+from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.say import say
 from polaris_parsl.cli.user_opts import UserOpts, texts_of
 from polaris_parsl.env.user.project import NOTEBOOK, plan_project, templates, write_project

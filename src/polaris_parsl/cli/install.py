@@ -239,6 +239,7 @@ def _print_plan(plan: InstallPlan, *, group: int | None) -> None:
     if plan.parallel.note:
         say(f"  {plan.parallel.note}")
     prefix = plan.request.prefix
+    warn_of_letters(prefix)
     say("steps:")
     say(f"  build overlay and tools in {plan.target.parent}/{STAGING}{release}@HOST...")
     say("  check it: imports, versions, requirements, modulefile")
@@ -256,16 +257,21 @@ def _print_shadowed(plan: InstallPlan) -> None:
         say(f"  for your jobs: {each.remedy}", to_errors=True)
 
 
+def warn_of_letters(prefix: Path) -> None:
+    """Warn of a prefix that Lmod cannot remember."""
+    if not str(prefix).isascii():
+        say(
+            f"warning: {prefix} has letters beyond ASCII: Lmod may neither unload a "
+            "module there nor restore it from a collection\n  fix: install into a prefix of ASCII letters",
+            to_errors=True,
+        )
+
+
 def _print_installed(plan: InstallPlan, installed: Installed, *, group: int | None) -> None:
     _print_shadowed(plan)
     for warning in installed.warnings:
         say(f"warning: {warning}", to_errors=True)
-    if not str(plan.request.prefix).isascii():
-        say(
-            f"warning: {plan.request.prefix} has letters beyond ASCII: Lmod may neither unload a "
-            "module there nor restore it from a collection\n  fix: install into a prefix of ASCII letters",
-            to_errors=True,
-        )
+    warn_of_letters(plan.request.prefix)
     added = ", ".join(f"{wheel.name} {wheel.version}" for wheel in plan.delta.install)
     say(f"installed polaris-parsl {plan.request.release} in {installed.root}")
     say(_base_line(plan))

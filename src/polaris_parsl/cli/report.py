@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import absolute
+from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.say import say
 from polaris_parsl.errors import PrefixError
 from polaris_parsl.report.as_text import as_text as text_of

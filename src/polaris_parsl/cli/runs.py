@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from polaris_parsl.cli.roots import absolute
+from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.say import say
 from polaris_parsl.report.as_text import table
 from polaris_parsl.report.listing import list_runs, row_of

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from polaris_parsl.cli.roots import absolute
+from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.say import say
 from polaris_parsl.configuration.blocks.answers import QstatAnswer, read_qstat
 from polaris_parsl.configuration.blocks.pbs import Pbs

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any, Unpack
 
 from parsl.config import Config
 
@@ -11,6 +11,7 @@ from polaris_parsl.configuration.blocks.losses import Losses
 from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
 from polaris_parsl.configuration.explain import explain_plan
+from polaris_parsl.configuration.monitoring import hub
 from polaris_parsl.configuration.plan import Plan, PlannedExecutor, plan
 from polaris_parsl.configuration.retries import RetryHandler
 from polaris_parsl.configuration.run_record import RunRecord
@@ -89,7 +90,7 @@ def build(planned: Plan, driver: Driver) -> Config:
             losses, {each.label: each for each in executors}, record.attempts
         ),
         memoizer=memoizer,
-        **values(planned.settings),
+        **_with_hub(values(planned.settings)),
     )
 
     def describe() -> str | None:
@@ -99,6 +100,11 @@ def build(planned: Plan, driver: Driver) -> Config:
 
     record.describe = describe
     return made
+
+
+def _with_hub(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with Parsl's object, which the settings only name."""
+    return {**arguments, "monitoring": hub()} if "monitoring" in arguments else arguments
 
 
 def _executor(

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from polaris_parsl.configuration.blocks.watch import Terms
 from polaris_parsl.configuration.image import choose_image
+from polaris_parsl.configuration.monitoring import COST, check_monitoring
 from polaris_parsl.configuration.parsl_internals.pool import (
     HEARTBEAT_PERIOD,
     INTERCHANGE,
@@ -156,7 +157,15 @@ def run_settings(options: ExecutorOptions) -> Settings:
         "run_dir": Setting(
             str(options.run_dir), ("run_dir",), "made absolute, for the nodes to find it"
         ),
+        **_monitoring(options),
     }
+
+
+def _monitoring(options: ExecutorOptions) -> Settings:
+    if not options.monitoring:
+        return {}
+    check_monitoring()
+    return {"monitoring": Setting("MonitoringHub", ("monitoring",), COST, _PARSL)}
 
 
 def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:

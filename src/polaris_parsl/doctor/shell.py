@@ -23,6 +23,7 @@ from polaris_parsl.version import NAME
 
 _LOAD_AGAIN = f"`module unload {NAME}; module load {NAME}`"
 _SUFFIXES = {".py", ".pyc", ".so"}
+_YES = ("yes", "y", "1", "on", "true")  # as Lmod takes them
 _BY_PATH = ("interchange.py", "process_worker_pool.py")
 
 
@@ -35,6 +36,11 @@ def look_at_lmod(here: Here) -> Iterator[DoctorFinding]:
     tree = str(polaris().modulefiles)
     where = "on" if tree in here.env.get("MODULEPATH", "").split(":") else "not on"
     name = f"{system.name} {here.env.get('LMOD_VERSION', '')}".rstrip()
+    if here.env.get("LMOD_CACHED_LOADS", "no").lower() in _YES:
+        yield note(
+            "LMOD_CACHED_LOADS is set: versions that are younger than Lmod's cache are neither shown nor loaded",
+            "unset LMOD_CACHED_LOADS",
+        )
     yield ok(f"{name}; {tree} is {where} MODULEPATH")
 
 

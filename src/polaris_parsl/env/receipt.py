@@ -176,7 +176,11 @@ def _head(path: Path) -> bytes:
     """What stands before the files; all of it where that cannot be told apart, or the end is missing."""
     with regular(path, through_link=False) as stream:
         head = b""
-        while _FILES not in head and (more := stream.read(_PIECE_BYTES)) and len(head) < RECEIPT_BYTES_MAX:
+        while (
+            _FILES not in head
+            and (more := stream.read(_PIECE_BYTES))
+            and len(head) < RECEIPT_BYTES_MAX
+        ):
             head += more
         stream.seek(-min(len(head), len(_END)), os.SEEK_END)
         is_whole = stream.read() == _END

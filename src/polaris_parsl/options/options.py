@@ -27,7 +27,6 @@ REPLACED = {
     "checkpoint_period": "leave it out: a checkpoint is written whenever a task ends",
     "cpu_affinity": "leave it out: it follows from the workers of a node",
     "max_workers": "use available_accelerators, or for CPU-only work max_workers_per_node",
-    "monitoring": "leave it out, and set the attribute of that name of the Config that you get",
     "nodes": "use nodes_per_block",
     "nodes_per_job": "use nodes_per_block",
     "overrides": "leave it out: the launcher gets the flags of the system's mpiexec",
@@ -84,6 +83,7 @@ class ExecutorOptions:
     drain_period: int | None
     address: str | None
     interface: str | None
+    monitoring: bool
     heartbeat_period: int
     heartbeat_threshold: int
     record: bool

@@ -350,6 +350,14 @@ class LogOptions(TypedDict, total=False):
         check=checks.flag, default=True, is_for_run=True,
         not_for_endpoint="an endpoint keeps no record",
     )]
+    monitoring: Annotated[bool | None, Option(
+        help="Whether Parsl's own monitoring keeps a database of the tasks in run_dir; it needs sqlalchemy "
+        "in an environment of yours.",
+        check=checks.flag,
+        default=False,
+        is_for_run=True,
+        not_for_endpoint="only parsl.load has one",
+    )]
     usage_tracking: Annotated[int | None, Option(
         help="What Parsl reports to its developers, from 0 (nothing) to 3.",
         check=WholeNumber(0, 3),

@@ -1,6 +1,7 @@
 """What differs between a tree and its receipt: a tree in which anybody may have put anything."""
 
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -34,9 +35,11 @@ def differing_files(
         if name not in present:
             gone.append(name)
             continue
-        left -= (root / name).lstat().st_size
+        status = (root / name).lstat()  # one look at each of thousands of files
+        left -= status.st_size
         if left < 0 or not _is_same(
             root / name,
+            status,
             expected,
             is_link=name in links,
             since=None if name.startswith(f"{BIN}/") else since,
@@ -61,11 +64,13 @@ def _walk(root: Path, parts: Collection[str] | None) -> Iterator[str]:
                 yield f"{folder}/{name}"[start:]
 
 
-def _is_same(path: Path, expected: str, *, is_link: bool, since: int | None) -> bool:
-    if is_link or path.is_symlink():
-        return is_link and path.is_symlink() and str(path.readlink()) == expected
+def _is_same(
+    path: Path, status: os.stat_result, expected: str, *, is_link: bool, since: int | None
+) -> bool:
+    if is_link or stat.S_ISLNK(status.st_mode):
+        return is_link and stat.S_ISLNK(status.st_mode) and str(path.readlink()) == expected
     # any writing, renaming or copying sets ctime, and nobody can set it back
-    if since is not None and path.stat().st_ctime_ns <= since:
+    if since is not None and status.st_ctime_ns <= since:
         return True
     try:
         return digest(path) == expected
