@@ -46,7 +46,7 @@ def only(findings: Iterator[DoctorFinding]) -> DoctorFinding:
     return finding
 
 
-def test_a_shell_that_loads_by_lmods_cache_is_told_what_that_hides(here: Here) -> None:
+def test_a_shell_that_loads_by_lmods_cache_gets_a_note_of_what_that_hides(here: Here) -> None:
     shell = with_env(here, LMOD_CMD=__file__, LMOD_VERSION="8.7.55")
     assert only(look_at_lmod(shell)).status == "ok"
     hides, fine = look_at_lmod(with_env(shell, LMOD_CACHED_LOADS="yes"))

@@ -1,4 +1,4 @@
-"""What `polaris-parsl list` prints; also called by `front`, without typer."""
+"""What `polaris-parsl list` prints; also called by `start`, without typer."""
 
 import json
 import shlex

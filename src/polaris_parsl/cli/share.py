@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from polaris_parsl.cli.verbs import PANELS
+from polaris_parsl.cli.table import PANELS
 from polaris_parsl.errors import ExitCode
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME, VERSION

@@ -1,6 +1,6 @@
 """The verbs of the command: what each does, in a sentence, and where help shows it.
 
-A verb is a file of this room with a function of its name. This module and `front` import next to
+A verb is a file of this room with a function of its name. This module and `start` import next to
 nothing, so that `polaris-parsl --help` is as quick as Python itself.
 """
 

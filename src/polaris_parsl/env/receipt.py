@@ -173,7 +173,7 @@ def _content(path: Path) -> bytes:
 
 
 def _head(path: Path) -> bytes:
-    """What stands before the files; all of it where that cannot be told apart, or the end is missing."""
+    """What stands before the files; all of it where no such part is found, or the end is missing."""
     with regular(path, through_link=False) as stream:
         head = b""
         while (

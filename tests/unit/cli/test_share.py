@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from polaris_parsl.cli import share
-from polaris_parsl.cli.verbs import PANELS
+from polaris_parsl.cli.table import PANELS
 from polaris_parsl.errors import ExitCode
 
 

@@ -18,7 +18,7 @@ VERBS = [verb for verbs in PANELS.values() for verb in verbs]
 PRINT_MODULES = """
 import atexit, json, sys
 atexit.register(lambda: sys.stderr.write("MODULES " + json.dumps(sorted(sys.modules))))
-from polaris_parsl.cli.front import main
+from polaris_parsl.cli.start import main
 main()
 """
 # What costs more than a command that only looks may.

@@ -33,8 +33,8 @@ case "${{1-}}" in
   # what ends at once needs no look at the base before: it says itself that it was this Python's
   "$python" -I -c 'import sys
 if sys.argv.pop(1) == "Python %d.%d" % sys.version_info[:2]:
-    from polaris_parsl.cli import front
-    front.main_of_launcher()' {minor} "$@" 2>&3
+    from polaris_parsl.cli import start
+    start.main_of_launcher()' {minor} "$@" 2>&3
   code=$?
   [ "$code" -lt {said} ] || [ "$code" -gt {last} ] || exit $((code - {said}))
   ;;
