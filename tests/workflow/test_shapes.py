@@ -33,7 +33,9 @@ Run = Callable[..., Found]
 
 
 # tests/sandbox/test_parsl.py runs Parsl in both, each time.
-@pytest.fixture(params=["", pytest.param("loopback", marks=pytest.mark.long)])
+@pytest.fixture(
+    params=["", pytest.param("loopback", marks=pytest.mark.long)], ids=["best", "loopback"]
+)
 def isolation(request: pytest.FixtureRequest) -> str:
     """The best that this machine has; the long tests also take the other."""
     return choose_isolation(str(request.param))
