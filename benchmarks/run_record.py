@@ -17,7 +17,7 @@ import parsl
 import polaris_parsl
 
 TASKS = 5000
-TURNS = 5
+TURNS = 4
 
 
 @parsl.python_app

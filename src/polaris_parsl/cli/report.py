@@ -62,7 +62,9 @@ def _write(runs: list[dict[str, object]], path: Path) -> None:
     text = page(runs)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+        # a file of its own, whatever somebody else has put there
+        with beside.open("x", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
