@@ -72,30 +72,45 @@ def with_completions(place: Any, by: str) -> None:
     (folder / by).write_text("set -g READ yes\n" if by == "fish" else "READ=yes\n")
 
 
+def check_completions(by: str, place: Any, shell: Shell) -> None:
+    """A shell reads its own, and reads none in a job."""
+    with_completions(place, by)
+    code = f"module load polaris-parsl\n{_READ[by]}"
+    done = shell(code, by=by, **tree(place))
+    assert done.stdout == "yes\n", done.stderr
+    done = shell(code, by=by, **tree(place), PBS_ENVIRONMENT="PBS_BATCH")
+    assert done.stdout.strip() in ("", "unread"), done.stderr
+
+
 @pytest.mark.parametrize("by", _READ)
-def test_a_shell_reads_the_completions_of_its_own_but_not_in_a_job(
-    by: str, place: Any, shell: Shell, tcl_place: Any, tcl_shell: Shell
-) -> None:
-    for here, run in ((place, shell), (tcl_place, tcl_shell)):
-        with_completions(here, by)
-        code = f"module load polaris-parsl\n{_READ[by]}"
-        done = run(code, by=by, **tree(here))
-        assert done.stdout == "yes\n", done.stderr
-        done = run(code, by=by, **tree(here), PBS_ENVIRONMENT="PBS_BATCH")
-        assert done.stdout.strip() in ("", "unread"), done.stderr
+def test_a_shell_reads_its_completions_but_not_in_a_job(by: str, place: Any, shell: Shell) -> None:
+    check_completions(by, place, shell)
 
 
-@pytest.mark.parametrize("given", ["", "/usr/share/man"])
-def test_a_manpath_gets_the_man_page_and_loses_it_on_unload(
-    given: str, place: Any, shell: Shell, tcl_place: Any, tcl_shell: Shell
+@pytest.mark.parametrize("by", _READ)
+def test_by_environment_modules_a_shell_reads_its_completions_but_not_in_a_job(
+    by: str, tcl_place: Any, tcl_shell: Shell
 ) -> None:
+    check_completions(by, tcl_place, tcl_shell)
+
+
+def check_manpath(place: Any, shell: Shell) -> None:
+    """The path gets the directory of the man page, and loses it on unload; none is made."""
+    place.render("1.0", None)
     show = "echo ${MANPATH-unset}"
-    for here, run in ((place, shell), (tcl_place, tcl_shell)):
-        here.render("1.0", None)
-        code = f"module load polaris-parsl\n{show}\nmodule unload polaris-parsl\n{show}"
-        done = run(code, **tree(here), **({"MANPATH": given} if given else {}))
-        ours = f"{here.root('1.0')}/share/man"
-        if given:
-            assert done.stdout.splitlines() == [f"{ours}:{given}", given], done.stderr
-        else:
-            assert done.stdout.splitlines() == ["unset", "unset"], done.stderr
+    code = f"module load polaris-parsl\n{show}\nmodule unload polaris-parsl\n{show}"
+    ours, given = f"{place.root('1.0')}/share/man", "/usr/share/man"
+    done = shell(code, **tree(place), MANPATH=given)
+    assert done.stdout.splitlines() == [f"{ours}:{given}", given], done.stderr
+    done = shell(code, **tree(place))
+    assert done.stdout.splitlines() == ["unset", "unset"], done.stderr
+
+
+def test_a_manpath_gets_the_man_page_until_unload(place: Any, shell: Shell) -> None:
+    check_manpath(place, shell)
+
+
+def test_by_environment_modules_a_manpath_gets_the_man_page_until_unload(
+    tcl_place: Any, tcl_shell: Shell
+) -> None:
+    check_manpath(tcl_place, tcl_shell)
