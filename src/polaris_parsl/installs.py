@@ -30,7 +30,7 @@ LUA_TREE, TCL_TREE = "modulefiles", "modulefiles-tcl"
 MODULE_FOLDERS = (f"{LUA_TREE}/{NAME}", f"{TCL_TREE}/{NAME}")
 # in an install
 OVERLAY, TOOLS, BIN, SHARE, RECEIPT = "overlay", "tools", "bin", "share", "receipt.json"
-IMAGE = "workers.image"
+IMAGE, LOCAL = "workers.image", "workers.tar.gz"
 # what is being made, what is being deleted: the starts of their names
 STAGING, REMOVED = ".staging-", ".removed-"
 # makes a directory the group's; whether others may read it is its owner's choice
@@ -102,6 +102,11 @@ def tools_of(root: Path) -> Path:
 def image_of(root: Path) -> Path:
     """The byte code of what workers import, in one file."""
     return root / IMAGE
+
+
+def archive_of(root: Path) -> Path:
+    """What nodes unpack to start workers from their own disk; its digest lies beside it."""
+    return root / LOCAL
 
 
 def command_of(root: Path) -> Path:

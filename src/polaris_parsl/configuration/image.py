@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polaris_parsl.configuration.node.start import Image
-from polaris_parsl.installs import image_of, own_install
+from polaris_parsl.installs import archive_of, image_of, own_install
 
 
 @dataclass(frozen=True)
@@ -15,10 +15,14 @@ class ImageChoice:
     Attributes:
         path: the image; None if modules are imported one by one.
         why: the reason, for `explain`.
+        archive: what nodes unpack to start workers from their own disk, None if there is none.
+        digest: sha256 of the archive.
     """
 
     path: Path | None
     why: str
+    archive: Path | None = None
+    digest: str = ""
 
 
 def choose_image() -> ImageChoice:
@@ -39,7 +43,12 @@ def _choice(path: Path) -> ImageChoice:
     changed = next((each for each in image.sources if _has_changed(each, *image.sources[each])), "")
     if changed:
         return ImageChoice(None, f"{one_by_one}{changed} has changed since the install")
-    return ImageChoice(path, f"modules come from one file, {path}")
+    archive = archive_of(path.parent)
+    try:
+        digest = archive.with_name(f"{archive.name}.sha256").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ImageChoice(path, f"modules come from one file, {path}")
+    return ImageChoice(path, f"modules come from one file, {path}", archive, digest)
 
 
 def _has_changed(file: str, size: int, changed: int) -> bool:

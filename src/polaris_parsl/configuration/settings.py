@@ -45,6 +45,8 @@ CLASSES = {
 _NODE_SCRIPTS = Path(__file__).parent / "node"
 _WATCH = "polaris_parsl.configuration.node.with_driver"
 _PARSL = "Parsl's documentation"
+# Room for what is unpacked; where a directory lies in memory, so much must be left for tasks, too.
+_KIB, _KIB_OF_MEMORY = 1 << 19, 1 << 23
 
 
 @dataclass(frozen=True)
@@ -174,11 +176,12 @@ def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
         **_drain(options),
         "launch_cmd": Setting(
             _launch_command(options, driver),
-            ("run_dir", "start_dir", "workers_per_gpu"),
+            ("run_dir", "start_dir", "workers_per_gpu", "stage"),
             "the driver's interpreter by its path, not a look-up on PATH; tasks start in "
             + ("start_dir" if options.start_dir else "run_dir")
             + (f"; modules in {driver.beside} are found, after all others" if driver.beside else "")
             + f"; the workers end with the driver; {choose_image().why}"
+            + ("; each node has a copy on its own disk" if stages(options) else "")
             + ("; NVIDIA MPS runs on every node" if _needs_mps(options) else ""),
             source("node.mps") if _needs_mps(options) else _PARSL,
         ),
@@ -256,7 +259,12 @@ def _provider(options: ExecutorOptions, driver: Driver) -> Settings:
             f"of the running job: {', '.join(options.nodes)}" if options.nodes else "",
         ),
         "worker_init": Setting(
-            compose(options, driver, _rank_variables(options)),
+            compose(
+                options,
+                driver,
+                _rank_variables(options),
+                image=choose_image().path if stages(options) else None,
+            ),
             ("worker_init", "run_dir", "proxy"),
             "makes the driver's environment again on the node, or stops the job with the reason",
         ),
@@ -331,8 +339,26 @@ def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
     watch = f"{python} {shlex.join(_start(_WATCH))}"
     workers = f"{python} {shlex.join(_start(POOL, driver.beside))}"
     pool = f"{mps_prefix(options)}{watch} {WHERE_DRIVER_LISTENS} -- {workers}"
+    pool = f"{_stage_prefix(options, driver)}{pool}"
     # ssh starts in HOME, where tasks would leave their files.
     return f"cd {shlex.quote(str(options.start_dir or options.run_dir))} && exec {launch_command(pool)}"
+
+
+def stages(options: ExecutorOptions) -> bool:
+    """Whether workers start from the disks of their nodes."""
+    return options.stage and choose_image().archive is not None
+
+
+def _stage_prefix(options: ExecutorOptions, driver: Driver) -> str:
+    """What goes before the command of a pool to run it from the node's own disk; "" if it is not."""
+    if not stages(options):
+        return ""
+    image, node = choose_image(), polaris().node
+    assert image.archive, "stages looked"
+    places = f"{node.local_scratch}={_KIB}:{node.tmpdir}={_KIB_OF_MEMORY}"
+    files = (driver.python, _NODE_SCRIPTS / "start.py", image.path)
+    words = [_NODE_SCRIPTS / "stage.sh", image.archive, image.digest, places, *files]
+    return f"sh {shlex.join(str(each) for each in words)} -- "
 
 
 def _start(module: str, beside: Path | None = None) -> list[str]:

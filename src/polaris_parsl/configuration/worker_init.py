@@ -15,7 +15,11 @@ _STAY_ON_FIRST_NODE = ("HOSTNAME", "PWD", "OLDPWD", "SHLVL", "PARALLEL_HOME", "_
 
 
 def compose(
-    options: ExecutorOptions, driver: Driver, variables: Mapping[str, str] | None = None
+    options: ExecutorOptions,
+    driver: Driver,
+    variables: Mapping[str, str] | None = None,
+    *,
+    image: Path | None = None,
 ) -> str:
     """Shell text for the provider's worker_init.
 
@@ -27,6 +31,7 @@ def compose(
         options: the request.
         driver: whose environment the workers get. Inside a job they inherit its modules.
         variables: environment variables that the tasks need.
+        image: what workers import, where they start from the disks of their nodes.
     """
     proxies = proxy_variables(options.proxy, driver.proxies)
     is_inside = options.mode == "inside_job"
@@ -42,6 +47,7 @@ def compose(
         _check_interpreter(driver),
         _SCRATCH if is_inside or by_parallel else _NO_NODES,
         _nodes(options) if is_inside else "",
+        _identity(driver, image) if image else "",
         _PARALLEL_HOME if by_parallel else "",
         enter(
             options.run_dir,
@@ -72,6 +78,15 @@ def environment_of_driver(driver: Driver, variables: Mapping[str, str]) -> str:
 def enter(folder: Path, what: str, remedy: str) -> str:
     """Shell text that makes a directory the working directory, or ends the shell with a message."""
     return f"cd {quote(str(folder))} || {_stop(f'cannot enter {what} {folder}', remedy)}"
+
+
+def _identity(driver: Driver, image: Path) -> str:
+    """What the nodes need to start workers from copies on their own disks; they do without it."""
+    python = f"{quote(str(driver.python))} -P -m polaris_parsl.configuration.node.identity"
+    return f"""\
+export POLARIS_PARSL_IDENTITY POLARIS_PARSL_NODES
+POLARIS_PARSL_IDENTITY=$({python} {quote(str(image))}) || POLARIS_PARSL_IDENTITY=
+POLARIS_PARSL_NODES=$([ ! -r "${{PBS_NODEFILE:-}}" ] || sort -u "$PBS_NODEFILE" | tr '\\n' ' ')"""
 
 
 def load_module(driver: Driver) -> str:

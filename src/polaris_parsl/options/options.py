@@ -53,6 +53,7 @@ class ExecutorOptions:
     account: str | None
     queue: str
     unlisted_queue: bool
+    stage: bool
     walltime: timedelta
     mode: checks.Mode
     nodes_per_block: int

@@ -43,7 +43,9 @@ _ALTERNATIVES = {"address": "interface", "interface": "address"}
 
 
 # Variables of the module, of tasks and of the sandbox.
-_OF_OTHER_USE = re.compile("MODULE.*|ROOT|VERSION|SITE_TREE|REQUIRE|RANK|GPU_CPUS|SANDBOX.*")
+_OF_OTHER_USE = re.compile(
+    "MODULE.*|ROOT|VERSION|SITE_TREE|REQUIRE|RANK|GPU_CPUS|IDENTITY|NODES|SANDBOX.*"
+)
 
 
 def variable(option: str) -> str:

@@ -135,6 +135,13 @@ class WorkerOptions(TypedDict, total=False):
         otherwise="one executor",
         is_for_run=True,
     )]
+    stage: Annotated[bool | None, Option(
+        help="Whether workers start from the disk of their node, where it has room, and not from the "
+        "file system that all nodes share.",
+        check=checks.flag,
+        default=True,
+        not_for_endpoint="an endpoint starts its own workers",
+    )]
 
 
 class ScriptOptions(TypedDict, total=False):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from polaris_parsl.configuration.image import ImageChoice
 from polaris_parsl.configuration.settings import ExecutorSettings, executor_settings, values
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import OptionError
@@ -81,3 +82,20 @@ def test_tasks_start_in_start_dir_and_find_the_modules_beside_the_script(tmp_pat
 def test_a_start_dir_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"start_dir is '.*', which is not there"):
         settings(start_dir=tmp_path / "nowhere")
+
+
+def test_workers_start_from_the_disks_of_their_nodes_unless_stage_is_false(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = ImageChoice(
+        Path("/eagle/v/workers.image"), "", Path("/eagle/v/workers.tar.gz"), "0" * 64
+    )
+    monkeypatch.setattr("polaris_parsl.configuration.settings.choose_image", lambda: files)
+    staged, shared = settings(), settings(stage=False)
+    command = staged.executor["launch_cmd"].value
+    assert f"exec sh {NODE_SCRIPTS / 'stage.sh'} /eagle/v/workers.tar.gz {'0' * 64} " in command
+    assert f"{polaris().node.local_scratch}=" in command
+    assert "POLARIS_PARSL_IDENTITY=$(" in staged.provider["worker_init"].value
+    assert "each node has a copy on its own disk" in staged.executor["launch_cmd"].why
+    assert "stage.sh" not in shared.executor["launch_cmd"].value
+    assert "POLARIS_PARSL_IDENTITY" not in shared.provider["worker_init"].value

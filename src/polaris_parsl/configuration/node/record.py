@@ -20,7 +20,7 @@ from polaris_parsl.configuration.node.start import MAGIC
 from polaris_parsl.configuration.parsl_internals.lean import lean_imports
 
 # The programs on the nodes and beside the driver, and what they import when they run.
-_PROGRAMS = (
+PROGRAMS = (
     "runpy",
     "polaris_parsl.configuration.node.with_driver",
     "polaris_parsl.configuration.parsl_internals.child",
@@ -38,13 +38,18 @@ _PROGRAMS = (
     "multiprocessing.spawn",
     "multiprocessing.synchronize",
 )
+# What Python's own modules try when they are imported.
+_OF_OTHER_SYSTEMS = ("_overlapped", "_winapi", "java", "msvcrt", "nt", "org", "vms_lib", "winreg")
+# dill looks for it with the first task
+_WITH_TASKS = ("numpy",)
 _PYC_HEADER_BYTES = 16
 
 
 def record(file: Path, root: Path) -> int:
     """Write the image; the number of modules in it."""
-    specs = _import_all()
-    roots = [each for each in sys.path if Path(each).is_dir()]
+    specs, absent = _import_all()
+    # Python lists a zip file that hardly any install has
+    roots = [each for each in sys.path if Path(each).is_dir() or each.startswith(sys.base_prefix)]
     modules: dict[str, tuple[int, str, bool, int, int]] = {}
     sources: dict[str, tuple[int, int]] = {}
     bodies: list[bytes] = []
@@ -68,6 +73,7 @@ def record(file: Path, root: Path) -> int:
             "roots": [_relative(each, root) for each in roots],
             "modules": modules,
             "sources": sources,
+            "absent": sorted(absent),
             "distributions": dict(_distributions(roots, root)),
         }
     )
@@ -75,18 +81,35 @@ def record(file: Path, root: Path) -> int:
     return len(modules)
 
 
-def _import_all() -> dict[str, ModuleSpec]:
-    """Import what the programs import; the specs, also of modules whose import fails half way."""
-    asked: set[str] = set()
-    sys.addaudithook(lambda event, words: asked.add(words[0]) if event == "import" else None)
+class _Asked:
+    """Notes which modules are looked for."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Note a name; others find it."""
+        self._names.add(name)
+
+
+def _import_all() -> tuple[dict[str, ModuleSpec], set[str]]:
+    """Import what the programs import.
+
+    Returns:
+        The specs, also of modules whose import fails half way; and what was looked for in vain.
+    """
+    asked = {*_OF_OTHER_SYSTEMS, *_WITH_TASKS}
+    sys.meta_path.insert(0, _Asked(asked))
     with lean_imports():
-        for name in _PROGRAMS:
+        for name in PROGRAMS:
             importlib.import_module(name)
+    del sys.meta_path[0]
     specs = {name: getattr(module, "__spec__", None) for name, module in sys.modules.items()}
     for name in asked - sys.modules.keys():
         if name.rpartition(".")[0] in {"", *sys.modules}:
             specs[name] = importlib.util.find_spec(name)
-    return {name: spec for name, spec in specs.items() if spec is not None}
+    absent = {name for name, spec in specs.items() if spec is None and "." not in name}
+    return {name: spec for name, spec in specs.items() if spec is not None}, absent - {*sys.modules}
 
 
 def _place(name: str, spec: ModuleSpec, roots: list[str]) -> tuple[int, str] | None:

@@ -6,6 +6,9 @@ IMAGE is what `record.py` wrote, or "-". FOLDER goes to the end of the module pa
 hides a module of Python, Parsl or the environment; "-" is none. Without an image, each import of each
 process looks for its file in directory after directory, on a file system that all nodes share.
 
+Where the interpreter is a copy on the node's own disk, beside IMAGE, POLARIS_PARSL_IDENTITY says which one it
+stands for; compiled libraries then come from beside IMAGE, too, and all else from where it was installed.
+
 What an import gives is the same: modules have their names, files and sources; and a module that comes
 first on `sys.path` wins, wherever it comes from. Only the interpreter that made the image uses it.
 """
@@ -13,11 +16,24 @@ first on `sys.path` wins, wherever it comes from. Only the interpreter that made
 # Nothing here may be read from a file: these are all built into Python.
 import _imp
 import marshal
+import os
 import sys
-from importlib._bootstrap_external import spec_from_file_location
-from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import (
+    ExtensionFileLoader,
+    PathFinder,
+    SourceFileLoader,
+    spec_from_file_location,
+)
+
+# mypy knows this name
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 MAGIC = b"polaris-parsl image 1\n"
+_IDENTITY = "POLARIS_PARSL_IDENTITY"
 _LENGTH_BYTES = 8
 
 
@@ -30,10 +46,11 @@ class Image:
         modules: by name, the number of its root, its path below that, whether it is a package, and
             place and size of its byte code in the file; an extension has none.
         sources: size and time of change of each file of the base that it holds, when it was made.
+        absent: modules that were asked for and were in none of the roots.
         distributions: by number of a root, its time of change and its packages with their versions.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, root: str = "") -> None:
         self.path = path
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (pathlib is many files)
             self._data = file.read()
@@ -43,10 +60,11 @@ class Image:
         length = int.from_bytes(self._data[len(MAGIC) : start], "little")
         header = marshal.loads(self._data[start : start + length])
         self._bodies = start + length
-        above = path.rpartition("/")[0] + "/"
+        above = (root or path.rpartition("/")[0]) + "/"
         self.roots = [root if root.startswith("/") else above + root for root in header["roots"]]
         self.modules = header["modules"]
         self.sources = header["sources"]
+        self.absent = header["absent"]
         self.distributions = header["distributions"]
         self.is_fit = header["python"] == sys.version and not sys.flags.optimize
 
@@ -70,11 +88,42 @@ class ImageLoader(SourceFileLoader):
         return self._image.code(*self._place, self.path)
 
 
-class ImageFinder:
-    """Finds the modules of an image, unless another one comes first on the module path."""
+class LocalExtension(ExtensionFileLoader):
+    """A loader of a compiled module from a copy of its file."""
 
-    def __init__(self, image: Image) -> None:
-        self.image = image
+    def __init__(self, name: str, path: str, local: str) -> None:
+        super().__init__(name, path)
+        self._local = local
+
+    def create_module(self, spec: ModuleSpec) -> "ModuleType":
+        """The module, which names the file that it would come from without the copy."""
+        origin, spec.origin = spec.origin, self._local
+        try:
+            module = super().create_module(spec)
+        finally:
+            spec.origin = origin
+        module.__file__ = origin
+        return module
+
+
+class ImageFinder:
+    """Finds the modules of an image, unless another one comes first on the module path.
+
+    Attributes:
+        image: with the modules.
+        copies: from directories to those that hold copies of compiled modules.
+        python: the copy of the interpreter on this node; "" if there is none.
+        is_starting: whether only Parsl imports: then directories are listed once, and what is known
+            to be absent is not looked for.
+    """
+
+    is_starting = False
+
+    def __init__(self, image: Image, copies: dict[str, str], python: str) -> None:
+        self.image, self.copies, self.python = image, copies, python
+        self._is_sealed = False
+        self._listed: dict[str, list[str]] = {}
+        self.is_starting = True
         self._seen: list[str] = []
         self._before: dict[int, list[str]] = {}
 
@@ -84,7 +133,8 @@ class ImageFinder:
         """Where a module is; None if others are to look for it."""
         entry = self.image.modules.get(name)
         if entry is None:
-            return None
+            is_absent = self.is_starting and name in self.image.absent
+            return self._look_elsewhere(name) if is_absent else None
         root, relative, is_package, offset, size = entry
         file = f"{self.image.roots[root]}/{relative}"
         folder = file.rpartition("/")[0]
@@ -96,10 +146,50 @@ class ImageFinder:
         loader: SourceFileLoader | ExtensionFileLoader
         if size:
             loader = ImageLoader(name, file, self.image, (offset, size))
+        elif local := self._copy(file):
+            loader = LocalExtension(name, file, local)
         else:
             loader = ExtensionFileLoader(name, file)
         inside = [folder] if is_package else None
         return spec_from_file_location(name, file, loader=loader, submodule_search_locations=inside)
+
+    def _look_elsewhere(self, name: str) -> ModuleSpec | None:
+        """Find a module that the image's directories lack, as far as they have not changed.
+
+        Raises:
+            ModuleNotFoundError: no other directory has it; Python's own finder would look into all.
+        """
+        roots = self.image.roots
+        if not self._is_sealed:
+            times = {
+                roots[root]: time for root, (time, _) in self.image.distributions.items() if time
+            }
+            if any(os.stat(root).st_mtime_ns != time for root, time in times.items()):  # noqa: PTH116
+                return None
+            self._is_sealed = True
+        others = [each for each in sys.path if each not in roots]
+        others = [each for each in others if self._may_hold(each, name)]
+        found = PathFinder.find_spec(name, others) if others else None
+        if found is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return found
+
+    def _may_hold(self, folder: str, name: str) -> bool:
+        """Whether a directory that is listed once has an entry that may be a module."""
+        if folder not in self._listed:
+            try:
+                self._listed[folder] = os.listdir(folder)  # noqa: PTH208
+            except OSError:
+                return True
+        return any(entry.partition(".")[0] == name for entry in self._listed[folder])
+
+    def _copy(self, file: str) -> str:
+        """The copy of a file on this node, "" if there is none."""
+        for folder, local in self.copies.items():
+            if file.startswith(f"{folder}/"):
+                copy = local + file[len(folder) :]
+                return copy if os.path.exists(copy) else ""  # noqa: PTH110
+        return ""
 
     def _is_hidden(self, name: str, root: int) -> bool:
         """Whether the module path no longer leads to the image's module."""
@@ -126,10 +216,57 @@ class ImageFinder:
         }
 
 
-def use(path: str) -> None:
-    """Take imports from an image from now on, if this interpreter can."""
+def become(folder: str) -> tuple[list[str], dict[str, str]]:
+    """Let a copy of an interpreter be the one that it stands for.
+
+    Args:
+        folder: where the copy lies.
+
+    Returns:
+        What Python runs at each start; and, from directories of what it stands for to those of the copy.
+    """
+    stands_for = marshal.loads(bytes.fromhex(os.environ[_IDENTITY]))
+    python: Any = sys
+    library = python._stdlib_dir
+    for name, value in stands_for["names"].items():
+        setattr(sys, name, value)
+    sys.path[:] = stands_for["path"]
+    sys.path_importer_cache.clear()
+    for module in [*sys.modules.values()]:
+        if (getattr(module, "__file__", None) or "").startswith(f"{library}/"):
+            _move(module, library, python._stdlib_dir)
+    return stands_for["hooks"], {stands_for["root"]: f"{folder}/install", sys.base_prefix: folder}
+
+
+def _move(module: "Any", old: str, new: str) -> None:
+    """Let a module that came from a copy name the place that the copy was made of."""
+    module.__file__ = new + module.__file__[len(old) :]
+    spec = module.__spec__
+    if spec is None or not spec.has_location:
+        return
+    spec.origin, spec.cached = module.__file__, None
+    module.__cached__ = spec.cached
+    if spec.submodule_search_locations is not None:
+        module.__path__ = spec.submodule_search_locations = [spec.origin.rpartition("/")[0]]
+    if hasattr(spec.loader, "path"):
+        spec.loader.path = spec.origin
+
+
+def use(path: str, *, for_users: bool) -> None:
+    """Take imports from an image from now on, if this interpreter can.
+
+    Args:
+        path: the image.
+        for_users: whether users' code runs here.
+    """
+    folder, python = path.rpartition("/")[0], ""
+    hooks: list[str] = []
+    copies: dict[str, str] = {}
+    if sys.base_prefix == folder:
+        python = sys.executable
+        hooks, copies = become(folder)
     try:
-        image = Image(path)
+        image = Image(path, next(iter(copies), ""))
     except (OSError, ValueError, EOFError) as error:
         sys.stderr.write(f"polaris_parsl: modules are imported one by one: {error}\n")
         return
@@ -137,7 +274,12 @@ def use(path: str) -> None:
         place = (
             sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
         )
-        sys.meta_path.insert(place, ImageFinder(image))  # type: ignore[arg-type]
+        sys.meta_path.insert(place, ImageFinder(image, copies, python))  # type: ignore[arg-type]
+    for line in hooks if for_users else ():
+        try:
+            exec(line, {})  # noqa: S102 (as Python's site does)
+        except Exception as error:  # noqa: BLE001 (the same)
+            sys.stderr.write(f"polaris_parsl: a line of a .pth file fails: {line}: {error!r}\n")
 
 
 def main(arguments: list[str]) -> None:
@@ -145,7 +287,10 @@ def main(arguments: list[str]) -> None:
     path, folder, separator, module, *rest = arguments
     assert separator == "--", "the launch command has it"
     if path != "-":
-        use(path)
+        serves = module.endswith("with_driver") or any(
+            "resource_tracker" in each for each in rest[:2]
+        )
+        use(path, for_users=not serves)
     if folder != "-":
         sys.path.append(folder)
     import runpy  # noqa: PLC0415 (its own imports come from the image)

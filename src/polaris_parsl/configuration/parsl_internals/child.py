@@ -6,13 +6,14 @@ CODE and WORD are what multiprocessing gives to `python -c`. GPUS is the number 
 "-": it is asked once on a node, and not twice by each worker.
 """
 
+import inspect
 import sys
 from multiprocessing import spawn
 from subprocess import PIPE, CompletedProcess
 from types import SimpleNamespace
 from typing import Any
 
-from polaris_parsl.configuration.parsl_internals.lean import lean_imports
+from polaris_parsl.configuration.parsl_internals.lean import image_finder, lean_imports
 
 
 def main(arguments: list[str]) -> None:
@@ -24,20 +25,23 @@ def main(arguments: list[str]) -> None:
         with lean_imports():
             import_main(name)
         if gpus != "-":
-            _answer(sys.modules["__mp_main__"], gpus)
+            _answer(inspect.unwrap(sys.modules["__mp_main__"].worker).__globals__, gpus)
+        finder = image_finder()
+        if finder is not None:
+            finder.is_starting = False  # from now on users' code imports
 
     spawn._fixup_main_from_name = import_main_leanly  # type: ignore[attr-defined]
     sys.argv = ["-c", *rest]
     exec(code, {"__name__": "__main__"})  # noqa: S102 (Python does the same with `-c`)
 
 
-def _answer(pool: Any, gpus: str) -> None:
-    """Let a worker of Parsl have the answer of nvidia-smi that is known."""
+def _answer(names: dict[str, Any], gpus: str) -> None:
+    """Let a worker of Parsl, by the names that it knows, have the known answer of nvidia-smi."""
 
     def run(command: str, **_options: object) -> CompletedProcess[bytes]:
         return CompletedProcess(command, 0, stdout=f"{gpus}\n".encode(), stderr=b"")
 
-    pool.subprocess = SimpleNamespace(run=run, PIPE=PIPE)
+    names["subprocess"] = SimpleNamespace(run=run, PIPE=PIPE)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,54 @@
-"""Imports Parsl without what workers never use of it; standard library only."""
+"""Imports Parsl without what workers never use of it; standard library only.
 
+Some of Parsl's executors look for programs and resolve links when they are imported.
+"""
+
+import functools
+import importlib.machinery
+import importlib.metadata
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.machinery import PathFinder
 from typing import Any
 
 # Parsl's provider for Amazon's cloud imports it wherever it is installed.
 _NOT_USED = "boto3"
 # typeguard looks for extensions of itself in every package of the environment.
 _NO_EXTENSIONS = "TYPEGUARD_DISABLE_PLUGIN_AUTOLOAD"
+
+
+def image_finder() -> Any:
+    """What finds modules in an image, None if this process has none."""
+    named = (each for each in sys.meta_path if type(each).__name__ == "ImageFinder")
+    return next(named, None)
+
+
+def _known_version(finder: Any, ask: Callable[[str], str], name: str) -> str:
+    """The version of a package: of one in an install, which is sealed, without a look at its files."""
+    image = finder.image
+    for folder in sys.path:
+        root = image.roots.index(folder) if folder in image.roots else None
+        changed, packages = image.distributions.get(root, (None, []))
+        if changed == 0 and name in dict(packages):
+            return str(dict(packages)[name])
+        if root is None or changed:
+            break
+    return ask(name)
+
+
+class _KnownFirst:
+    """Python's finder, for dill, which asks it for numpy; what an image knows is not searched for."""
+
+    def find_spec(self, name: str, *more: Any) -> Any:
+        """Where a module is."""
+        try:
+            found = image_finder().find_spec(name)
+        except ModuleNotFoundError:
+            return None
+        return found or PathFinder.find_spec(name, *more)
 
 
 @contextmanager
@@ -19,6 +58,11 @@ def lean_imports() -> Iterator[None]:
     What a task imports later is complete: afterwards, boto3, typeguard and the environment are as
     they were.
     """
+    ask, finder = importlib.metadata.version, image_finder()
+    if finder is not None:
+        importlib.metadata.version = functools.partial(_known_version, finder, ask)
+        importlib.machinery.PathFinder = _KnownFirst  # type: ignore[assignment,misc]
+    resolve, look_up = os.path.realpath, shutil.which
     hidden = _NOT_USED not in sys.modules
     extensions = os.environ.get(_NO_EXTENSIONS)
     os.environ[_NO_EXTENSIONS] = "1"
@@ -30,17 +74,25 @@ def lean_imports() -> Iterator[None]:
         checked = typeguard.typechecked
         # it would read and compile the source of what it checks
         typeguard.typechecked = _unchecked
+        os.path.realpath, shutil.which = os.path.abspath, _nowhere  # type: ignore[assignment]
         try:
             yield
         finally:
             typeguard.typechecked = checked
+            os.path.realpath, shutil.which = resolve, look_up
     finally:
+        importlib.metadata.version = ask
+        importlib.machinery.PathFinder = PathFinder  # type: ignore[misc]
         if hidden:
             del sys.modules[_NOT_USED]
         if extensions is None:
             del os.environ[_NO_EXTENSIONS]
         else:
             os.environ[_NO_EXTENSIONS] = extensions
+
+
+def _nowhere(*_words: object, **_options: object) -> None:
+    return None
 
 
 def _unchecked(target: Callable[..., Any] | None = None, **_options: object) -> Any:

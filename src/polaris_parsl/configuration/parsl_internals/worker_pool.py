@@ -8,6 +8,7 @@ worker's number and node; what killed it is known only there.
 
 import functools
 import importlib.metadata
+import os
 import runpy
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from polaris_parsl.configuration.parsl_internals.lean import lean_imports
+from polaris_parsl.configuration.parsl_internals.lean import image_finder, lean_imports
 
 with lean_imports():
     import parsl.executors.high_throughput.errors as parsl_errors
@@ -34,17 +35,11 @@ _NONE = "-"
 def main() -> None:
     """Run Parsl's pool in this process."""
     parsl_errors.WorkerLost = watch_workers().lost  # type: ignore[assignment,misc]
-    finder = _finder()
+    finder = image_finder()
     _spawn_leanly(finder)
     if finder is not None:
         importlib.metadata.distributions = functools.partial(_recorded, finder.image)
     runpy.run_module(PARSLS_POOL, run_name="__main__", alter_sys=True)
-
-
-def _finder() -> Any:
-    """What finds modules in the image, if there is one."""
-    named = (each for each in sys.meta_path if type(each).__name__ == "ImageFinder")
-    return next(named, None)
 
 
 def _spawn_leanly(finder: Any) -> None:
@@ -55,11 +50,14 @@ def _spawn_leanly(finder: Any) -> None:
     start = find_spec(_START)
     assert start is not None, "it lies beside"
     image = finder.image.path if finder else _NONE
+    local = finder.python if finder else ""
+    program = f"{Path(image).parent}/start.py" if local else str(start.origin)
 
-    def spawn_leanly(path: str, words: Sequence[str], descriptors: Sequence[int]) -> int:
+    def spawn_leanly(path: bytes, words: Sequence[Any], descriptors: Sequence[int]) -> int:
         at = words.index("-c")
-        program = [str(start.origin), image, _NONE, "--", _CHILD, _gpus()]
-        return spawn_process(path, [*words[:at], *program, *words[at + 1 :]], descriptors)
+        ours = [program, image, _NONE, "--", _CHILD, _gpus()]
+        python = os.fsencode(local) if local else path
+        return spawn_process(python, [python, *words[1:at], *ours, *words[at + 1 :]], descriptors)
 
     def prepare_leanly(name: str) -> dict[str, Any]:
         data = prepare(name)

@@ -1,24 +1,39 @@
-"""The image of an install: the byte code of what workers import at their start, in one file."""
+"""What workers start from: the byte code of what they import, and an archive for the nodes' own disks."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from polaris_parsl.env.variables import for_python
-from polaris_parsl.installs import image_of, overlay_python
+from polaris_parsl.installs import archive_of, image_of, overlay_python
 from polaris_parsl.process import WORK_SECONDS, run
 
 _RECORD = "polaris_parsl.configuration.node.record"
+_PACK = "polaris_parsl.configuration.node.local"
 
 
 def record_image(root: Path, *, env: Mapping[str, str]) -> list[str]:
-    """Write the image of an overlay; what went wrong, which is no reason to have no install.
+    """Write the image of an overlay and the archive; what went wrong, which stops no install.
 
     Args:
         root: the install, complete but for this.
         env: environment variables.
     """
-    image = image_of(root)
-    command: list[str | Path] = [overlay_python(root), "-P", "-m", _RECORD, image, root]
+    image, archive = image_of(root), archive_of(root)
+    why = _run(root, _RECORD, image, root, env=env)
+    if why:
+        image.unlink(missing_ok=True)
+        return [f"workers import their modules one by one: no image of them was made: {why}"]
+    why = _run(root, _PACK, archive, image, root, env=env)
+    if why:
+        for each in (archive, archive.with_name(f"{archive.name}.sha256")):
+            each.unlink(missing_ok=True)
+        return [f"workers do not start from the nodes' own disks: no archive was made: {why}"]
+    return []
+
+
+def _run(root: Path, module: str, *words: Path, env: Mapping[str, str]) -> str:
+    """Run a module by the interpreter of an install; the last line of its errors if it fails."""
+    command: list[str | Path] = [overlay_python(root), "-P", "-m", module, *words]
     # a set in byte code that is compiled now has the order of its hashes
     done = run(
         command,
@@ -26,8 +41,4 @@ def record_image(root: Path, *, env: Mapping[str, str]) -> list[str]:
         cwd=root,
         timeout_seconds=WORK_SECONDS,
     )
-    if done.returncode == 0 and image.is_file():
-        return []
-    image.unlink(missing_ok=True)
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return [f"workers import their modules one by one: no image of them was made: {last}"]
+    return (done.stderr.strip().splitlines() or ["no message"])[-1] if done.returncode else ""

@@ -49,6 +49,7 @@ def image(folder: Path, *, python: str = sys.version, **bodies: str) -> Path:
             "roots": ["root"],
             "modules": modules,
             "sources": {},
+            "absent": [],
             "distributions": {},
         }
     )

@@ -1,9 +1,12 @@
 """Parsl is imported without what workers never use of it, and tasks do not notice."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
+
+from parsl.executors.high_throughput.process_worker_pool import worker
 
 from polaris_parsl.configuration.parsl_internals import child
 
@@ -45,7 +48,9 @@ def test_what_a_task_imports_later_is_complete(tmp_path: Path) -> None:
 
 
 def test_a_worker_gets_the_number_of_gpus_from_its_pool() -> None:
-    pool = SimpleNamespace(subprocess=None)
-    child._answer(pool, "4")
-    done = pool.subprocess.run("nvidia-smi -L | wc -l", shell=True, stdout=pool.subprocess.PIPE)
+    names: dict[str, Any] = dict(inspect.unwrap(worker).__globals__)
+    assert names["subprocess"] is subprocess
+    child._answer(names, "4")
+    known = names["subprocess"]
+    done = known.run("nvidia-smi -L | wc -l", shell=True, stdout=known.PIPE)
     assert (done.returncode, done.stdout.split()[0]) == (0, b"4")

@@ -1,0 +1,137 @@
+#!/bin/sh
+# Run a command with its interpreter and modules on the node's own disk:
+#   stage.sh ARCHIVE DIGEST PLACES PYTHON START IMAGE -- COMMAND...
+# ARCHIVE is unpacked into the first of PLACES, DIRECTORY=KIB with colons, that has so much room; once
+# on a node, whatever runs there. In COMMAND, the local files replace PYTHON, START and IMAGE. When the
+# last command on the node has ended, the files are removed. Where something fails, COMMAND runs as it is.
+# POLARIS_PARSL_NODES names the nodes of the block: the first reads ARCHIVE, others get it from another.
+set -u
+# the PATH of tasks may lead over shared directories
+path=$PATH
+PATH=/usr/bin:/bin:$PATH
+run() {
+  PATH=$path
+  exec "$@"
+}
+archive=$1 digest=$2 places=$3 python=$4 start=$5 image=$6
+shift 7
+fanout=4 patience=20 serving=60 port=$((20000 + $(printf '%d' "0x$(printf '%.4s' "$digest")") % 20000))
+
+# give_up WHY COMMAND...
+give_up() {
+  printf 'polaris_parsl on %s: workers start from the shared file system: %s\n' "$(uname -n)" "$1" >&2
+  shift
+  run "$@"
+}
+
+choose() {
+  for each in $(printf '%s' "$places" | tr ':' ' '); do
+    place=${each%=*}
+    [ -d "$place" ] && [ -w "$place" ] || continue
+    free=$(df -Pk "$place" 2>/dev/null | {
+      read -r _
+      read -r _ _ _ free _
+      echo "${free:-0}"
+    })
+    [ "${free:-0}" -lt "${each##*=}" ] || {
+      echo "$place"
+      return
+    }
+  done
+}
+
+# From the parent in a tree over the nodes; over all of them the shared file system is read once.
+receive() {
+  here=$(uname -n) count=0 number=''
+  for node in ${POLARIS_PARSL_NODES:-}; do
+    [ "${node%%.*}" = "${here%%.*}" ] && number=$count
+    [ -n "$number" ] || count=$((count + 1))
+  done
+  total=0 parent=''
+  for node in ${POLARIS_PARSL_NODES:-}; do
+    [ -n "$number" ] && [ "$number" -gt 0 ] && [ "$total" -eq "$(((number - 1) / fanout))" ] && parent=$node
+    total=$((total + 1))
+  done
+  children=0
+  if [ -n "$number" ]; then
+    children=$((total - 1 - fanout * number))
+    [ "$children" -ge 0 ] || children=0
+    [ "$children" -le "$fanout" ] || children=$fanout
+  fi
+  [ -n "$parent" ] || return 1
+  tries=$((patience * 5))
+  while [ "$tries" -gt 0 ]; do
+    if bash -c 'exec 3<>"/dev/tcp/$0/$1" && cat <&3 >"$2"' "$parent" "$port" "$1" 2>/dev/null; then
+      [ -s "$1" ] && return 0
+    fi
+    tries=$((tries - 1))
+    sleep 0.2
+  done
+  return 1
+}
+
+is_whole() { [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$digest" ]; }
+
+unpack() {
+  file=$tree.tar.gz
+  rm -rf "$tree.part" "$file"
+  if ! { receive "$file" && is_whole "$file"; }; then
+    cat "$archive" >"$file" && is_whole "$file" || return 1
+  fi
+  mkdir "$tree.part" && tar -xzf "$file" -C "$tree.part" && mv "$tree.part" "$tree" || return 1
+  if [ "${children:-0}" -gt 0 ]; then
+    for local in "$tree"/bin/python*; do :; done
+    (
+      "$local" -I -S "$tree/serve.py" "$port" "$file" "$children" "$serving"
+      rm -f "$file"
+    ) </dev/null >/dev/null 2>&1 8>&- 9>&- &
+  else
+    rm -f "$file"
+  fi
+  # waits for the end of all that use the files, also of those that are killed
+  setsid flock -x "$tree.use" rm -rf "$tree" "$tree.tar.gz" "$tree.unpack" "$tree.use" \
+    </dev/null >/dev/null 2>&1 8>&- 9>&- &
+}
+
+[ -n "${POLARIS_PARSL_IDENTITY:-}" ] || give_up 'the base is another than that of the install' "$@"
+for each in flock tar gzip sha256sum setsid; do
+  command -v "$each" >/dev/null || give_up "there is no $each" "$@"
+done
+place=$(choose)
+[ -n "$place" ] || give_up "no room in $places" "$@"
+folder=$place/polaris-parsl-$(id -u)
+(umask 077 && mkdir -p "$folder") 2>/dev/null
+[ ! -L "$folder" ] && [ "$(stat -c %u "$folder" 2>/dev/null)" = "$(id -u)" ] ||
+  give_up "$folder cannot be used" "$@"
+# what a killed node has left
+for each in "$folder"/*.use; do
+  left=${each%.use}
+  [ ! -e "$each" ] || flock -xn "$each" rm -rf "$left" "$left.part" "$left.tar.gz" "$left.unpack" "$each"
+done
+tree=$folder/$(printf '%.16s' "$digest")
+while :; do
+  exec 9>>"$tree.use"
+  flock -s 9 || give_up "cannot lock $tree.use" "$@"
+  [ /dev/fd/9 -ef "$tree.use" ] && break
+done
+exec 8>>"$tree.unpack"
+flock -x 8
+if [ ! -d "$tree" ] && ! unpack; then
+  exec 8>&- 9>&-
+  give_up "$archive cannot be unpacked into $folder" "$@"
+fi
+exec 8>&-
+for local in "$tree"/bin/python*; do :; done
+count=$#
+while [ "$count" -gt 0 ]; do
+  word=$1
+  shift
+  case $word in
+    "$python") word=$local ;;
+    "$start") word=$tree/start.py ;;
+    "$image") word=$tree/workers.image ;;
+  esac
+  set -- "$@" "$word"
+  count=$((count - 1))
+done
+run "$@"

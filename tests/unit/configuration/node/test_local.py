@@ -1,0 +1,71 @@
+"""A copy of the interpreter on a node's own disk is for its programs the one that it stands for."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from polaris_parsl.configuration.node import serve, start
+
+NODE = Path(serve.__file__).parent
+LOOK = """
+import os, sys, zmq, parsl, encodings
+print("exe", os.readlink("/proc/self/exe"))
+print("names", sys.executable, sys.prefix, sys.base_prefix, os.__file__, encodings.__file__)
+print("path", *sys.path)
+print("zmq", zmq.backend.cython._zmq.__file__)
+print("maps", *{line.split()[-1] for line in open("/proc/self/maps") if "_zmq" in line})
+"""
+
+
+def lines(command: Sequence[object], **env: str) -> dict[str, str]:
+    """What the program prints, by the first word of each line."""
+    done = subprocess.run(
+        [str(each) for each in command],
+        env={**os.environ, "PYTHONNOUSERSITE": "1", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+
+@pytest.fixture(scope="module")
+def install(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with image and archive of the environment of these tests."""
+    folder = tmp_path_factory.mktemp("local")
+    image, archive = folder / "workers.image", folder / "workers.tar.gz"
+    for module, *words in (("record", image), ("local", archive, image)):
+        name = f"polaris_parsl.configuration.node.{module}"
+        command = [sys.executable, "-P", "-m", name, *map(str, words), sys.prefix]
+        subprocess.run(command, check=True)
+    return folder
+
+
+def test_modules_and_names_are_those_of_the_interpreter_that_it_stands_for(
+    install: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "look.py").write_text(LOOK)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    image, archive, program = install / "workers.image", install / "workers.tar.gz", start.__file__
+    command = [sys.executable, "-P", program, image, tmp_path, "--", "look"]
+    real = lines(command)
+    identity = subprocess.run(
+        [sys.executable, "-P", "-m", "polaris_parsl.configuration.node.identity", image],
+        env={**os.environ, "PYTHONNOUSERSITE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    digest = archive.with_name(f"{archive.name}.sha256").read_text().strip()
+    stage = ["sh", NODE / "stage.sh", archive, digest, f"{disk}=1", sys.executable, program, image]
+    local = lines([*stage, "--", *command], POLARIS_PARSL_IDENTITY=identity.strip())
+    for each in ("names", "path", "zmq"):
+        assert local[each] == real[each]
+    assert Path(local["exe"]).is_relative_to(disk)
+    assert not Path(real["exe"]).is_relative_to(disk)
