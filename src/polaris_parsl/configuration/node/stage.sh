@@ -109,6 +109,8 @@ for each in "$folder"/*.use; do
   [ ! -e "$each" ] || flock -xn "$each" rm -rf "$left" "$left.part" "$left.tar.gz" "$left.unpack" "$each"
 done
 tree=$folder/$(printf '%.16s' "$digest")
+# a redirection that fails would end the shell
+(: >>"$tree.use" && : >>"$tree.unpack") 2>/dev/null || give_up "$folder cannot be written" "$@"
 while :; do
   exec 9>>"$tree.use"
   flock -s 9 || give_up "cannot lock $tree.use" "$@"
