@@ -136,11 +136,8 @@ class WorkerOptions(TypedDict, total=False):
         is_for_run=True,
     )]
     stage: Annotated[bool | None, Option(
-        help="Whether workers start from the disk of their node, where it has room, and not from the "
-        "file system that all nodes share.",
-        check=checks.flag,
-        default=True,
-        not_for_endpoint="an endpoint starts its own workers",
+        help="Whether workers start from the disk of their node, where it has room.",
+        check=checks.flag, default=True, not_for_endpoint="an endpoint starts its own workers",
     )]
 
 
@@ -332,8 +329,7 @@ class ConnectionOptions(TypedDict, total=False):
     )]
     encrypted: Annotated[bool | None, Option(
         help="Whether the traffic with the workers is encrypted (CurveZMQ).",
-        check=checks.flag,
-        handed_to="executor",
+        check=checks.flag, handed_to="executor",
     )]
 
 
