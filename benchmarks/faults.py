@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+_SOURCE = Path(__file__).resolve().parents[1]
 _DRIVER = Path(__file__).with_name("fault_driver.py")
 _TASKS = 6
 # Lines between these are replaced by --write.
@@ -75,8 +76,8 @@ def _ends(*signals: str, said: str, **more: Any) -> Row:
 _SHORT = {"heartbeat_period": 3, "heartbeat_threshold": 30}
 ROWS: dict[str, Row] = {
     "no fault": Row(),
-    "qsub: server down for 30 s": _before(
-        "down", "qsub", "--for", "30", said="has not taken it yet"
+    "qsub: server down for 20 s": _before(
+        "down", "qsub", "--for", "20", said="has not taken it yet"
     ),
     "qsub: its answer is lost": _before("lost-answer", "qsub", "--for", "30", said="after all"),
     "qsub: slower than cmd_timeout": _before(
@@ -154,10 +155,12 @@ for line in sys.stdin:
     print(time.time(), line.rstrip(), flush=True)
 """
 _SCRIPT = """\
+# the interchange of Parsl alone may outlive its driver, and hold its standard error
 run() {
-    setsid --wait "$python" driver.py "$kind" "$1" "$2" 2>&1 >/dev/null |
-        "$python" -u -c "$stamp" >"errors$1.txt"
-    echo "${PIPESTATUS[0]}" >"code$1"
+    setsid --wait "$python" driver.py "$kind" "$1" "$2" >/dev/null \\
+        2> >("$python" -u -c "$stamp" >"errors$1.txt")
+    echo "$?" >"code$1"
+    sleep 1
 }
 python=$1 kind=$2 script=$3 row=$4 first=$5 settles=$6 stamp=$7
 case $script in
@@ -230,8 +233,20 @@ def cells(folder: Path) -> dict[str, str]:
         "known after": known(folder, lines),
         "exit code": ", ".join(codes),
         "traceback": "yes" if any("Traceback" in text for _, text in lines) else "no",
-        "what the user sees": shown(lines, failed),
+        "what the user sees": without_paths(shown(lines, failed), folder),
     }
+
+
+def without_paths(text: str, folder: Path) -> str:
+    """A text without the directories of this machine."""
+    for path, name in (
+        (folder, "PROJECT"),
+        (sys.prefix, "ENVIRONMENT"),
+        (sys.base_prefix, "PYTHON"),
+        (_SOURCE, "SOURCE"),
+    ):
+        text = text.replace(str(path), name)
+    return text
 
 
 def known(folder: Path, lines: list[tuple[float, str]]) -> str:
@@ -264,8 +279,13 @@ def shown(lines: list[tuple[float, str]], failed: list[str]) -> str:
     words += [text.partition(": ")[2] for _, text in lines if " tasks done" in text][-1:]
     if any("Traceback" in text for _, text in lines):
         words.append(f"a traceback that ends with {lines[-1][1]!r}")
-    words += [end[:500] for end in dict.fromkeys(failed)]
+    words += [shortened(end) for end in dict.fromkeys(failed)]
     return "; ".join(words).replace("|", "/") or "nothing"
+
+
+def shortened(text: str) -> str:
+    """A long text without its middle."""
+    return text if len(text) <= 800 else f"{text[:300]} ... {text[-450:]}"
 
 
 def table(results: dict[tuple[str, str], dict[str, str]]) -> str:

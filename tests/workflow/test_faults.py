@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "benchmarks" / "faults.py"
+ROOT = Path(__file__).parents[2]
+PROGRAM = ROOT / "benchmarks" / "faults.py"
 
 
 def program() -> ModuleType:
@@ -30,6 +31,15 @@ CODES = {
     "Ctrl-C twice": "130",
     "kill -9": "137",
 }
+
+
+def test_the_table_of_the_documents_has_every_row_or_names_it_as_not_run() -> None:
+    table, _, not_run = (ROOT / "docs" / "failures-table.md").read_text().partition("## Not run")
+    for name in FAULTS.ROWS:
+        for run in ("Parsl alone", "polaris_parsl"):
+            found = [line for line in table.splitlines() if line.startswith(f"| {name} | {run} | ")]
+            named = not_run.splitlines().count(f"- {name}, {run}")
+            assert len(found) + named == 1, (name, run)
 
 
 @pytest.mark.long
