@@ -4,6 +4,7 @@ Each rank has a GPU of its own and the CPUs beside it. The program here is part.
 share out an integral; yours is started in the same way.
 """
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def integrate(
 
 def main() -> None:
     """Run an MPI task for each number of steps, and add up what their ranks printed."""
-    program = f"{sys.executable} {Path('part.py').absolute()}"
+    program = shlex.join([sys.executable, str(Path("part.py").absolute())])
     outputs = Path("outputs").absolute()
     outputs.mkdir(exist_ok=True)
     wanted = {1_000: (1, 4), 10_000: (1, 4), 100_000: (2, 8)}

@@ -4,6 +4,7 @@ Futures are passed on as arguments. So each simulation starts as soon as its own
 the last stage when all simulations have ended.
 """
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ def combine(
 
 def main() -> None:
     """Run the pipeline and print what each stage found."""
-    program = f"{sys.executable} {Path('mean.py').absolute()}"
+    program = shlex.join([sys.executable, str(Path("mean.py").absolute())])
     report = Path("report.txt").absolute()
     with parsl.load(polaris_parsl.config()):
         simulated = [simulate(prepare(number)) for number in range(16)]
