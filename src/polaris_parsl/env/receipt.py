@@ -175,17 +175,19 @@ def _content(path: Path) -> bytes:
 def _head(path: Path) -> bytes:
     """What stands before the files; all of it where no such part is found, or the end is missing."""
     with regular(path, through_link=False) as stream:
-        head = b""
+        head, begin = bytearray(), 0
+        # each byte is looked at once, however large somebody has made it
         while (
-            _FILES not in head
+            head.find(_FILES, begin) < 0
             and (more := stream.read(_PIECE_BYTES))
             and len(head) < RECEIPT_BYTES_MAX
         ):
+            begin = max(0, len(head) - len(_FILES))
             head += more
         stream.seek(-min(len(head), len(_END)), os.SEEK_END)
         is_whole = stream.read() == _END
-    head, files, _ = head.partition(_FILES)
-    return b"%s%s}" % (head, _NO_FILES) if files and is_whole else _content(path)
+    first, files, _ = head.partition(_FILES)
+    return b"%s%s}" % (first, _NO_FILES) if files and is_whole else _content(path)
 
 
 def _refuse_other(number: object, path: Path) -> None:
