@@ -84,9 +84,9 @@ def _identity(driver: Driver, image: Path) -> str:
     """What the nodes need to start workers from copies on their own disks; they do without it."""
     python = f"{quote(str(driver.python))} -P -m polaris_parsl.configuration.node.identity"
     return f"""\
-export POLARIS_PARSL_IDENTITY POLARIS_PARSL_NODES
+export POLARIS_PARSL_IDENTITY POLARIS_PARSL_BLOCK_NODES
 POLARIS_PARSL_IDENTITY=$({python} {quote(str(image))}) || POLARIS_PARSL_IDENTITY=
-POLARIS_PARSL_NODES=$([ ! -r "${{PBS_NODEFILE:-}}" ] || sort -u "$PBS_NODEFILE" | tr '\\n' ' ')"""
+POLARIS_PARSL_BLOCK_NODES=$([ ! -r "${{PBS_NODEFILE:-}}" ] || sort -u "$PBS_NODEFILE" | tr '\\n' ' ')"""
 
 
 def load_module(driver: Driver) -> str:

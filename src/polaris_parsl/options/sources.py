@@ -44,7 +44,7 @@ _ALTERNATIVES = {"address": "interface", "interface": "address"}
 
 # Variables of the module, of tasks and of the sandbox.
 _OF_OTHER_USE = re.compile(
-    "MODULE.*|ROOT|VERSION|SITE_TREE|REQUIRE|RANK|GPU_CPUS|IDENTITY|NODES|SANDBOX.*"
+    "MODULE.*|ROOT|VERSION|SITE_TREE|REQUIRE|RANK|GPU_CPUS|IDENTITY|BLOCK_NODES|SANDBOX.*"
 )
 
 

@@ -4,7 +4,7 @@
 # ARCHIVE is unpacked into the first of PLACES, DIRECTORY=KIB with colons, that has so much room; once
 # on a node, whatever runs there. In COMMAND, the local files replace PYTHON, START and IMAGE. When the
 # last command on the node has ended, the files are removed. Where something fails, COMMAND runs as it is.
-# POLARIS_PARSL_NODES names the nodes of the block: the first reads ARCHIVE, others get it from another.
+# POLARIS_PARSL_BLOCK_NODES names the nodes of the block: the first reads ARCHIVE, others get it from another.
 set -u
 # the PATH of tasks may lead over shared directories
 path=$PATH
@@ -43,12 +43,12 @@ choose() {
 # From the parent in a tree over the nodes; over all of them the shared file system is read once.
 receive() {
   here=$(uname -n) count=0 number=''
-  for node in ${POLARIS_PARSL_NODES:-}; do
+  for node in ${POLARIS_PARSL_BLOCK_NODES:-}; do
     [ "${node%%.*}" = "${here%%.*}" ] && number=$count
     [ -n "$number" ] || count=$((count + 1))
   done
   total=0 parent=''
-  for node in ${POLARIS_PARSL_NODES:-}; do
+  for node in ${POLARIS_PARSL_BLOCK_NODES:-}; do
     [ -n "$number" ] && [ "$number" -gt 0 ] && [ "$total" -eq "$(((number - 1) / fanout))" ] && parent=$node
     total=$((total + 1))
   done

@@ -58,7 +58,12 @@ class Node:
                 *(f"/nowhere=1:{self.disk}={kib}", *files),
                 *("--", files[0], *words, *files[1:]),
             ],
-            env={**os.environ, "POLARIS_PARSL_IDENTITY": "00", "POLARIS_PARSL_NODES": "", **env},
+            env={
+                **os.environ,
+                "POLARIS_PARSL_IDENTITY": "00",
+                "POLARIS_PARSL_BLOCK_NODES": "",
+                **env,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -157,6 +162,6 @@ def test_a_node_gets_the_archive_from_another_and_not_from_the_shared_file_syste
     node: Node,
 ) -> None:
     node.archive.unlink()
-    said, errors = node.run("a", POLARIS_PARSL_NODES=f"localhost {socket.gethostname()}")
+    said, errors = node.run("a", POLARIS_PARSL_BLOCK_NODES=f"localhost {socket.gethostname()}")
     assert (said.split()[0], errors) == ("local", "")
     assert node.is_clean()
