@@ -32,6 +32,8 @@ DEBIAN = "bookworm"
 PACKAGES = ("libstdc++6", "parallel", "python3", "python3-pip", "python3-venv")
 # as it would be typed there; the receipt names it
 PREFIX = "/opt/polaris-parsl"
+# an install reaches what it builds through /proc
+ENTER = 'mount --rbind /proc "$0/proc"; exec unshare --root="$0" "$@"'
 
 
 def main() -> None:
@@ -113,8 +115,9 @@ def dated(version: str) -> Iterator[None]:
 
 def pin(version: str, root: Path, house: Path) -> None:
     """Install in a Debian root, without a network, and pin that."""
-    within = ["unshare", "--mount", "--net", f"--root={root}", "env", "-i", "LC_ALL=C.UTF-8"]
-    within += ["PATH=/usr/bin:/bin", "HOME=/"]
+    (root / "proc").mkdir(exist_ok=True)
+    within = ["unshare", "--mount", "--net", "sh", "-ec", ENTER, str(root)]
+    within += ["env", "-i", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "HOME=/"]
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
     minor = must(*within, "python3", "-c", ask).strip()
     say(f"collecting the artifacts of the locks for Python {minor}")

@@ -35,11 +35,12 @@ _LMOD = ("/usr/share/lmod/lmod/init/bash", "/opt/cray/pe/lmod/lmod/init/bash")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let Ctrl-C end what the tests start, also where it is ignored: a shell's background job.
+    """Let Ctrl-C and SIGHUP end what the tests start, also where they are ignored: a background job, nohup.
 
     The channel is served here and not by a worker: it must answer until the last one has ended.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if not hasattr(config, "workerinput"):
         served = ExitStack()
         folder = served.enter_context(TemporaryDirectory(prefix="polaris-parsl-channel-"))

@@ -185,6 +185,13 @@ def own_install() -> Path | None:
     return root if command_of(root).is_file() else None
 
 
+def own_package() -> Path:
+    """This package as the users' Python has it, also where the command of an install runs in its tools."""
+    here, root = Path(__file__).parent, own_install()
+    found = root and overlay_of(root).glob(f"lib/python3.*/site-packages/{here.name}")
+    return next(iter(found or ()), here)
+
+
 def is_same_place(one: Path, other: Path) -> bool:
     """Whether two paths lead to one directory."""
     return one == other or (one.exists() and other.exists() and one.samefile(other))

@@ -10,11 +10,13 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
+import builder
 import kills
 from polaris_parsl.env.prefix.lifecycle import publish
-from polaris_parsl.env.prefix.staging import staging_name
+from polaris_parsl.env.prefix.publish import staging
 from polaris_parsl.errors import PolarisParslError
 
 _PAGE = 4096
@@ -37,21 +39,20 @@ def fill(folder: Path, *, but: int) -> Path:
 def try_with(name: str, disk: Path, template: Path, *, pages: int) -> str:
     """One change; "" where it came to its end, else what it said."""
     prefix = kills.copy(template, disk / "prefix")
-    staged = prefix / "versions" / staging_name(kills.NEW)
-    if name == "publish":
-        import builder
-
-        builder.small_release(prefix, kills.NEW, folder=staged)
-    filler = fill(disk, but=pages)
-    try:
+    with ExitStack() as held:
         if name == "publish":
-            publish(prefix, staged, kills.NEW, check=lambda: None)
-        else:
-            kills.CHANGES[name][1](prefix)
-    except PolarisParslError as refusal:
-        return refusal.problem
-    finally:
-        filler.unlink()
+            staged = held.enter_context(staging(prefix, kills.NEW, group=None))
+            builder.small_release(prefix, kills.NEW, folder=staged)
+        filler = fill(disk, but=pages)
+        try:
+            if name == "publish":
+                publish(prefix, staged, kills.NEW, check=lambda: None)
+            else:
+                kills.CHANGES[name][1](prefix)
+        except PolarisParslError as refusal:
+            return refusal.problem
+        finally:
+            filler.unlink()
     return ""
 
 

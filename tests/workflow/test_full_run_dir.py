@@ -58,8 +58,7 @@ def test_a_run_whose_disk_fills_up_ends_well_and_its_checkpoints_are_whole(tmp_p
     assert "parsl.log: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert "is damaged" not in done.stderr
-    counts = [
-        (tmp_path / name).read_text().split().count("computed") for name in ("first", "second")
-    ]
+    # threads may write into one line
+    counts = [(tmp_path / name).read_text().count("computed") for name in ("first", "second")]
     assert counts[0] == 200
     assert 0 < counts[1] < 200, "what was written is found, and nothing else"

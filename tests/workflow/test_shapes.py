@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +23,7 @@ IN_A_JOB = f"""
 qsub -A sandbox -q preemptable -l select=3:ncpus=64:ngpus=4 -l walltime=0:10:00 \
     -l filesystems=home:eagle -j oe -o job.out >/dev/null <<'JOB'
 cd "$PBS_O_WORKDIR"
-{sys.executable} {WORKFLOW} inside
+{sys.executable} {WORKFLOW.name} inside
 echo "ended $?"
 JOB
 until grep -q ended job.out 2>/dev/null; do sleep 0.3; done
@@ -143,8 +144,9 @@ def test_mpi_tasks_run_over_nodes_of_their_own_with_a_gpu_for_each_rank(run: Run
 
 
 def test_the_same_call_inside_a_job_uses_its_nodes_split_between_the_executors(
-    sandboxed: Callable[..., str],
+    sandboxed: Callable[..., str], tmp_path: Path
 ) -> None:
+    shutil.copy(WORKFLOW, tmp_path)
     output = sandboxed("bash", "-c", IN_A_JOB)
     assert "ended 0" in output, output
     found = found_in(output)

@@ -26,6 +26,7 @@ from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris, source
+from polaris_parsl.installs import own_package
 from polaris_parsl.options.lookup import handed_to
 from polaris_parsl.options.option import Receiver
 from polaris_parsl.options.options import START_OF_BLOCK, ExecutorOptions
@@ -42,7 +43,6 @@ CLASSES = {
     "gnu_parallel": "GnuParallelLauncher",
     "simple": "SimpleLauncher",
 }
-_NODE_SCRIPTS = Path(__file__).parent / "node"
 _WATCH = "polaris_parsl.configuration.node.with_driver"
 _PARSL = "Parsl's documentation"
 # Room for what is unpacked; where a directory lies in memory, so much must be left for tasks, too.
@@ -329,7 +329,7 @@ def mps_prefix(options: ExecutorOptions) -> str:
     if not _needs_mps(options):
         return ""
     mps = polaris().node.mps
-    script = shlex.quote(str(interpreter(_NODE_SCRIPTS / "with_mps.sh")))
+    script = shlex.quote(str(_node_script("with_mps.sh")))
     return f"sh {script} {mps.pipe_directory} {mps.log_directory} -- "
 
 
@@ -356,9 +356,14 @@ def _stage_prefix(options: ExecutorOptions, driver: Driver) -> str:
     image, node = choose_image(), polaris().node
     assert image.archive, "stages looked"
     places = f"{node.local_scratch}={_KIB}:{node.tmpdir}={_KIB_OF_MEMORY}"
-    files = (driver.python, _NODE_SCRIPTS / "start.py", image.path)
-    words = [_NODE_SCRIPTS / "stage.sh", image.archive, image.digest, places, *files]
+    files = (driver.python, _node_script("start.py"), image.path)
+    words = [_node_script("stage.sh"), image.archive, image.digest, places, *files]
     return f"sh {shlex.join(str(each) for each in words)} -- "
+
+
+def _node_script(name: str) -> Path:
+    """A script that runs on nodes."""
+    return interpreter(own_package() / "configuration" / "node" / name)
 
 
 def _start(module: str, beside: Path | None = None) -> list[str]:
@@ -366,7 +371,7 @@ def _start(module: str, beside: Path | None = None) -> list[str]:
     image = choose_image().path
     if image is None and beside is None:
         return ["-m", module]
-    program = interpreter(_NODE_SCRIPTS / "start.py")
+    program = _node_script("start.py")
     return [str(program), str(image or "-"), str(beside or "-"), "--", module]
 
 
@@ -375,7 +380,7 @@ def _rank_variables(options: ExecutorOptions) -> dict[str, str]:
     gpus = options.available_accelerators
     if options.max_workers_per_block is None or not gpus:
         return {}
-    script = shlex.quote(str(interpreter(_NODE_SCRIPTS / "rank.sh")))
+    script = shlex.quote(str(_node_script("rank.sh")))
     return {
         "POLARIS_PARSL_RANK": f"sh {script}",
         "POLARIS_PARSL_GPU_CPUS": " ".join(f"{each.gpu}:{each.cpus}" for each in gpus),

@@ -28,7 +28,16 @@ from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.env.receipt import Tree, read_receipt, scan, write_receipt
 from polaris_parsl.env.variables import for_python, user_cache
 from polaris_parsl.errors import ExitCode, MissingToolError
-from polaris_parsl.installs import BIN, OVERLAY, SHARE, group_of, overlay_of, tools_of
+from polaris_parsl.installs import (
+    BIN,
+    IMAGE,
+    LOCAL,
+    OVERLAY,
+    SHARE,
+    group_of,
+    overlay_of,
+    tools_of,
+)
 from polaris_parsl.process import Step, run
 from polaris_parsl.version import NAME
 
@@ -79,7 +88,7 @@ def build(
     with step("pack the overlay"):
         pack(overlay_of(folder), folder / ARCHIVE)
         warnings += record_image(folder, env=env)
-        tree = with_archive(scan(folder, prefix=plan.request.prefix))
+        tree = with_archives(scan(folder, prefix=plan.request.prefix))
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
         seal(folder, group=group_of(plan.request.prefix))
     with step("publish"):
@@ -99,10 +108,14 @@ def build(
     )
 
 
-def with_archive(tree: Tree) -> Tree:
-    """A tree whose archive names the prefix if what it holds does, which its bytes do not show."""
-    holds = any(name.startswith(f"{OVERLAY}/") for name in tree.prefix_bound)
-    return replace(tree, prefix_bound=(*tree.prefix_bound, ARCHIVE)) if holds else tree
+def with_archives(tree: Tree) -> Tree:
+    """A tree whose archives name the prefix if what they hold does, which their bytes do not show."""
+    bound = list(tree.prefix_bound)
+    if any(name.startswith(f"{OVERLAY}/") for name in tree.prefix_bound):
+        bound.append(ARCHIVE)
+    if IMAGE in tree.prefix_bound:
+        bound += [LOCAL, f"{LOCAL}.sha256"]
+    return replace(tree, prefix_bound=tuple(bound))
 
 
 def _write_commands(plan: InstallPlan, folder: Path) -> None:
