@@ -36,6 +36,8 @@ echo 'sleep 600' | qsub -A sandbox -q preemptable -l select=4:ngpus=4 -l walltim
 "$1" driver.py first
 qstat "$(cat first)" | grep -q ' Q ' && echo outlived its driver
 "$1" driver.py second 2>second.err
+# the last one may still be ending
+until ! qselect | grep -q .; do sleep 0.2; done
 qstat -x -f -F json >jobs.json
 """
 

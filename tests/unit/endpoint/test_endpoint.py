@@ -115,7 +115,7 @@ def test_a_script_for_mps_whose_path_the_engine_would_split_is_refused(
 ) -> None:
     read(workers_per_gpu=2)
     monkeypatch.setattr(
-        polaris_parsl.configuration.settings, "_NODE_SCRIPTS", Path("/eagle/my project/node")
+        polaris_parsl.configuration.settings, "own_package", lambda: Path("/eagle/my project")
     )
     with pytest.raises(OptionError, match="workers_per_gpu=2 needs a script whose path"):
         read(workers_per_gpu=2)
