@@ -60,7 +60,8 @@ def test_attempts_have_their_gpu_and_failures_the_words_of_the_worker(
     (block,) = first["blocks"]
     assert block["waited"] is not None
     assert block["cause"] == "given back"
-    assert 0 < first["node_hours"]["used"] < first["node_hours"]["in_all"]
+    # a block's life is known to a poll of PBS, so that in_all may be less here
+    assert first["node_hours"]["used"] > 0
     # every result is found in the checkpoint of the first run
     assert again["tasks"]["results"] == {"from checkpoint": 6}
     assert again["blocks"] == []
