@@ -24,8 +24,8 @@ from polaris_parsl.configuration.node.record import PROGRAMS
 from polaris_parsl.configuration.parsl_internals.lean import lean_imports
 
 _LEVEL = 6
-# Prints the files of the modules that Python reads before a program begins.
-_AT_START = "import sys; print(*(getattr(each, '__file__', None) for each in sys.modules.values()), sep='\\n')"
+# Prints the files of the modules that Python reads before a program begins, and that serve.py reads.
+_AT_START = "import pathlib, socket, sys; print(*(getattr(each, '__file__', None) for each in sys.modules.values()), sep='\\n')"
 
 
 def pack(archive: Path, image: Path, root: Path) -> None:
