@@ -117,8 +117,6 @@ class ImageFinder:
             to be absent is not looked for.
     """
 
-    is_starting = False
-
     def __init__(self, image: Image, copies: dict[str, str], python: str) -> None:
         self.image, self.copies, self.python = image, copies, python
         self._is_sealed = False

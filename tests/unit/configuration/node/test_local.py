@@ -1,9 +1,13 @@
 """A copy of the interpreter on a node's own disk is for its programs the one that it stands for."""
 
 import os
+import socket
 import subprocess
 import sys
+import tarfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,3 +73,34 @@ def test_modules_and_names_are_those_of_the_interpreter_that_it_stands_for(
         assert local[each] == real[each]
     assert Path(local["exe"]).is_relative_to(disk)
     assert not Path(real["exe"]).is_relative_to(disk)
+
+
+def test_a_node_hands_the_archive_on_with_what_it_got_itself(install: Path, tmp_path: Path) -> None:
+    archive = install / "workers.tar.gz"
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    (python,) = (tmp_path / "bin").iterdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [python, "-I", "-S", tmp_path / "serve.py", str(port), archive, "2", "60"]
+    )
+    try:
+        for _ in range(2):
+            assert received(port, server) == archive.read_bytes()
+        assert server.wait(timeout=60) == 0
+    finally:
+        server.kill()
+
+
+def received(port: int, server: subprocess.Popen[bytes]) -> bytes:
+    """What the server gives to who connects, once it listens."""
+    while server.poll() is None:
+        with (
+            suppress(ConnectionRefusedError),
+            socket.create_connection(("127.0.0.1", port)) as connection,
+            connection.makefile("rb") as stream,
+        ):
+            return stream.read()
+        time.sleep(0.05)
+    raise AssertionError("the server has ended")
