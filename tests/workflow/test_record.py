@@ -56,12 +56,11 @@ def test_attempts_have_their_gpu_and_failures_the_words_of_the_worker(
     assert list(failures["ValueError"]["nodes"]) == [node]
     assert {each["lane"] for each in first["timeline"]["lanes"]} == {"GPU 0", "GPU 1"}
     (square,) = [each for each in first["apps"] if each["app"] == "square"]
-    assert square["seconds"]["least"] > 0.19
+    assert square["seconds"]["least"] >= 0.2
     (block,) = first["blocks"]
     assert block["waited"] is not None
     assert block["cause"] == "given back"
-    # a block's life is known to a poll of PBS, so that in_all may be less here
-    assert first["node_hours"]["used"] > 0
+    assert 0 < first["node_hours"]["used"] < first["node_hours"]["in_all"]
     # every result is found in the checkpoint of the first run
     assert again["tasks"]["results"] == {"from checkpoint": 6}
     assert again["blocks"] == []

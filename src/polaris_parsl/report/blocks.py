@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.configuration.task_attempts import LOST
 from polaris_parsl.report.reading import History, time_of
 
 GOES_ON, ENDED, CUT_SHORT, UNKNOWN = (
@@ -87,6 +88,7 @@ def blocks_of(history: History, now: float) -> list[BlockLife]:
         if event["event"] == "block_state":
             watched.add((executor, number))
             _take_state(block, event, when)
+    _widen(blocks, history)
     for key, block in blocks.items():
         if key not in watched:  # inside a job it works at once, until its executor ends
             block.state, block.began, block.worked = "working", block.asked, block.asked
@@ -94,6 +96,22 @@ def blocks_of(history: History, now: float) -> list[BlockLife]:
         if block.began is not None and block.ended is None and block.state != "ended":
             block.ended = max(now, block.began)
     return list(blocks.values())
+
+
+def _widen(blocks: Mapping[tuple[str, str], BlockLife], history: History) -> None:
+    """Let no task lie outside of its block: PBS is asked now and then, and events have whole seconds.
+
+    When a task ended that was lost is not known.
+    """
+    for each in history.attempts:
+        worker = history.worker_of(each)
+        block = blocks.get((worker.executor, worker.block)) if worker else None
+        if block is None or each.start is None or each.end is None or each.result == LOST:
+            continue
+        block.began = min(block.began or each.start, each.start)
+        block.worked = min(block.worked or each.start, each.start)
+        if block.ended is not None:
+            block.ended = max(block.ended, each.end)
 
 
 def _take_state(block: BlockLife, event: Mapping[str, Any], when: float | None) -> None:

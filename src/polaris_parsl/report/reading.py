@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD
+from polaris_parsl.configuration.task_attempts import FORMAT as FORMAT_OF_TASKS
 from polaris_parsl.configuration.task_attempts import TASKS
 from polaris_parsl.errors import RunError
 
@@ -47,7 +48,8 @@ class Ran(NamedTuple):
         """How long it ran; None if that is not known."""
         if self.start is None or self.end is None:
             return None
-        return max(0.0, self.end - self.start)
+        # the record has milliseconds
+        return max(0.0, round(self.end - self.start, 3))
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,14 @@ class History:
     def of(self, *names: str) -> list[dict[str, Any]]:
         """The events of some names."""
         return [each for each in self.events if each["event"] in names]
+
+    def worker_of(self, attempt: Ran) -> WorkerPlace | None:
+        """Where an attempt ran; None if that is not known."""
+        return None if attempt.worker is None else self.workers.get(attempt.worker)
+
+    def reason_of(self, attempt: Ran) -> Reason | None:
+        """Why an attempt failed; None if that is not known."""
+        return None if attempt.reason is None else self.reasons.get(attempt.reason)
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -248,9 +258,10 @@ class _Reader:
             self._history.reasons[number] = Reason(
                 self._name(line, "error"), self._name(line, "message", _TEXT_LENGTH)
             )
-        elif kind == "format" and line["format"] != 1:
+        elif kind == "format" and line["format"] != FORMAT_OF_TASKS:
             self._history.problems.append(
-                f"{TASKS} has format {str(line['format'])[:20]}; this polaris-parsl reads 1"
+                f"{TASKS} has format {str(line['format'])[:20]}; this polaris-parsl reads "
+                f"{FORMAT_OF_TASKS}"
             )
 
     def end(self) -> None:

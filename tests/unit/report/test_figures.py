@@ -76,6 +76,18 @@ def test_a_block_inside_a_job_works_from_its_start_to_the_end_of_its_executor(
     assert made["node_hours"]["in_all"] == pytest.approx(200 / 3600)
 
 
+def test_no_task_lies_outside_of_its_block(tmp_path: Path) -> None:
+    seen = {"executor": "gpu", "block": "0", "job": "1.pbs"}
+    events = [
+        beginning(), event("block_state", 1, **seen, state="queued"),
+        event("block_state", 5, **seen, state="ended", cause="given back"),
+    ]  # fmt: skip
+    lost = attempt(2, 3, 90, result="lost")
+    tasks = [worker(0, "n0", "0"), attempt(0, 2.5, 4), attempt(1, 4, 5.5), lost]
+    (block,) = figures(write_run(tmp_path, events, tasks))["blocks"]
+    assert (block["began"], block["worked"], block["ended"]) == (2.5, 2.5, 5.5)
+
+
 def test_busy_workers_over_time_add_up_to_the_seconds_that_tasks_ran(usual: dict[str, Any]) -> None:
     timeline = usual["timeline"]
     seconds = sum(each["workers"] for each in timeline["busy"]) * timeline["width"]
