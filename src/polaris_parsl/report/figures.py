@@ -15,7 +15,7 @@ from polaris_parsl.configuration.task_attempts import (
     NOT_RUN,
     REMEMBERED,
 )
-from polaris_parsl.report.blocks import BlockLife, blocks_of, state_of
+from polaris_parsl.report.blocks import GOES_ON, BlockLife, blocks_of, state_of
 from polaris_parsl.report.reading import History, Ran, time_of
 from polaris_parsl.report.timeline import durations_of, timeline_of
 
@@ -32,12 +32,36 @@ def figures_of(history: History, now: float) -> dict[str, Any]:
         history: the run.
         now: for what goes on, in seconds since 1970.
     """
+    state, until, blocks = _state(history, now)
+    began = time_of(history.events[0]) or 0.0
+    return {
+        **_counts(history, state, until, blocks),
+        "timeline": timeline_of(history, blocks, began, until),
+        "durations": durations_of(history),
+    }
+
+
+def counts_of(history: History, now: float) -> dict[str, Any]:
+    """The same without timeline and durations, which take longest.
+
+    Args:
+        history: the run.
+        now: for what goes on, in seconds since 1970.
+    """
+    return _counts(history, *_state(history, now))
+
+
+def _state(history: History, now: float) -> tuple[str, float, list[BlockLife]]:
+    """Whether a run goes on, the time up to which it is looked at, and its blocks."""
     state = state_of(history)
-    until = now if state == "goes on" else _last(history, now)
-    blocks = blocks_of(history, until)
+    until = now if state == GOES_ON else _last(history, now)
+    return state, until, blocks_of(history, until)
+
+
+def _counts(history: History, state: str, until: float, blocks: list[BlockLife]) -> dict[str, Any]:
     run = history.events[0]
     began = time_of(run)
-    figures: dict[str, Any] = {
+    return {
         "run_dir": str(history.folder),
         "state": state,
         "began": began,
@@ -52,9 +76,6 @@ def figures_of(history: History, now: float) -> dict[str, Any]:
         "blocks_in_all": len(blocks),
         "node_hours": _node_hours(history, blocks),
     }
-    figures["timeline"] = timeline_of(history, blocks, began or 0.0, until)
-    figures["durations"] = durations_of(history)
-    return figures
 
 
 def _last(history: History, now: float) -> float:
@@ -136,13 +157,13 @@ def _failures(history: History) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Ran]] = defaultdict(list)
     for each in history.attempts:
         if each.result in {FAILED, LOST}:
-            reason = history.reasons.get(-1 if each.reason is None else each.reason)
+            reason = history.reason_of(each)
             error, message = (reason.error, reason.message) if reason else ("", "")
             groups[error, _NUMBERS.sub("#", message)].append(each)
     found = []
     for (error, _), attempts in sorted(groups.items(), key=lambda item: -len(item[1])):
         first = attempts[0]
-        reason = history.reasons.get(-1 if first.reason is None else first.reason)
+        reason = history.reason_of(first)
         nodes = Counter(node for each in attempts for node in nodes_of(history, each))
         found.append(
             {
@@ -161,7 +182,7 @@ def _failures(history: History) -> list[dict[str, Any]]:
 
 def nodes_of(history: History, attempt: Ran) -> tuple[str, ...]:
     """The nodes that an attempt ran on; none if that is not known."""
-    worker = history.workers.get(-1 if attempt.worker is None else attempt.worker)
+    worker = history.worker_of(attempt)
     return worker.nodes if worker else ()
 
 
@@ -197,7 +218,7 @@ def _node_hours(history: History, blocks: list[BlockLife]) -> dict[str, float]:
     used: list[float] = []
     wasted: list[float] = []
     for each in history.attempts:
-        worker = history.workers.get(-1 if each.worker is None else each.worker)
+        worker = history.worker_of(each)
         if worker is None or not each.seconds:
             continue
         nodes = len(worker.nodes) if len(worker.nodes) > 1 else 1 / workers.get(worker.executor, 1)

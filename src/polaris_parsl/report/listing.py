@@ -7,7 +7,7 @@ from typing import Any
 
 from polaris_parsl.errors import RunError
 from polaris_parsl.report.advice import duration
-from polaris_parsl.report.figures import figures_of
+from polaris_parsl.report.figures import counts_of
 from polaris_parsl.report.reading import read_run, runs_in
 
 
@@ -53,7 +53,7 @@ def _facts(folder: Path, now: float) -> dict[str, Any]:
     except RunError as error:
         words = "no record" if "has no record" in error.problem else "not readable"
         return {"run_dir": str(folder), "problem": words}
-    figures = figures_of(history, now)
+    figures = counts_of(history, now)
     states = (history.of("tasks") or [{}])[-1].get("states")
     counted = states if isinstance(states, dict) else {}
     failed = [counted.get(name) for name in ("failed", "dep_fail")]

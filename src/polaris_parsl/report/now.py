@@ -8,7 +8,7 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.pbs.walltime import read_walltime
 from polaris_parsl.report.advice import duration
 from polaris_parsl.report.blocks import GOES_ON, UNKNOWN, BlockLife, blocks_of
-from polaris_parsl.report.figures import figures_of
+from polaris_parsl.report.figures import counts_of
 from polaris_parsl.report.reading import History
 
 # The rate is that of the last so many seconds.
@@ -24,7 +24,7 @@ def status_of(history: History, now: float, said: QstatAnswer | None = None) -> 
         now: in seconds since 1970.
         said: what PBS says of its jobs; None if it was not asked.
     """
-    figures = figures_of(history, now)
+    figures = counts_of(history, now)
     goes_on = figures["state"] in _MAY_GO_ON
     blocks = blocks_of(history, now)
     tasks = figures["tasks"]

@@ -62,7 +62,7 @@ def timeline_of(
 
 def _pieces(history: History, began: float) -> Iterable[_Piece]:
     for ran in history.attempts:
-        worker = history.workers.get(-1 if ran.worker is None else ran.worker)
+        worker = history.worker_of(ran)
         if worker is None or ran.start is None or ran.seconds is None:
             continue
         start = max(0.0, ran.start - began)
@@ -164,7 +164,7 @@ def durations_of(history: History) -> list[dict[str, Any]]:
     for each in history.attempts:
         if each.seconds is None:
             continue
-        worker = history.workers.get(-1 if each.worker is None else each.worker)
+        worker = history.worker_of(each)
         node = worker.host if worker and by_node else ""
         step = floor(5 * log10(max(each.seconds, _LEAST_SECONDS)))
         counts[each.app if each.app in named else "other apps", node, step] += 1
