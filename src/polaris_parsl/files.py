@@ -18,6 +18,8 @@ from polaris_parsl.version import NAME
 _PACKAGE = Path(__file__).resolve().parent
 _DIST = _PACKAGE / "_dist"
 _CHECKOUT = _PACKAGE.parent.parent
+# at the most, in UTF-8
+_BYTES_OF_A_CHARACTER = 4
 
 
 def shipped(name: str) -> Path:
@@ -96,6 +98,17 @@ def read_regular(
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))
     return content
+
+
+def end_of(path: Path, *, characters: int) -> str:
+    """The last characters of a text that somebody else may have made, however long it is.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
+    """
+    with regular(path) as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - characters * _BYTES_OF_A_CHARACTER))
+        return stream.read().decode(errors="replace").strip()[-characters:]
 
 
 @contextmanager

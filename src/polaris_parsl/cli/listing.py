@@ -15,7 +15,7 @@ from polaris_parsl.env.receipt import LaterReceiptError, Receipt
 from polaris_parsl.errors import ReceiptError
 from polaris_parsl.files import is_there
 from polaris_parsl.installs import receipt_of
-from polaris_parsl.text import in_line, printable
+from polaris_parsl.text import in_line
 from polaris_parsl.version import NAME
 
 _HEAD = ("version", "default", "age", "size", "built by", "base", "state")
@@ -45,7 +45,7 @@ def print_versions(prefix: Path | None, *, as_json: bool) -> None:
         say(f"{place} has no versions")
         say(f"next: scripts/install.sh --prefix {shlex.quote(str(place))}")
         return
-    lines = [_HEAD, *([in_line(cell) for cell in _line(each)] for each in rows)]
+    lines = [_HEAD, *map(_line, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
@@ -96,7 +96,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         "; ".join(row["state"]),
     )
     # a line break would start a row of its own
-    return tuple(printable(cell).replace("\n", "\\n") for cell in cells)
+    return tuple(map(in_line, cells))
 
 
 def _age(seconds: int) -> str:

@@ -38,14 +38,13 @@ from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import ExecutorSettings, values
 from polaris_parsl.configuration.signals import end_in_order
 from polaris_parsl.errors import BlockError, warn
-from polaris_parsl.files import read_regular
+from polaris_parsl.files import end_of
 from polaris_parsl.pbs.walltime import read_walltime
 
 # That a job runs is seen so much later at most.
 _SEEN_LATE_SECONDS = 30.0
 # Of a job's errors, so much is shown.
 _STDERR_CHARACTERS = 2000
-_STDERR_BYTES_MAX = 64 << 20
 
 count_finished_jobs()
 
@@ -211,8 +210,7 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
         """The end of the errors of a block's job."""
         path = Path(self.run_dir, "submit_scripts", f"{block.name}.stderr")
         try:
-            content = read_regular(path, most_bytes=_STDERR_BYTES_MAX)
-            return content.decode(errors="replace").strip()[-_STDERR_CHARACTERS:]
+            return end_of(path, characters=_STDERR_CHARACTERS)
         except OSError:
             return ""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.files import end_of
+
 # Of what a task wrote to its standard error, so much is shown.
 _CHARACTERS = 2000
 
@@ -66,9 +68,7 @@ def captured_errors(named: Mapping[str, Any], start: Path) -> str:
     if not isinstance(given, str | os.PathLike):
         return ""
     try:
-        with Path(start, given).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _CHARACTERS))
-            return file.read().decode(errors="replace").strip()
+        return end_of(Path(start, given), characters=_CHARACTERS)
     except OSError:
         return ""
 
