@@ -24,7 +24,7 @@ ROW = """
     )]
 
 
-class WorkerOptions("""
+class TaskOptions("""
 LOOK = """
 import inspect, json, warnings
 from pathlib import Path
@@ -89,10 +89,10 @@ def test_an_option_that_is_added_in_one_place_is_found_in_all(tmp_path: Path) ->
     shutil.copytree(
         ROOT / "src" / "polaris_parsl", package, ignore=shutil.ignore_patterns("__pycache__")
     )
-    table = package / "options" / "table.py"
+    table = package / "options" / "table" / "tasks.py"
     text = table.read_text()
-    assert text.count("\n\n\nclass WorkerOptions(") == 1
-    table.write_text(text.replace("\n\n\nclass WorkerOptions(", ROW))
+    assert text.count("\n\n\nclass TaskOptions(") == 1
+    table.write_text(text.replace("\n\n\nclass TaskOptions(", ROW))
     env = {name: value for name, value in os.environ.items() if not name.startswith("P")}
     done = subprocess.run(
         [sys.executable, "-c", LOOK],
