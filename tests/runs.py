@@ -22,6 +22,8 @@ def beginning(**facts: Any) -> dict[str, Any]:
         "host": "polaris-login-01",
         "process": 1,
         "parsl": "2026.10.26",
+        "python": "3.11.7",
+        "configuration": None,
     }
     return event(
         "run", 0, **{**known, "polaris_parsl": "2026.11.1", "workflow": "sweep.py", **facts}

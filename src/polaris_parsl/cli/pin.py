@@ -67,11 +67,11 @@ def pin(
     if with_base and not wheelhouse:
         raise typer.BadParameter("--with-base adds to a wheelhouse: give --wheelhouse, too")
     leave_nothing_when_stopped()
-    target = absolute(directory)
+    target, run_dir = absolute(directory), run and run.expanduser().absolute()
     made = make_pin(
         target,
         root=own_root(root),
-        run_dir=run and run.expanduser().absolute(),
+        run_dir=run_dir,
         inputs=tuple(inputs or ()),
         with_wheelhouse=wheelhouse,
         key=sign and absolute(sign),
@@ -94,4 +94,13 @@ def pin(
             say(f"  packages of your own environment, listed but not built again: {len(own)}")
         say("  its configuration and job scripts name accounts and paths: read run/ first")
     say(f"  sha256 of SHA256SUMS: {made.identity}")
+    if run_dir and made.run and made.run["is_recorded"]:
+        _mark(run_dir, target, made.identity)
     say(f"next: polaris-parsl verify {shlex.quote(str(target))}")
+
+
+def _mark(run_dir: Path, target: Path, identity: str) -> None:
+    from polaris_parsl.pins.mark import mark_as_pinned  # noqa: PLC0415 - other verbs need none of it
+
+    if reason := mark_as_pinned(run_dir, target, identity):
+        say(f"note: reports of the run will not name this bundle: {reason}", to_errors=True)

@@ -23,6 +23,7 @@ from typing import Any
 from polaris_parsl.configuration.blocks.block import BlockChange, BlockState
 from polaris_parsl.configuration.blocks.losses import Loss
 from polaris_parsl.configuration.checkpoints.own_files import close_to_others
+from polaris_parsl.configuration.drift import look_at_install
 from polaris_parsl.configuration.task_attempts import TASKS, Attempts
 from polaris_parsl.configuration.workflow_script import commit_of, running_script
 from polaris_parsl.errors import warn
@@ -32,6 +33,8 @@ from polaris_parsl.version import VERSION
 # Directory in a run directory for what polaris_parsl says of the run.
 FOLDER = "polaris_parsl"
 RECORD = "run.jsonl"
+# bundles that were made of the run, a line each
+PINS = "pins.jsonl"
 # the script that ran, as it was at the start
 WORKFLOW = "workflow.py"
 FORMAT = 1
@@ -273,6 +276,7 @@ class RunRecord:
             self._give_up(error)
 
     def _write_run(self, run_id: str) -> None:
+        install = look_at_install()
         self._write(
             "run",
             format=FORMAT,
@@ -284,6 +288,7 @@ class RunRecord:
             python=".".join(map(str, sys.version_info[:3])),
             environment=sys.prefix,
             base=sys.base_prefix,
+            install=install.as_facts() if install else None,
             host=socket.gethostname(),
             process=self._process,
             counts_tasks=self.counts_tasks,

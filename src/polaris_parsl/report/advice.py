@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from polaris_parsl.report.words import counted, duration
+
 Figures = Mapping[str, Any]
 # Less than that of a run says little.
 _LEAST_NODE_HOURS, _LEAST_TASKS = 0.05, 20
@@ -11,7 +13,17 @@ _IDLE, _SHORT_SECONDS, _ON_ONE_NODE = 0.5, 1.0, 0.7
 
 def advice(figures: Figures) -> list[str]:
     """Sentences, the dearest first; none if nothing stands out."""
-    found = (_idle, _waits, _short_tasks, _cut_off, _one_node, _killed, _wasted, _unfinished)
+    found = (
+        _idle,
+        _waits,
+        _short_tasks,
+        _cut_off,
+        _one_node,
+        _killed,
+        _wasted,
+        _drift,
+        _unfinished,
+    )
     return [text for each in found for text in each(figures)]
 
 
@@ -56,7 +68,7 @@ def _cut_off(figures: Figures) -> Iterator[str]:
     )
     if cut:
         yield (
-            f"the walltime cut off {cut} attempts: give a longer one, or task_walltime=, by which no "
+            f"the walltime cut off {counted(cut, 'attempt')}: give a longer one, or task_walltime=, by which no "
             "node takes a task that cannot end in time"
         )
 
@@ -78,7 +90,7 @@ def _killed(figures: Figures) -> Iterator[str]:
     for failure in figures["failures"]:
         if failure["error"] == "WorkerKilled" and "SIGKILL" in failure["message"]:
             yield (
-                f"{failure['attempts']} workers were killed by SIGKILL, as when the memory of a node "
+                f"SIGKILL ended {counted(failure['attempts'], 'worker')}, as when the memory of a node "
                 "runs out: run fewer workers on a node, or let a task need less"
             )
 
@@ -92,23 +104,19 @@ def _wasted(figures: Figures) -> Iterator[str]:
         )
 
 
+def _drift(figures: Figures) -> Iterator[str]:
+    changes = figures["environment"]["drift"]
+    if changes:
+        yield (
+            f"the install differed from its receipt in {counted(len(changes), 'place')} when the run began, "
+            f"as {changes[0]}: `polaris-parsl verify` says what that means"
+        )
+
+
 def _unfinished(figures: Figures) -> Iterator[str]:
     count = figures["tasks"]["unfinished"]
     if count and figures["state"] in {"ended", "was cut short"}:
         yield (
-            f"{count} tasks had not ended when the run did: wait for each with .result(), or pass "
+            f"{counted(count, 'task')} had not ended when the run did: wait for each with .result(), or pass "
             'exit_mode="wait"'
         )
-
-
-def duration(seconds: float | None) -> str:
-    """A time in the unit that reads best."""
-    if seconds is None:
-        return "-"
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -4,16 +4,27 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from polaris_parsl.report.advice import advice, duration
+from polaris_parsl.report.environment import drift_words, pin_words, rows_of
+from polaris_parsl.report.words import counted, duration
+from polaris_parsl.text import in_line
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60
+# Workers whose time is drawn, and failures that are named.
+_LANES, _CAUSES = 16, 10
 
 
 def as_text(figures: Mapping[str, Any]) -> str:
-    """One run, in some twenty to fifty lines."""
-    lines = [*_head(figures), *_blocks(figures), *_apps(figures), *_failures(figures)]
-    lines += [f"advice: {each}" for each in advice(figures)]
+    """One run, in some thirty to seventy lines."""
+    lines = [
+        *_head(figures),
+        *_lanes(figures),
+        *_blocks(figures),
+        *_apps(figures),
+        *_failures(figures),
+    ]
+    lines += table([f"{title}:", words] for title, words in rows_of(figures["environment"]))
+    lines += [f"advice: {in_line(each)}" for each in figures["advice"]]
     return "\n".join(lines) + "\n"
 
 
@@ -24,7 +35,7 @@ def comparison(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def table(rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows in columns."""
-    listed = [list(row) for row in rows]
+    listed = [[in_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -37,13 +48,20 @@ def _head(figures: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{figures['run_dir']}: {figures['state']}, {_when(figures['began'])}, {duration(figures['seconds'])}",
         *(f"note: {each}" for each in figures["problems"]),
-        f"tasks: {_tasks(figures)}; {tasks['retries']} retries, {tasks['lost_attempts']} attempts lost",
+        (
+            f"tasks: {_tasks(figures)}; {_retries(tasks['retries'])}, "
+            f"{counted(tasks['lost_attempts'], 'attempt')} lost"
+        ),
     ]
     shares = ", ".join(f"{each} {hours[each]:.2f}" for each in ("used", "idle", "wasted"))
     lines.append(f"node-hours: {hours['in_all']:.2f}, of them {shares}")
     if figures["keeps_tasks"]:
         lines.append(f"busy workers: {_busy(figures)}")
     return lines
+
+
+def _retries(number: int) -> str:
+    return f"{number:,} {'retry' if number == 1 else 'retries'}"
 
 
 def _busy(figures: Mapping[str, Any]) -> str:
@@ -54,13 +72,41 @@ def _busy(figures: Mapping[str, Any]) -> str:
         busy[each["t"]] = busy.get(each["t"], 0.0) + each["workers"]
     most = max([*there, *busy.values(), 1e-9])
     values = [busy.get(each["t"], 0.0) for each in timeline["there"]]
+    share = "" if timeline["busy_share"] is None else f", {timeline['busy_share']:.0%} of the time"
+    return f"|{_bar(values, most)}| at most {most:.0f}{share}"
+
+
+def _bar(values: Sequence[float], most: float) -> str:
+    """Values over time, as a bar of characters."""
     step = max(1, len(values) // _WIDTH)
     means = [
         sum(part) / len(part)
         for part in (values[i : i + step] for i in range(0, len(values), step))
     ]
-    drawn = "".join(_BARS[min(8, round(8 * each / most))] for each in means)
-    return f"|{drawn}| at most {most:.0f}"
+    return "".join(_BARS[min(8, round(8 * each / most))] for each in means)
+
+
+def _lanes(figures: Mapping[str, Any]) -> list[str]:
+    """When each GPU or worker was busy."""
+    timeline = figures["timeline"]
+    width = max(timeline["seconds"], 1e-9) / _WIDTH
+    busy: dict[str, list[float]] = {}
+    for row in timeline["rows"]:
+        values = busy.setdefault(row["lane"], [0.0] * _WIDTH)
+        share = row.get("share", 1.0)
+        for index in range(min(_WIDTH - 1, int(row["start"] / width)), _WIDTH):
+            part = min(row["end"], (index + 1) * width) - max(row["start"], index * width)
+            if part <= 0:
+                break
+            values[index] += share * part / width
+    order = [f"{each['node']} · {each['lane']}" for each in timeline["lanes"]]
+    shown = [each for each in order if each in busy][:_LANES]
+    rows = [
+        [f"  {lane}", f"|{_bar(busy[lane], 1.0)}|", f"{min(1.0, sum(busy[lane]) / _WIDTH):.0%}"]
+        for lane in shown
+    ]
+    more = timeline["lanes_in_all"] - len(shown)
+    return table(rows) + ([f"  and {counted(more, 'more worker')}"] if more > 0 else [])
 
 
 def _blocks(figures: Mapping[str, Any]) -> list[str]:
@@ -73,26 +119,32 @@ def _blocks(figures: Mapping[str, Any]) -> list[str]:
         times = [duration(each["waited"]), duration(each["ran"])]
         rows.append([name, job, str(each["nodes"]), *times, each["state"], each["cause"]])
     more = figures["blocks_in_all"] - len(figures["blocks"][:20])
-    return table(rows) + ([f"and {more} more blocks"] if more > 0 else [])
+    return table(rows) + ([f"and {counted(more, 'more block')}"] if more > 0 else [])
 
 
 def _apps(figures: Mapping[str, Any]) -> list[str]:
-    rows = [["app", "tasks", "least", "median", "95 %", "most"]]
+    rows = [["app", "tasks", "least", "25 %", "median", "75 %", "95 %", "most"]]
     for each in figures["apps"][:20]:
         spread = each["seconds"] or {}
-        times = [duration(spread.get(key)) for key in ("least", "median", "p95", "most")]
+        times = [duration(spread.get(key)) for key in _SPREAD]
         rows.append([each["app"], str(each["tasks"]), *times])
     return table(rows) if len(rows) > 1 else []
 
 
+_SPREAD = ("least", "p25", "median", "p75", "p95", "most")
+
+
 def _failures(figures: Mapping[str, Any]) -> list[str]:
     lines = []
-    for each in figures["failures"][:10]:
+    for each in figures["failures"][:_CAUSES]:
         nodes = ", ".join(list(each["nodes"])[:3])
         words = " ".join(each["message"].split())[:200]
         lines.append(
-            f"{each['attempts']} attempts of {each['tasks']} tasks failed: {each['error']}: {words}"
-            f" (as task {each['first_tasks'][0]}{f', on {nodes}' if nodes else ''})"
+            f"{counted(each['attempts'], 'attempt')} of {counted(each['tasks'], 'task')} failed: "
+            + in_line(
+                f"{each['error']}: {words} (as task {each['first_tasks'][0]}"
+                f"{f', on {nodes}' if nodes else ''})"
+            )
         )
     return lines
 
@@ -126,6 +178,7 @@ _ROWS = (
     ("began", lambda each: _when(each["began"]).removeprefix("began ")),
     ("length", lambda each: duration(each["seconds"])),
     ("tasks", _tasks),
+    ("failed", lambda each: str(each["tasks"]["failed"])),
     ("retries", lambda each: str(each["tasks"]["retries"])),
     ("blocks", lambda each: str(each["blocks_in_all"])),
     ("waited in the queue", lambda each: duration(sum(b["waited"] or 0 for b in each["blocks"]))),
@@ -133,7 +186,19 @@ _ROWS = (
     ("used", lambda each: f"{each['node_hours']['used']:.2f}"),
     ("idle", lambda each: f"{each['node_hours']['idle']:.2f}"),
     ("wasted", lambda each: f"{each['node_hours']['wasted']:.2f}"),
+    (
+        "workers were busy",
+        lambda each: (
+            "-"
+            if each["timeline"]["busy_share"] is None
+            else f"{each['timeline']['busy_share']:.0%}"
+        ),
+    ),
     ("median of the commonest app", _median),
     ("polaris_parsl", lambda each: each["environment"].get("polaris_parsl", "-")),
     ("Parsl", lambda each: each["environment"].get("parsl", "-")),
+    ("Python", lambda each: each["environment"].get("python", "-")),
+    ("base", lambda each: each["environment"].get("base", "-")),
+    ("drift", lambda each: drift_words(each["environment"])),
+    ("pin", lambda each: pin_words(each["environment"])),
 )

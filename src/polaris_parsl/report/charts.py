@@ -4,7 +4,7 @@ Those with a parameter `node` show one node when it is set. Text takes the colou
 figure is legible on light, dark and paper.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Spec = dict[str, Any]
@@ -15,6 +15,8 @@ _BLUE, _ORANGE, _GREEN, _RED, _GREY, _SKY = (
 _RESULTS = {"computed": _BLUE, "failed": _RED, "lost": _ORANGE}
 _UNITS = ((7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 _CAUSES, _BLOCKS = 12, 60
+# As many numbers as can be read.
+_FEW = {"tickCount": 10, "labelOverlap": True, "labelFlush": True}
 _IS_CHOSEN = "node === '' || datum.node === node"
 _CONFIG: Spec = {
     "background": None,
@@ -43,11 +45,11 @@ def charts_of(figures: Mapping[str, Any]) -> dict[str, Spec]:
     return {name: spec for name, spec in made.items() if spec is not None}
 
 
-def node_hours(runs: list[Mapping[str, Any]]) -> Spec | None:
+def node_hours(runs: Sequence[Mapping[str, Any]]) -> Spec | None:
     """What became of the node-hours of each run."""
     rows = [
-        {"run": each["run_dir"], "what": what, "hours": each["node_hours"][what], "order": order}
-        for each in runs
+        {"run": name, "what": what, "hours": each["node_hours"][what], "order": order}
+        for name, each in zip(_short([str(each["run_dir"]) for each in runs]), runs, strict=True)
         for order, what in enumerate(("used", "wasted", "idle"))
     ]
     if not any(each["hours"] for each in rows):
@@ -60,7 +62,7 @@ def node_hours(runs: list[Mapping[str, Any]]) -> Spec | None:
         height={"step": 34},
         encoding={
             "y": {"field": "run", "type": "nominal", "title": None},
-            "x": {"field": "hours", "type": "quantitative", "title": "node-hours"},
+            "x": {"field": "hours", "type": "quantitative", "title": "node-hours", "axis": _FEW},
             "color": {"field": "what", "type": "nominal", "scale": colours, "title": None},
             "order": {"field": "order"},
             "tooltip": _tips(run="run", what="use", hours="node-hours"),
@@ -91,7 +93,7 @@ def _timeline(figures: Mapping[str, Any]) -> Spec | None:
         )
     else:
         colour = {
-            "field": "share", "type": "quantitative", "title": "share of the time that it was busy",
+            "field": "share", "type": "quantitative", "title": "busy",
             "scale": {"scheme": "viridis", "domain": [0, 1]}, "legend": {"format": "%"},
         }  # fmt: skip
         tips = _tips(
@@ -111,7 +113,12 @@ def _timeline(figures: Mapping[str, Any]) -> Spec | None:
                 "sort": lanes,
                 "axis": {"labelOverlap": True},
             },
-            "x": {"field": "start", "type": "quantitative", "title": f"{unit} since the run began"},
+            "x": {
+                "field": "start",
+                "type": "quantitative",
+                "title": f"{unit} since the run began",
+                "axis": _FEW,
+            },
             "x2": {"field": "end"},
             "color": colour,
             # a bar of a moment is seen, too
@@ -128,7 +135,7 @@ def _utilisation(figures: Mapping[str, Any]) -> Spec | None:
     divisor, unit = _unit(timeline["seconds"])
     rows = [{**each, "t": each["t"] / divisor, "what": "busy"} for each in timeline["busy"]]
     there = [{**each, "t": each["t"] / divisor} for each in timeline["there"]]
-    x = {"field": "t", "type": "quantitative", "title": f"{unit} since the run began"}
+    x = {"field": "t", "type": "quantitative", "title": f"{unit} since the run began", "axis": _FEW}
     y = {"field": "workers", "type": "quantitative", "title": "workers"}
     spec = _spec("Workers that were there, and workers that were busy.", rows, height=180)
     spec["params"] = [{"name": "node", "value": ""}]
@@ -196,7 +203,12 @@ def _blocks(figures: Mapping[str, Any]) -> Spec | None:
         height={"step": 20},
         encoding={
             "y": {"field": "block", "type": "nominal", "title": None, "sort": None},
-            "x": {"field": "from", "type": "quantitative", "title": f"{unit} since the run began"},
+            "x": {
+                "field": "from",
+                "type": "quantitative",
+                "title": f"{unit} since the run began",
+                "axis": _FEW,
+            },
             "x2": {"field": "to"},
             "color": {"field": "what", "type": "nominal", "scale": scale, "title": None},
             "tooltip": _tips(block="block", what="what", job="job", end="end"),
@@ -213,7 +225,7 @@ def _durations(figures: Mapping[str, Any]) -> Spec | None:
         counts,
         by_node=True,
         # a figure of several rows cannot take the width of the page
-        width=760,
+        width=1000,
         autosize="pad",
         mark={"type": "bar", "color": _BLUE},
         height=70,
@@ -221,7 +233,9 @@ def _durations(figures: Mapping[str, Any]) -> Spec | None:
             "row": {
                 "field": "app", "type": "nominal", "title": None,
                 "sort": list(dict.fromkeys(each["app"] for each in counts)),
-                "header": {"labelAngle": 0, "labelAlign": "left", "labelOrient": "top"},
+                "header": {
+                    "labelAngle": 0, "labelAnchor": "start", "labelOrient": "top", "labelFontSize": 12,
+                },
             },
             "x": {
                 "field": "least", "type": "quantitative", "scale": {"type": "log"},
@@ -250,6 +264,7 @@ def _failures(figures: Mapping[str, Any]) -> Spec | None:
             rows.append({"cause": cause, "node": "not known", "attempts": each["attempts"] - known})
     if not rows:
         return None
+    most = max(each["attempts"] for each in figures["failures"])
     return _spec(
         "Attempts that failed or were lost, by cause.",
         rows,
@@ -269,7 +284,7 @@ def _failures(figures: Mapping[str, Any]) -> Spec | None:
                 "type": "quantitative",
                 "aggregate": "sum",
                 "title": "attempts",
-                "axis": {"tickMinStep": 1, "tickCount": 6},
+                "axis": {"tickCount": min(most, 6), "format": ",d"},
             },
             "detail": {"field": "node"},
             "tooltip": _tips(cause="cause", node="node"),
@@ -292,6 +307,16 @@ def _spec(
         spec["params"] = [{"name": "node", "value": ""}]
         spec["transform"] = [{"filter": _IS_CHOSEN}]
     return spec
+
+
+def _short(paths: list[str]) -> list[str]:
+    """The ends of paths, as long as it takes to tell them apart."""
+    parts = [path.split("/") for path in paths]
+    for length in range(2, max(map(len, parts))):
+        ends = ["/".join(each[-length:]) for each in parts]
+        if len(set(ends)) == len(set(paths)):
+            return ends
+    return paths
 
 
 def _tips(**titles: str) -> list[dict[str, str]]:

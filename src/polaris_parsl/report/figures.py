@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from statistics import quantiles
 from typing import Any
 
@@ -15,7 +15,9 @@ from polaris_parsl.configuration.task_attempts import (
     NOT_RUN,
     REMEMBERED,
 )
+from polaris_parsl.report.advice import advice
 from polaris_parsl.report.blocks import GOES_ON, BlockLife, blocks_of, state_of
+from polaris_parsl.report.environment import environment_of
 from polaris_parsl.report.reading import History, Ran, time_of
 from polaris_parsl.report.timeline import durations_of, timeline_of
 
@@ -34,11 +36,12 @@ def figures_of(history: History, now: float) -> dict[str, Any]:
     """
     state, until, blocks = _state(history, now)
     began = time_of(history.events[0]) or 0.0
-    return {
+    figures = {
         **_counts(history, state, until, blocks),
         "timeline": timeline_of(history, blocks, began, until),
         "durations": durations_of(history),
     }
+    return {**figures, "advice": advice(figures)}
 
 
 def counts_of(history: History, now: float) -> dict[str, Any]:
@@ -59,8 +62,7 @@ def _state(history: History, now: float) -> tuple[str, float, list[BlockLife]]:
 
 
 def _counts(history: History, state: str, until: float, blocks: list[BlockLife]) -> dict[str, Any]:
-    run = history.events[0]
-    began = time_of(run)
+    began = time_of(history.events[0])
     return {
         "run_dir": str(history.folder),
         "state": state,
@@ -68,7 +70,7 @@ def _counts(history: History, state: str, until: float, blocks: list[BlockLife])
         "seconds": max(0.0, until - began) if began is not None else None,
         "keeps_tasks": history.keeps_tasks,
         "problems": history.problems,
-        "environment": _environment(run),
+        "environment": environment_of(history),
         "tasks": _tasks(history),
         "apps": _apps(history.attempts),
         "failures": _failures(history),
@@ -84,14 +86,6 @@ def _last(history: History, now: float) -> float:
     times += [each.end for each in history.attempts]
     known = [each for each in times if each is not None]
     return max(known, default=now)
-
-
-def _environment(run: Mapping[str, Any]) -> dict[str, str]:
-    names = (
-        "polaris_parsl", "parsl", "python", "environment", "base", "host", "workflow", "commit",
-        "script_sha256", "run_id",
-    )  # fmt: skip
-    return {name: str(run[name])[:300] for name in names if run.get(name)}
 
 
 def _tasks(history: History) -> dict[str, Any]:

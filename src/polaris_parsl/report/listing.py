@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.errors import RunError
-from polaris_parsl.report.advice import duration
 from polaris_parsl.report.figures import counts_of
 from polaris_parsl.report.reading import read_run, runs_in
+from polaris_parsl.report.words import duration
 
 
 def list_runs(folder: Path, now: float) -> list[dict[str, Any]]:

@@ -6,10 +6,10 @@ from typing import Any
 from polaris_parsl.configuration.blocks.answers import QstatAnswer
 from polaris_parsl.errors import OptionError
 from polaris_parsl.pbs.walltime import read_walltime
-from polaris_parsl.report.advice import duration
 from polaris_parsl.report.blocks import GOES_ON, UNKNOWN, BlockLife, blocks_of
 from polaris_parsl.report.figures import counts_of
 from polaris_parsl.report.reading import History
+from polaris_parsl.report.words import duration
 
 # The rate is that of the last so many seconds.
 _LATELY = 300.0

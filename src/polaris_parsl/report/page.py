@@ -9,9 +9,10 @@ from typing import Any
 import jinja2
 
 from polaris_parsl.errors import MissingToolError
-from polaris_parsl.report.advice import advice, duration
 from polaris_parsl.report.as_text import comparison
 from polaris_parsl.report.charts import Spec, charts_of, node_hours
+from polaris_parsl.report.environment import rows_of
+from polaris_parsl.report.words import counted, duration
 from polaris_parsl.version import VERSION
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -36,7 +37,12 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         charts |= own
         nodes = sorted({each["node"] for each in figures["timeline"]["lanes"]})
         sections.append(
-            {"number": number, "figures": figures, "advice": advice(figures), "nodes": nodes}
+            {
+                "number": number,
+                "figures": figures,
+                "environment": list(rows_of(figures["environment"])),
+                "nodes": nodes,
+            }
         )
     compared = comparison(runs) if len(runs) > 1 else []
     if compared and (spec := node_hours(list(runs))):
@@ -46,7 +52,7 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["duration"] = duration
+    environment.filters |= {"duration": duration, "counted": counted}
     return environment.get_template("report.html.j2").render(
         sections=sections,
         compared=compared,

@@ -4,6 +4,7 @@ Whoever wrote the files may have written anything. What is no line of a record i
 counted; what is too much to read is left out and said.
 """
 
+import itertools
 import json
 import os
 import stat
@@ -14,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD
+from polaris_parsl.configuration.run_record import FOLDER, FORMAT, PINS, RECORD
 from polaris_parsl.configuration.task_attempts import FORMAT as FORMAT_OF_TASKS
 from polaris_parsl.configuration.task_attempts import TASKS
 from polaris_parsl.errors import RunError
@@ -22,6 +23,8 @@ from polaris_parsl.errors import RunError
 # Lines that are read at most, of a million tasks with a retry each; and bytes of a line.
 LINES = 2_500_000
 _LINE_BYTES = 1 << 20
+# Bundles of a run that are named.
+_PINS = 20
 _NAME_LENGTH, _TEXT_LENGTH = 120, 1200
 # Seconds since 1970 that a clock can show: until the year 5138.
 _LATEST = 1e11
@@ -88,6 +91,7 @@ class History:
         begun: how many tasks have begun, by app.
         keeps_tasks: whether the run kept its tasks.
         problems: what could not be read, in words.
+        pins: bundles that were made of the run, a line each.
         last_seen: when its files were last written, in seconds since 1970.
     """
 
@@ -99,6 +103,7 @@ class History:
     begun: Counter[str] = field(default_factory=Counter)
     keeps_tasks: bool = False
     problems: list[str] = field(default_factory=list)
+    pins: list[dict[str, Any]] = field(default_factory=list)
     last_seen: float = 0.0
 
     def of(self, *names: str) -> list[dict[str, Any]]:
@@ -163,6 +168,8 @@ def read_run(folder: Path, *, with_tasks: bool = True) -> History:
         if isinstance(line.get("event"), str):
             history.events.append(line)
     _refuse_unknown(history, path)
+    if (folder / FOLDER / PINS).exists():
+        history.pins = list(itertools.islice(_lines(folder / FOLDER / PINS, history), _PINS))
     tasks = folder / FOLDER / TASKS
     if with_tasks and tasks.exists():
         history.keeps_tasks = True

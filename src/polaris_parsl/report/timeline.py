@@ -33,6 +33,10 @@ def timeline_of(
         blocks: of the run.
         began: when, in seconds since 1970.
         until: its end, or now.
+
+    Returns:
+        `rows` of the `lanes`, and over time how many workers were `busy` and how many were `there`;
+        `busy_share`, the one by the other, None if there were none.
     """
     pieces = list(_pieces(history, began))
     span = max([until - began, *(each.end for each in pieces), 0.001])
@@ -48,6 +52,8 @@ def timeline_of(
     is_bars = len(kept) <= _BARS
     count = max(20, min(_BINS, _CELLS // max(1, len(shown))))
     width = span / _BINS
+    there = _there_over_time(blocks, began, span, width)
+    seconds_there = sum(each["workers"] for each in there) * width
     return {
         "seconds": span,
         "lanes": [{"node": node, "lane": lane} for node, lane in lanes if (node, lane) in shown],
@@ -56,7 +62,8 @@ def timeline_of(
         "rows": [_bar(each) for each in kept] if is_bars else _shares(kept, span / count),
         "width": width if is_bars else span / count,
         "busy": _busy_over_time(pieces, width),
-        "there": _there_over_time(blocks, began, span, width),
+        "there": there,
+        "busy_share": min(1.0, sum(busy.values()) / seconds_there) if seconds_there else None,
     }
 
 

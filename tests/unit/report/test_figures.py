@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from polaris_parsl.report.advice import advice
+from polaris_parsl.report.environment import rows_of
 from polaris_parsl.report.figures import figures_of
 from polaris_parsl.report.reading import read_run
 from runs import BEGAN, attempt, beginning, block, event, usual_run, worker, write_run
@@ -137,9 +138,9 @@ def test_a_run_without_a_record_of_tasks_has_the_figures_of_its_blocks(tmp_path:
 def test_advice_follows_from_the_figures(usual: dict[str, Any]) -> None:
     said = "\n".join(advice(usual))
     assert "workers waited" in said
-    assert "the walltime cut off 1 attempts" in said
+    assert "the walltime cut off 1 attempt:" in said
     assert "3 of 3 failures with ValueError were on n1" in said
-    assert "1 tasks had not ended" in said
+    assert "1 task had not ended" in said
 
 
 def test_nothing_is_advised_where_nothing_stands_out(tmp_path: Path) -> None:
@@ -149,3 +150,43 @@ def test_nothing_is_advised_where_nothing_stands_out(tmp_path: Path) -> None:
     ]  # fmt: skip
     tasks = [{"begun": [[0, 0]], "app": "simulate"}, worker(0, "n0", "0"), attempt(0, 30, 990)]
     assert advice(figures(write_run(tmp_path, events, tasks))) == []
+
+
+def test_the_environment_has_versions_base_locks_drift_and_pins(tmp_path: Path) -> None:
+    install = {
+        "root": "/eagle/P/versions/2026.11.1", "locks": {"overlay.lock": "cbbc952eab5f55a6"},
+        "base_module": "conda/2026-08", "drift": ["numpy of the base: 2.1.0 -> 2.2.0"],
+    }  # fmt: skip
+    write_run(tmp_path, [beginning(python="3.11.7", base="/soft/base", install=install)], [])
+    (tmp_path / "polaris_parsl" / "pins.jsonl").write_text(
+        '{"time": "2026-11-28", "bundle": "/home/you/paper", "sha256": "f00d"}\n'
+    )
+    made = figures(tmp_path)
+    environment = made["environment"]
+    assert (environment["python"], environment["base"]) == ("3.11.7", "/soft/base")
+    assert environment["install"] == "/eagle/P/versions/2026.11.1"
+    assert environment["drift"] == ["numpy of the base: 2.1.0 -> 2.2.0"]
+    assert environment["pins"][0]["bundle"] == "/home/you/paper"
+    said = "\n".join(made["advice"])
+    assert "differed from its receipt in 1 place when the run began, as numpy of the base" in said
+    words = dict(rows_of(environment))
+    assert words["module of the base"] == "conda/2026-08"
+    assert words["locks"] == "overlay.lock cbbc952eab5f"
+    assert words["pin"] == "/home/you/paper, sha256 f00d, of 2026-11-28"
+
+
+@pytest.mark.parametrize(
+    ("install", "words"),
+    [
+        (None, "not known: no install ran it"),
+        ({"root": "/p", "drift": None}, "not known: its receipt could not be read"),
+        ({"root": "/p", "drift": []}, "none: base and overlay were as"),
+        (7, "not known"),
+        ({"root": 7, "locks": [1], "drift": {"a": 1}}, "not known"),
+    ],
+)
+def test_drift_that_is_not_known_is_not_called_none(
+    tmp_path: Path, install: Any, words: str
+) -> None:
+    made = figures(write_run(tmp_path, [beginning(install=install)], []))
+    assert dict(rows_of(made["environment"]))["drift"].startswith(words)

@@ -1,0 +1,19 @@
+"""Times and counts in words, as text, page and advice have them."""
+
+
+def duration(seconds: float | None) -> str:
+    """A time in the unit that reads best."""
+    if seconds is None:
+        return "-"
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, as "1 attempt" or "2,000 attempts"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
