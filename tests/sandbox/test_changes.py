@@ -37,6 +37,28 @@ def test_jobs_wait_for_others_and_are_deleted_when_that_can_come_no_more(sandbox
         assert sandbox.call(*words, "-W", f"depend={depend}", "job.sh").returncode == code
 
 
+def test_a_hold_that_is_taken_away_leaves_what_else_a_job_waits_for(sandbox):
+    first = sandbox.submit(UNTIL.format("go", 0), *QUEUE)
+    then = sandbox.submit("true\n", *QUEUE, "-W", f"depend=afterok:{first}")
+    later = sandbox.submit("true\n", *QUEUE, "-a", "203112312359")
+    sandbox.wait(first, "R")
+    for each in (then, later):
+        assert sandbox.call("qhold", each).returncode == 0
+    shown = [sandbox.job(each) for each in (then, later)]
+    assert [(job["job_state"], job["substate"]) for job in shown] == [("H", 22), ("H", 20)]
+    assert [job["Hold_Types"] for job in shown] == ["su", "u"]
+    for each in (then, later):
+        assert sandbox.call("qrls", each).returncode == 0
+    shown = [sandbox.job(each) for each in (then, later)]
+    assert [(job["job_state"], job["substate"]) for job in shown] == [("H", 22), ("W", 30)]
+    assert sandbox.call("qhold", then).returncode == 0
+    (sandbox.home / "go").touch()
+    sandbox.wait(first)
+    assert sandbox.wait(then, "H")["Hold_Types"] == "u"
+    assert sandbox.call("qrls", then).returncode == 0
+    assert sandbox.wait(then)["Exit_status"] == 0
+
+
 def test_users_change_their_jobs_as_far_as_openpbs_lets_them(sandbox, tools):
     running = sandbox.submit("sleep 300\n", *QUEUE, "-N", "running")
     held = sandbox.submit("sleep 300\n", "-h", *QUEUE, "-N", "held")

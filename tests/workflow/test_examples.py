@@ -49,9 +49,8 @@ def from_source(template: str, folder: Path, *command: str | Path) -> str:
     return done.stdout
 
 
-# not from the install: the path of its rank.sh has blanks, which $POLARIS_PARSL_RANK does not survive
-def test_mpi_tasks_have_the_nodes_and_ranks_that_they_ask_for(tmp_path: Path) -> None:
-    printed = from_source("mpi", tmp_path, "workflow.py")
+def test_mpi_tasks_have_the_nodes_and_ranks_that_they_ask_for(in_sandbox: Sandboxed) -> None:
+    printed = run("mpi", in_sandbox)
     assert "1000 steps: pi is 3.14159274, by 4 ranks on 1 nodes" in printed
     assert "100000 steps: pi is 3.14159265, by 8 ranks on 2 nodes" in printed
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from polaris_parsl.configuration.blocks.block import BlockChange, BlockState
 from polaris_parsl.configuration.blocks.losses import Loss
-from polaris_parsl.configuration.checkpoints.own_files import close_to_others
 from polaris_parsl.configuration.drift import look_at_install
+from polaris_parsl.configuration.record_file import RecordFile
 from polaris_parsl.configuration.task_attempts import TASKS, Attempts
 from polaris_parsl.configuration.workflow_script import commit_of, running_script
 from polaris_parsl.errors import warn
@@ -43,6 +43,8 @@ FORMAT = 1
 # ninety lines a day, and a kill loses the last tenth of the run at most.
 _COUNTS_SECONDS = 5.0
 _COUNTS_SHARE = 0.1
+# Events of which so many may wait for a full disk that not all are kept.
+_MAY_BE_LOST = ('{"event": "tasks"', '{"event": "task_lost"')
 
 
 class TaskCounts:
@@ -96,7 +98,7 @@ class RunRecord:
     """Writes the record of the one run that a configuration is for.
 
     A record that cannot be written, as on a full disk, stops the run in no way: there is one
-    warning, and the record ends there.
+    warning, and it is written as soon as it can be.
 
     Args:
         files: texts for the run directory beside the record, by file name.
@@ -115,7 +117,7 @@ class RunRecord:
     ) -> None:
         self.files = files
         self.tasks = TaskCounts()
-        self.attempts = Attempts(self._give_up_tasks)
+        self.attempts = Attempts(self._complain_of_tasks)
         self._keeps_tasks = keeps_tasks
         # the configuration as Parsl would write it; None if the run uses another one
         self.describe: Callable[[], str | None] = lambda: None
@@ -123,6 +125,8 @@ class RunRecord:
         self._clock = clock
         self._lock = threading.RLock()
         self._path: Path | None = None
+        self._file: RecordFile | None = None
+        self._was_said = False
         self._process = 0
         self._counts_tasks_of: Path | None = None
         self._written: dict[str, Any] = {}
@@ -162,9 +166,16 @@ class RunRecord:
             self._began = self._next_counts = self._clock()
             atexit.register(self._exit)
             # executors of a second configuration may be added to a run, which has its record then
-            if not self._path.exists():
+            is_second = self._path.exists()
+            self._file = RecordFile(
+                self._path,
+                make=(lambda: None) if is_second else self._write_files,
+                complain=self._complain,
+                may_lose=lambda line: line.startswith(_MAY_BE_LOST),
+                tell_lost=lambda count: _line("missing", lines=count),
+            )
+            if not is_second:
                 self._keep_workflow()
-                self._write_files(self._path.parent)
                 self._write_run(run_id)
                 self._begin_attempts()
 
@@ -255,7 +266,6 @@ class RunRecord:
                 atexit.unregister(self._exit)
 
     def _begin_attempts(self) -> None:
-        # where no record can be written, none of tasks can
         if self._path is not None and self._keeps_tasks and self.counts_tasks:
             self.attempts.write_to(self._path.with_name(TASKS))
 
@@ -267,13 +277,12 @@ class RunRecord:
             text = found.read_text(encoding="utf-8", errors="surrogateescape")
             self.files = {**self.files, WORKFLOW: text}
 
-    def _write_files(self, folder: Path) -> None:
-        try:
-            folder.mkdir(exist_ok=True)
-            for name, text in self.files.items():
-                (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
-        except OSError as error:
-            self._give_up(error)
+    def _write_files(self) -> None:
+        assert self._path, "it has begun"
+        folder = self._path.parent
+        folder.mkdir(exist_ok=True)
+        for name, text in self.files.items():
+            (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
 
     def _write_run(self, run_id: str) -> None:
         install = look_at_install()
@@ -294,9 +303,6 @@ class RunRecord:
             counts_tasks=self.counts_tasks,
             configuration=self.describe(),
         )
-        if self._path:
-            # the next run deletes jobs by it
-            close_to_others(self._path)
 
     def _exit(self) -> None:
         """Add that Python ended and nobody had Parsl clean up."""
@@ -308,27 +314,24 @@ class RunRecord:
 
     def _write(self, event: str, **facts: Any) -> None:
         with self._lock:
-            if self._path is None:
-                return
-            when = datetime.now().astimezone().isoformat(timespec="seconds")
-            line = json.dumps({"event": event, "time": when, **facts}) + "\n"
-            try:
-                # one write, so that a line is there as a whole or is the last
-                with self._path.open("ab", buffering=0) as stream:
-                    stream.write(line.encode())
-            except OSError as error:
-                self._give_up(error)
+            if self._file is not None:
+                self._file.add([_line(event, **facts)])
 
-    def _give_up(self, error: OSError) -> None:
-        path, self._path = self._path, None
-        atexit.unregister(self._exit)
+    def _complain(self, error: OSError) -> None:
+        self._was_said = True
         warn(
-            f"cannot write the record of this run, {path}: {error.strerror}; the run goes on, and "
-            "`polaris-parsl pin --run` will know less of it"
+            f"cannot write the record of this run, {self._path}: {error.strerror}; the run goes on, and "
+            "the record as soon as it can be written"
         )
 
-    def _give_up_tasks(self, error: OSError) -> None:
-        warn(
-            f"cannot write the record of tasks, {TASKS} in {FOLDER}/ of the run directory: "
-            f"{error.strerror}; the run goes on, and `polaris-parsl report` will know less of it"
-        )
+    def _complain_of_tasks(self, error: OSError) -> None:
+        if not self._was_said:
+            warn(
+                f"cannot write the record of tasks, {TASKS} in {FOLDER}/ of the run directory: "
+                f"{error.strerror}; the run goes on, and the record as soon as it can be written"
+            )
+
+
+def _line(event: str, **facts: Any) -> str:
+    when = datetime.now().astimezone().isoformat(timespec="seconds")
+    return json.dumps({"event": event, "time": when, **facts}) + "\n"

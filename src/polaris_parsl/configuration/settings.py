@@ -4,6 +4,7 @@ The one place where a request becomes Parsl's arguments: `executor` builds Parsl
 objects from it, `explain` shows it.
 """
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -380,8 +381,12 @@ def _rank_variables(options: ExecutorOptions) -> dict[str, str]:
     gpus = options.available_accelerators
     if options.max_workers_per_block is None or not gpus:
         return {}
-    script = shlex.quote(str(_node_script("rank.sh")))
     return {
-        "POLARIS_PARSL_RANK": f"sh {script}",
+        "POLARIS_PARSL_RANK": f"sh {_as_one_word(str(_node_script('rank.sh')))}",
         "POLARIS_PARSL_GPU_CPUS": " ".join(f"{each.gpu}:{each.cpus}" for each in gpus),
     }
+
+
+def _as_one_word(path: str) -> str:
+    """A shell's pattern for a path, which is one word also where a variable holds it and is not quoted."""
+    return re.sub(r"\s", "[[:space:]]", re.sub(r"([*?\[])", r"[\1]", path.replace("\\", "[\\\\]")))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.configuration.blocks.losses import Loss
+from polaris_parsl.configuration.record_file import RecordFile
 
 TASKS = "tasks.jsonl"
 FORMAT = 1
@@ -74,11 +75,11 @@ class Attempts:
     """Keeps the attempts of a run; Parsl's threads call it.
 
     Args:
-        give_up: called when the file cannot be written, as on a full disk.
+        complain: called when the file cannot be written, as on a full disk.
     """
 
-    def __init__(self, give_up: Callable[[OSError], None]) -> None:
-        self._give_up = give_up
+    def __init__(self, complain: Callable[[OSError], None]) -> None:
+        self._complain = complain
         self._thread_has = threading.local()
         self._lock = threading.Lock()
         self._open: dict[int, Attempt] = {}
@@ -86,21 +87,26 @@ class Attempts:
         self._ended: list[tuple[Attempt, bool]] = []
         self._places: dict[_Place, int] = {}
         self._reasons: dict[tuple[str, str], int] = {}
-        self._path: Path | None = None
+        self._file: RecordFile | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def write_to(self, path: Path) -> None:
         """Begin to write; once."""
-        self._path = path
-        self._append([_line({"format": FORMAT})])
+        self._file = RecordFile(
+            path,
+            complain=self._complain,
+            may_lose=lambda line: line.startswith('{"task"'),
+            tell_lost=lambda count: _line({"missing": count}),
+        )
+        self._file.add([_line({"format": FORMAT})])
         self._thread = threading.Thread(target=self._write_on, name="record of tasks", daemon=True)
         self._thread.start()
 
     @property
     def are_written(self) -> bool:
         """Whether there is a file that they are written to."""
-        return self._path is not None
+        return self._file is not None
 
     @property
     def launching(self) -> Attempt | None:
@@ -113,7 +119,7 @@ class Attempts:
         Args:
             record: Parsl's, of the task.
         """
-        if self._path is None:
+        if self._file is None:
             return
         attempt = Attempt(record)
         self._thread_has.attempt = attempt
@@ -152,7 +158,7 @@ class Attempts:
             state: Parsl's word for how it ended.
             from_checkpoint: whether the result was found in the checkpoint of an earlier run.
         """
-        if self._path is None:
+        if self._file is None:
             return
         with self._lock:
             attempt = self._open.pop(record["id"], None) or Attempt(record)
@@ -174,7 +180,7 @@ class Attempts:
         with self._lock:
             begun, self._begun = self._begun, defaultdict(list)
             ended, self._ended = self._ended, []
-            if not begun and not ended:
+            if self._file is None:
                 return
             now = round(time.time(), 3)
             lines = [
@@ -183,7 +189,7 @@ class Attempts:
             ]
             for attempt, runs_again in ended:
                 self._add(lines, attempt, runs_again=runs_again)
-            self._append(lines)
+            self._file.add(lines)
 
     def _write_on(self) -> None:
         while not self._stop.wait(_SECONDS):
@@ -234,16 +240,6 @@ class Attempts:
             number = self._reasons[reason] = len(self._reasons)
             lines.append(_line({"reason": number, "error": reason[0], "message": reason[1]}))
         return number
-
-    def _append(self, lines: list[str]) -> None:
-        if self._path is None:
-            return
-        try:
-            with self._path.open("ab", buffering=0) as stream:
-                stream.write("".join(lines).encode())
-        except OSError as error:
-            self._path = None
-            self._give_up(error)
 
 
 _JSON = json.JSONEncoder(separators=(",", ":"))

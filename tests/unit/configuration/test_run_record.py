@@ -187,6 +187,25 @@ def test_a_record_that_cannot_be_written_gives_one_warning_and_stops_nothing(
     record.executor_ends("gpu")
 
 
+def test_a_record_goes_on_when_the_disk_has_room_again_and_lacks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = RunRecord({"explain.txt": "all of it\n"})
+    record.count_tasks_of(tmp_path)
+    with monkeypatch.context() as full:
+        for name in ("mkdir", "open"):
+            full.setattr(Path, name, failing(getattr(Path, name), FOLDER))
+        with pytest.warns(PolarisParslWarning, match="and the record as soon as it can be written"):
+            record.begin(tmp_path, ID)
+        record.executor_starts("gpu", "blocks ()")
+    record.block_submitted("gpu", "0", "0.pbs")
+    record.executor_ends("gpu")
+    assert [each["event"] for each in events(tmp_path)] == [
+        "run", "executor", "block", "tasks", "executor_end",
+    ]  # fmt: skip
+    assert (tmp_path / FOLDER / "explain.txt").read_text() == "all of it\n"
+
+
 def failing(real: Callable[..., Any], name: str) -> Callable[..., Any]:
     """A method of Path that finds the disk full for paths of one name."""
 

@@ -1,4 +1,5 @@
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,24 @@ def test_mpi_tasks_run_under_parsls_mpi_executor_and_find_a_wrapper_for_their_ra
     assert f"export POLARIS_PARSL_RANK='sh {NODE_SCRIPTS / 'rank.sh'}'" in worker_init
     pairs = " ".join(f"{each.gpu}:{each.cpus}" for each in polaris().node.accelerators)
     assert f"export POLARIS_PARSL_GPU_CPUS='{pairs}'" in worker_init
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+def test_the_wrapper_is_found_in_a_prefix_with_blanks_and_other_odd_characters(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "a prefix  [of] *two*"
+    odd.mkdir()
+    (odd / "rank.sh").write_text('echo "$@"')
+    monkeypatch.setattr(
+        "polaris_parsl.configuration.settings._node_script", lambda _: odd / "rank.sh"
+    )
+    found = settings(nodes_per_block=4, max_workers_per_block=2)
+    lines = found.provider["worker_init"].value.splitlines()
+    (line,) = (each for each in lines if "POLARIS_PARSL_RANK=" in each)
+    script = f"{line}\n$POLARIS_PARSL_RANK run 'a b'"
+    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("run a b\n", "")
 
 
 def test_mpi_tasks_on_cpus_get_no_wrapper_for_gpus() -> None:

@@ -2,7 +2,8 @@
 
     python serve.py PORT FILE TIMES SECONDS
 
-Each connection gets the file, as often as TIMES says, and not after SECONDS.
+Each connection gets the file, as often as TIMES says, and not after SECONDS. Without a file ("")
+it gets nothing, and knows that there is none.
 """
 
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 
 def serve(port: int, file: str, times: int, seconds: float) -> None:
     """Hand the file on."""
-    data = Path(file).read_bytes()
+    data = Path(file).read_bytes() if file else b""
     latest = time.monotonic() + seconds
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -4,7 +4,8 @@
 # ARCHIVE is unpacked into the first of PLACES, DIRECTORY=KIB with colons, that has so much room; once
 # on a node, whatever runs there. In COMMAND, the local files replace PYTHON, START and IMAGE. When the
 # last command on the node has ended, the files are removed. Where something fails, COMMAND runs as it is.
-# POLARIS_PARSL_BLOCK_NODES names the nodes of the block: the first reads ARCHIVE, others get it from another.
+# POLARIS_PARSL_BLOCK_NODES names the nodes of the block: the first reads ARCHIVE, others get it from another, or
+# hear at once that it has none.
 set -u
 # the PATH of tasks may lead over shared directories
 path=$PATH
@@ -17,10 +18,19 @@ archive=$1 digest=$2 places=$3 python=$4 start=$5 image=$6
 shift 7
 fanout=4 patience=20 serving=60 port=$((20000 + $(printf '%d' "0x$(printf '%.4s' "$digest")") % 20000))
 
+# serve PYTHON SERVE FILE: hand a file on to the nodes that wait for this one, then remove it; '' is none.
+serve() {
+  {
+    [ "$children" -le 0 ] || "$1" -I -S "$2" "$port" "$3" "$children" "$serving"
+    [ -z "$3" ] || rm -f "$3"
+  } </dev/null >/dev/null 2>&1 8>&- 9>&- &
+}
+
 # give_up WHY COMMAND...
 give_up() {
   printf 'polaris_parsl on %s: workers start from the shared file system: %s\n' "$(uname -n)" "$1" >&2
   shift
+  serve "$python" "${start%/*}/serve.py" ''
   run "$@"
 }
 
@@ -40,29 +50,32 @@ choose() {
   done
 }
 
-# From the parent in a tree over the nodes; over all of them the shared file system is read once.
-receive() {
-  here=$(uname -n) count=0 number=''
+# The tree over the nodes, over all of which the shared file system is read once: what this one gets the archive from,
+# and how many get it from here.
+find_place() {
+  here=$(uname -n) count=0 number='' parent='' children=0
   for node in ${POLARIS_PARSL_BLOCK_NODES:-}; do
     [ "${node%%.*}" = "${here%%.*}" ] && number=$count
-    [ -n "$number" ] || count=$((count + 1))
+    count=$((count + 1))
   done
-  total=0 parent=''
-  for node in ${POLARIS_PARSL_BLOCK_NODES:-}; do
-    [ -n "$number" ] && [ "$number" -gt 0 ] && [ "$total" -eq "$(((number - 1) / fanout))" ] && parent=$node
-    total=$((total + 1))
+  [ -n "$number" ] || return 0
+  children=$((count - 1 - fanout * number)) count=0
+  [ "$children" -ge 0 ] || children=0
+  [ "$children" -le "$fanout" ] || children=$fanout
+  for node in $POLARIS_PARSL_BLOCK_NODES; do
+    [ "$number" -gt 0 ] && [ "$count" -eq "$(((number - 1) / fanout))" ] && parent=$node
+    count=$((count + 1))
   done
-  children=0
-  if [ -n "$number" ]; then
-    children=$((total - 1 - fanout * number))
-    [ "$children" -ge 0 ] || children=0
-    [ "$children" -le "$fanout" ] || children=$fanout
-  fi
+}
+
+receive() {
   [ -n "$parent" ] || return 1
   tries=$((patience * 5))
   while [ "$tries" -gt 0 ]; do
     if bash -c 'exec 3<>"/dev/tcp/$0/$1" && cat <&3 >"$2"' "$parent" "$port" "$1" 2>/dev/null; then
-      [ -s "$1" ] && return 0
+      # nothing comes from a node that has no archive itself
+      [ -s "$1" ]
+      return
     fi
     tries=$((tries - 1))
     sleep 0.2
@@ -79,20 +92,14 @@ unpack() {
     cat "$archive" >"$file" && is_whole "$file" || return 1
   fi
   mkdir "$tree.part" && tar -xzf "$file" -C "$tree.part" && mv "$tree.part" "$tree" || return 1
-  if [ "${children:-0}" -gt 0 ]; then
-    for local in "$tree"/bin/python*; do :; done
-    (
-      "$local" -I -S "$tree/serve.py" "$port" "$file" "$children" "$serving"
-      rm -f "$file"
-    ) </dev/null >/dev/null 2>&1 8>&- 9>&- &
-  else
-    rm -f "$file"
-  fi
+  for local in "$tree"/bin/python*; do :; done
+  serve "$local" "$tree/serve.py" "$file"
   # waits for the end of all that use the files, also of those that are killed
   setsid flock -x "$tree.use" rm -rf "$tree" "$tree.tar.gz" "$tree.unpack" "$tree.use" \
     </dev/null >/dev/null 2>&1 8>&- 9>&- &
 }
 
+find_place
 [ -n "${POLARIS_PARSL_IDENTITY:-}" ] || give_up 'the base is another than that of the install' "$@"
 for each in flock tar gzip sha256sum setsid; do
   command -v "$each" >/dev/null || give_up "there is no $each" "$@"
@@ -118,7 +125,9 @@ while :; do
 done
 exec 8>>"$tree.unpack"
 flock -x 8
-if [ ! -d "$tree" ] && ! unpack; then
+if [ -d "$tree" ]; then
+  serve "$python" "${start%/*}/serve.py" ''
+elif ! unpack; then
   exec 8>&- 9>&-
   give_up "$archive cannot be unpacked into $folder" "$@"
 fi

@@ -63,7 +63,8 @@ class Command:
 
     def start(self) -> None:
         """Start it, once more."""
-        self._process = subprocess.Popen(self._words, process_group=0)
+        # with the lock on the node's copies of files, which stay for as long as the command uses them
+        self._process = subprocess.Popen(self._words, process_group=0, close_fds=False)
         if self.is_stopping:  # the signal came before the process was known
             self.signal(signal.SIGTERM)
 

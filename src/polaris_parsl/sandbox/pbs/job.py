@@ -51,6 +51,7 @@ class Job:
     hold_types: str = "n"
     depend: str = ""
     execution_time: float | None = None
+    waits_for_others: bool = False
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -71,6 +72,15 @@ class Job:
     def is_held(self) -> bool:
         """Whether it has a hold, which keeps it from starting but does not end it."""
         return self.hold_types != "n"
+
+    def wait(self, now: float) -> None:
+        """Take the state of a job that does not run: held, waiting for its time, or queued."""
+        if self.is_held:
+            self.state, self.substate = "H", 22 if self.waits_for_others else 20
+        elif self.execution_time is not None and self.execution_time > now:
+            self.state, self.substate = "W", 30
+        else:
+            self.state, self.substate = "Q", 10
 
     def total(self, name: str) -> int:
         """How much of a countable resource all chunks request together."""

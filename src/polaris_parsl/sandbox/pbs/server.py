@@ -41,7 +41,6 @@ _PRERUN_SECONDS = 1.0
 _EXITING_SECONDS = 0.3
 _AGAIN_SECONDS = 0.1
 DOWN = "down"
-_WAITS_FOR_OTHERS = 22  # PBS's substate of such a job
 _LINE = "%a %b %d at %H:%M"
 
 
@@ -108,20 +107,16 @@ class Server:
             self.accepted.append(job)
             self._save(job)
             self._event_loop.later(0, self.schedule)
-            if job.state == "W":
-                self._begin_at(job, job.execution_time or 0.0)
+            if job.execution_time is not None:
+                self._event_loop.later(
+                    max(0.0, job.execution_time - time.time()), lambda: self._time_has_come(job)
+                )
         return job.id
 
-    def _begin_at(self, job: Job, at: float) -> None:
-        """Queue a job that waits for its time, once that has come."""
-
-        def begin() -> None:
-            if job.state == "W":
-                job.state, job.substate = "Q", 10
-                self._save(job)
-                self.schedule()
-
-        self._event_loop.later(max(0.0, at - time.time()), begin)
+    def _time_has_come(self, job: Job) -> None:
+        if job.state == "W":
+            job.wait(time.time())
+            self.saved(job)
 
     def delete(self, number: int, *, by: str, from_history: bool) -> None:
         """Delete a job as qdel does.
@@ -165,7 +160,7 @@ class Server:
         if comment is not None:
             job.comment = comment
         if job.state != "R":
-            job.state, job.substate = "H", 20
+            job.wait(time.time())
         self._save(job)
 
     def hold_by(self, job: Job, user: str) -> None:
@@ -191,10 +186,9 @@ class Server:
         if job.state not in "QHWR":
             raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
         job.hold_types = "".join(sorted(set(job.hold_types) - set(types))) or "n"
-        if job.state == "H" and not job.is_held:
-            job.state, job.substate = "Q", 10
-            self._event_loop.later(0, self.schedule)
-        self._save(job)
+        if job.state != "R":
+            job.wait(time.time())
+        self.saved(job)
 
     def requeue(self, job: Job) -> None:
         """End a running job and put it into its queue again, with its id.
@@ -287,11 +281,11 @@ class Server:
         if verdict is False:
             job.comment = "Job deleted as result of dependency on other jobs"
             self._to_history(job, 91)
-        elif verdict is None and job.substate != _WAITS_FOR_OTHERS:
+        elif verdict is None and not (job.waits_for_others and "s" in job.hold_types):
+            job.waits_for_others = True
             self.hold(job, types="s", comment=None)
-            job.substate = _WAITS_FOR_OTHERS
-            self._save(job)
-        elif verdict and job.substate == _WAITS_FOR_OTHERS:
+        elif verdict and job.waits_for_others:
+            job.waits_for_others = False
             self.release(job, types="s")
 
     def _route(self, job: Job) -> bool:
@@ -347,7 +341,7 @@ class Server:
         self._event_loop.later(_AGAIN_SECONDS, self.schedule)
 
     def _back_to_queue(self, job: Job) -> None:
-        job.state, job.substate = ("H", 20) if job.is_held else ("Q", 10)
+        job.wait(time.time())
         job.hosts, job.stime, job.session = [], None, None
         self._save(job)
 

@@ -97,11 +97,8 @@ def make_job(
     check_name(name)
     now = time.time()
     begin = read_execution_time(letters["a"]) if "a" in letters else None
-    state, substate = ("H", 20) if "h" in letters else ("Q", 10)
-    if state == "Q" and begin is not None and begin > now:
-        state, substate = "W", 30
     user = {key: environment[key] for key in _USER if key in environment}
-    return Job(
+    job = Job(
         number=number,
         id=f"{number}.{polaris().pbs_server}",
         name=name,
@@ -126,10 +123,10 @@ def make_job(
         mtime=now,
         execution_time=begin,
         depend=options.attributes.get("depend", ""),
-        state=state,
-        substate=substate,
         hold_types="u" if "h" in letters else "n",
     )
+    job.wait(now)
+    return job
 
 
 def _output(asked: str, cwd: str, default: str, in_folder: str) -> str:
