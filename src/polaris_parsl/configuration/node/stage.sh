@@ -5,7 +5,7 @@
 # on a node, whatever runs there. In COMMAND, the local files replace PYTHON, START and IMAGE. When the
 # last command on the node has ended, the files are removed. Where something fails, COMMAND runs as it is.
 # POLARIS_PARSL_BLOCK_NODES names the nodes of the block: the first reads ARCHIVE, others get it from another, or
-# hear at once that it has none.
+# know at once that it has none.
 set -u
 # the PATH of tasks may lead over shared directories
 path=$PATH
