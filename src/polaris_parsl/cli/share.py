@@ -7,8 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from polaris_parsl.cli.table import PANELS
+from polaris_parsl.cli.reference import helps_of
+from polaris_parsl.cli.table import PANELS, Verb, works_here
 from polaris_parsl.errors import ExitCode
+from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.process import run
 from polaris_parsl.version import NAME, VERSION
 
@@ -35,7 +37,7 @@ def completion(shell: str) -> str:
 
 
 def man_page() -> str:
-    """The man page, made from the table of verbs."""
+    """The man page, made from the verbs; those that need a source tree have no options in an install."""
     lines = [
         f'.TH {NAME.upper()} 1 "" "{NAME} {VERSION}"',
         ".SH NAME",
@@ -45,12 +47,17 @@ def man_page() -> str:
         "VERB [OPTION]... [ARGUMENT]...",
         ".SH DESCRIPTION",
         "Options of a configuration are given as NAME=VALUE.",
-        f"The help of a verb shows its own options: {_roff(f'{NAME} VERB --help')}.",
+        "Each verb takes \\-\\-help.",
     ]
     for panel, verbs in PANELS.items():
         lines.append(f".SS {panel}")
         for verb in verbs:
-            lines += [".TP", f".B {_roff(verb.name)}", _roff(verb.sentence)]
+            lines += _verb(verb)
+    lines.append(".SH OPTIONS OF A CONFIGURATION")
+    for option in OPTIONS.values():
+        default = option.otherwise or repr(option.default_value)
+        words = f"{option.help} Default: {default}."
+        lines += [".TP", f".B {_roff(option.name)}={_roff(option.type_in_words)}", _roff(words)]
     lines.append(".SH EXIT STATUS")
     for code in ExitCode:
         lines += [".TP", f".B {code:d}", _roff(code.meaning)]
@@ -60,6 +67,18 @@ def man_page() -> str:
         ".B module help polaris\\-parsl",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _verb(verb: Verb) -> list[str]:
+    if not works_here(verb):
+        return [".TP", f".B {_roff(verb.name)}", _roff(verb.sentence), "In a source tree only."]
+    lines = []
+    for usage in helps_of(verb):
+        lines += [".TP", f".B {_roff(usage.name)}", _roff(usage.sentence), ".RS"]
+        for each in usage.parameters:
+            lines += [".TP", f".B {_roff(each.words)}", _roff(each.sentence)]
+        lines.append(".RE")
+    return lines
 
 
 def _roff(text: str) -> str:

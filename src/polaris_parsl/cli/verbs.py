@@ -39,13 +39,17 @@ class LazyVerb(TyperCommand):
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
         """Parse the arguments of the verb, by its own function."""
-        module = import_module(f"polaris_parsl.cli.{self.verb.name}")
-        app = typer.Typer(
-            add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT
-        )
-        function = self.verb.function
+        second = ""
         if self.verb.second and args[:1] == [self.verb.second]:
-            function, info_name, args = self.verb.second, f"{info_name} {args[0]}", args[1:]
-        app.command(self.verb.name)(getattr(module, function))
-        command = typer.main.get_command(app)
-        return command.make_context(info_name, args, parent, **extra)
+            second, info_name, args = self.verb.second, f"{info_name} {args[0]}", args[1:]
+        return command_of(self.verb, second).make_context(info_name, args, parent, **extra)
+
+
+def command_of(verb: Verb, second: str = "") -> Any:
+    """A verb with its own arguments and options, by its own function; or what its second word makes of it."""
+    module = import_module(f"polaris_parsl.cli.{verb.name}")
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT
+    )
+    app.command(verb.name)(getattr(module, second or verb.function))
+    return typer.main.get_command(app)

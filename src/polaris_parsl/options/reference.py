@@ -20,7 +20,7 @@ _HEAD = """\
 Made by `scripts/options_page.py` from the [table of options](../src/polaris_parsl/options/table). Give an option as an
 argument of `config`, in the environment (`{account}` and so on), in `polaris-parsl.toml`, or as `NAME=VALUE`
 to `polaris-parsl explain`, `script` and `endpoint`; [who sets a value](configuration.md#who-sets-a-value) says which wins.
-None counts as left out. `polaris-parsl explain` shows the source of each default.
+None counts as left out. A default without a source is this package's own choice; `polaris-parsl explain` names each, too.
 """
 
 
@@ -67,15 +67,16 @@ def reference_page() -> str:
         lines += [
             f"## {theme}",
             "",
-            "| option | type | default | what it is |",
-            "|---|---|---|---|",
+            "| option | type | unit | default | source of the default | what it is |",
+            "|---|---|---|---|---|---|",
         ]
         for option in options:
             default = option.otherwise or f"`{option.default_value!r}`"
-            reason, _ = reason_for_default(option.name)
+            reason, source = reason_for_default(option.name)
             why = f", {reason}" if reason else ""
             scope = " For the whole run." if option.is_for_run else ""
-            cells = [f"`{option.name}`", option.type_in_words, default + why, _help(option) + scope]
+            cells = [f"`{option.name}`", option.type_in_words, option.unit, default + why, source]
+            cells.append(option.help + scope)
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
         lines.append("")
     return "\n".join(lines)

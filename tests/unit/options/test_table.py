@@ -53,7 +53,7 @@ def period(**given):
 assert "poll_period" in UserOpts.__annotations__
 assert "poll_period" in inspect.signature(polaris_parsl.config).parameters
 assert "poll_period (int): Milliseconds between" in polaris_parsl.config.__doc__
-assert "| `poll_period` | int | `10` | Milliseconds between" in reference_page()
+assert "| `poll_period` | int |  | `10` |  | Milliseconds between" in reference_page()
 assert period() == 10
 assert period(poll_period=20) == 20
 try:
