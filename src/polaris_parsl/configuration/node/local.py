@@ -65,6 +65,8 @@ def _members(root: Path) -> Iterator[tuple[str, Path]]:
             code = Path(importlib.util.cache_from_source(str(source)))
             if code.exists():
                 yield f"lib/{minor}/{code.relative_to(library)}", code
+    # while an install is built, it is reached through a descriptor; the kernel names its files by where they lie
+    root = root.resolve()
     for file in _mapped():
         if file.is_relative_to(root):
             yield f"install/{file.relative_to(root)}", file

@@ -21,7 +21,6 @@ print("exe", os.readlink("/proc/self/exe"))
 print("names", sys.executable, sys.prefix, sys.base_prefix, os.__file__, encodings.__file__)
 print("path", *sys.path)
 print("zmq", zmq.backend.cython._zmq.__file__)
-print("maps", *{line.split()[-1] for line in open("/proc/self/maps") if "_zmq" in line})
 """
 
 
@@ -40,13 +39,18 @@ def lines(command: Sequence[object], **env: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def install(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with image and archive of the environment of these tests."""
+    """A directory with image and archive of the environment of these tests, packed as an install packs them."""
     folder = tmp_path_factory.mktemp("local")
     image, archive = folder / "workers.image", folder / "workers.tar.gz"
-    for module, *words in (("record", image), ("local", archive, image)):
-        name = f"polaris_parsl.configuration.node.{module}"
-        command = [sys.executable, "-P", "-m", name, *map(str, words), sys.prefix]
-        subprocess.run(command, check=True)
+    descriptor = os.open(sys.prefix, os.O_PATH)
+    try:
+        root = f"/proc/{os.getpid()}/fd/{descriptor}"
+        for module, *words in (("record", image), ("local", archive, image)):
+            name = f"polaris_parsl.configuration.node.{module}"
+            command = [sys.executable, "-P", "-m", name, *map(str, words), root]
+            subprocess.run(command, check=True)
+    finally:
+        os.close(descriptor)
     return folder
 
 
@@ -73,6 +77,13 @@ def test_modules_and_names_are_those_of_the_interpreter_that_it_stands_for(
         assert local[each] == real[each]
     assert Path(local["exe"]).is_relative_to(disk)
     assert not Path(real["exe"]).is_relative_to(disk)
+
+
+def test_the_archive_holds_the_compiled_libraries_of_the_overlay(install: Path) -> None:
+    with tarfile.open(install / "workers.tar.gz") as tar:
+        names = [Path(each) for each in tar.getnames()]
+    overlays = {each.name.partition(".")[0] for each in names if each.parts[0] == "install"}
+    assert {"_zmq", "_psutil_linux"} < overlays
 
 
 def test_a_node_hands_the_archive_on_with_what_it_got_itself(install: Path, tmp_path: Path) -> None:
