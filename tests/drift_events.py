@@ -11,10 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from typer.testing import CliRunner
 
 import builder
+from polaris_parsl.cli.main import app
 from polaris_parsl.env.base.drift import Verdict
 
 _BUILT = "__version__ = '3.20.0'\n"
@@ -37,13 +40,14 @@ class World:
         return builder.run(command, "verify", *options, env={**self.env, **more})
 
     def report(self, *options: str, **more: str) -> dict[str, Any]:
-        """What a polaris-parsl of the source tree says, which needs nothing of the install."""
-        command = [sys.executable, "-m", "polaris_parsl", "verify", "--root", self.root, "--json"]
+        """What the polaris-parsl of the source tree says, in this process: it needs nothing of the install."""
+        command = ["verify", "--root", str(self.root), "--json", *options]
         # of an install that is not loaded nothing would be started
         env = {**self.env, "POLARIS_PARSL_ROOT": str(self.root), **more}
-        done = builder.run(*command, *options, env=env)
+        with patch.dict(os.environ, env, clear=True):
+            done = CliRunner().invoke(app, command)
         report: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode == report["exit_code"], done.stderr
+        assert done.exit_code == report["exit_code"], done.stderr
         return report
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 import builder
 import conda_python
@@ -32,6 +30,10 @@ def bundle(locked_install: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_the_bill_of_materials_names_the_conda_packages_of_the_base_and_of_parallel(
     bundle: Path, packages: list[CondaPackage]
 ) -> None:
+    # takes seconds, and every worker collects all tests
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     text = (bundle / "sbom.cdx.json").read_text()
     bill, receipt = json.loads(text), json.loads((bundle / "receipt.json").read_text())
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None

@@ -5,7 +5,6 @@ A track is one choice of Python packages, with a lock of its own: `current` is t
 conda-lock.yml and the locks of the tools.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,12 +86,6 @@ def markers_of(python: str) -> dict[str, str]:
         "python_version": ".".join(python.split(".")[:2]),
         "sys_platform": "linux",
     }
-
-
-def short_digest(locks: Mapping[str, str]) -> str:
-    """Short digest of the locks together, from the digest of each by name."""
-    text = "".join(f"{name}:{value}\n" for name, value in sorted(locks.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def overlay_lock(track: str) -> str:

@@ -4,22 +4,24 @@ Each version has two modulefiles from the same values: one in Lua for Lmod 8.6 a
 later, one in Tcl for Environment Modules 5.1 and later.
 """
 
+import hashlib
 import re
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jinja2
-
-from polaris_parsl.env.locks.files import short_digest
 from polaris_parsl.env.modules.base_module import tree_of
 from polaris_parsl.env.receipt import Receipt
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.files import shipped
 from polaris_parsl.installs import LUA_TREE, TCL_TREE, rebase_command, version_root
 from polaris_parsl.version import NAME, VERSION
+
+if TYPE_CHECKING:
+    import jinja2
 
 _SUFFIXES = {LUA_TREE: ".lua", TCL_TREE: ""}
 
@@ -66,7 +68,7 @@ def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValu
     file = Path(module["file"]) if module.get("file") else None
     return ModuleValues(
         version=receipt.release,
-        lock=short_digest(receipt.locks),
+        lock=_short_digest(receipt.locks),
         prefix=receipt.prefix,
         parsl=receipt.parsl,
         base=receipt.base_words,
@@ -76,6 +78,12 @@ def values_of(receipt: Receipt, *, deprecation: str | None = None) -> ModuleValu
         parallel_module=None if receipt.has_parallel else polaris().parallel_module,
         deprecation=deprecation,
     )
+
+
+def _short_digest(locks: Mapping[str, str]) -> str:
+    """Short digest of the locks together, from the digest of each by name."""
+    text = "".join(f"{name}:{value}\n" for name, value in sorted(locks.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def modulefile(tree: Path, version: str) -> Path:
@@ -212,7 +220,9 @@ def _render(template: str, values: Mapping[str, object]) -> str:
 
 
 @cache
-def _templates() -> jinja2.Environment:
+def _templates() -> "jinja2.Environment":
+    import jinja2  # noqa: PLC0415 - it takes its time, and many only ask where a modulefile lies
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(shipped("modulefiles")),
         undefined=jinja2.StrictUndefined,
