@@ -1,23 +1,33 @@
 """Measures how soon work begins: with our configuration and with that of ALCF's page, in one run.
 
-    polaris-parsl sandbox -- python benchmarks/first_result.py
+    polaris-parsl sandbox -- python benchmarks/first_result.py [--nodes 3]
 
-Both run on one node, in turns. The seconds are those of this machine; only the ratios apply elsewhere.
+They take turns, each run in a process of its own. Seconds count from just before the configuration is built.
+They are those of this machine; only the ratios apply elsewhere. CPU is that of the processes themselves, until
+all workers have had a task: it hardly depends on what else the machine does.
 """
 
 import argparse
+import json
+import os
 import statistics
-import tempfile
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import parsl
 from page_configuration import QUEUE, WALLTIME, page
 from parsl import python_app
 from parsl.config import Config
+from throughput import cpu_seconds
 
 import polaris_parsl
+
+WORKERS = 4
 
 
 @python_app(cache=True)
@@ -26,42 +36,108 @@ def number(value: int) -> int:
     return value
 
 
-def ours(run_dir: Path) -> Config:
+@python_app(cache=True)
+def meet(number: int, folder: str, count: int) -> int:
+    """Wait until as many tasks run at once."""
+    import time
+    from pathlib import Path
+
+    Path(folder, str(number)).touch()
+    while len([*Path(folder).iterdir()]) < count:
+        time.sleep(0.01)
+    return number
+
+
+def pages(run_dir: Path, nodes: int) -> Config:
+    """The page's configuration on some nodes."""
+    made = page(run_dir)
+    executor: Any
+    (executor,) = made.executors
+    executor.provider.nodes_per_block = nodes
+    executor.provider.queue = _queue(nodes)
+    return made
+
+
+def ours(run_dir: Path, nodes: int) -> Config:
     """The same request to polaris_parsl."""
-    return polaris_parsl.config(account="sandbox", queue=QUEUE, walltime=WALLTIME, run_dir=run_dir)
+    return polaris_parsl.config(
+        account="sandbox",
+        queue=_queue(nodes),
+        walltime=WALLTIME,
+        run_dir=run_dir,
+        nodes_per_block=nodes,
+    )
 
 
-def measure(make: Callable[[Path], Config]) -> dict[str, float]:
-    """Seconds from before the configuration is built to each event of one run."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
-        run_dir = Path(directory) / "runs"
-        start, clock = time.time(), time.perf_counter()
-        with parsl.load(make(run_dir)):
-            loaded = time.perf_counter() - clock
-            number(1).result()
-            result = time.perf_counter() - clock
-            (script,) = (run_dir / "000" / "submit_scripts").glob("parsl.htex.block-0.*[0-9]")
-            submitted = script.stat().st_mtime - start
-        parsl.clear()
-    return {"load returned": loaded, "qsub called": submitted, "first result": result}
+def _queue(nodes: int) -> str:
+    return QUEUE if nodes <= 2 else "debug-scaling"
+
+
+KINDS: dict[str, Callable[[Path, int], Config]] = {"page": pages, "ours": ours}
+
+
+def measure(kind: str, nodes: int, folder: Path) -> dict[str, float]:
+    """Seconds from before the configuration is built to each event of one run, and CPU."""
+    run_dir, met = folder / "runs", folder / "met"
+    met.mkdir()
+    start, clock, before = time.time(), time.perf_counter(), os.times()
+    with parsl.load(KINDS[kind](run_dir, nodes)) as kernel:
+        loaded = time.perf_counter() - clock
+        number(1).result()
+        result = time.perf_counter() - clock
+        count = nodes * WORKERS
+        for task in [meet(each, str(met), count) for each in range(count)]:
+            task.result()
+        everywhere = time.perf_counter() - clock
+        own, interchange, pools = cpu_seconds(run_dir)
+        submit_scripts = Path(kernel.run_dir) / "submit_scripts"
+        (script,) = submit_scripts.glob("parsl.htex.block-0.*[0-9]")
+        submitted = script.stat().st_mtime - start
+    return {
+        "load returned": loaded,
+        "qsub called": submitted,
+        "first result": result,
+        f"all {count} workers": everywhere,
+        "CPU of the driver": own - sum(before[:2]),
+        "CPU of the interchange": interchange,
+        "CPU of pools and workers": pools,
+    }
 
 
 def main() -> None:
-    """Run both in turns and print medians and ratios."""
+    """Run both in turns and print medians and ratios, or make one run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    taken: dict[Callable[[Path], Config], list[dict[str, float]]] = {page: [], ours: []}
-    for _ in range(rounds):
-        for make, runs in taken.items():
-            runs.append(measure(make))
-    print(f"seconds after the start, median of {rounds}")
-    print(f"{'event':<14} {'page':>7} {'ours':>7} {'ours/page':>10}")
-    for event in taken[page][0]:
+    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--run", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.run:
+        kind, folder = args.run
+        print(json.dumps(measure(kind, args.nodes, Path(folder))))
+        return
+    found: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    # the page's way to find Parsl's programs
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for _ in range(args.rounds):
+        for kind, runs in found.items():
+            with TemporaryDirectory(dir=Path.cwd()) as folder:
+                words = ["--nodes", str(args.nodes), "--run", kind, folder]
+                said = subprocess.check_output([sys.executable, __file__, *words], env=env)
+                runs.append(json.loads(said.splitlines()[-1]))
+                print(kind, runs[-1], file=sys.stderr)
+    print(table(found, args.nodes, args.rounds))
+
+
+def table(found: dict[str, list[dict[str, float]]], nodes: int, rounds: int) -> str:
+    """The table in Markdown: medians and ratios."""
+    where = "one node" if nodes == 1 else f"{nodes} nodes"
+    lines = [f"| {where}, s, median of {rounds} | page | ours | ours/page |", "|---|---|---|---|"]
+    for event in found["page"][0]:
         theirs, mine = (
-            statistics.median(run[event] for run in taken[make]) for make in (page, ours)
+            statistics.median(run[event] for run in found[kind]) for kind in ("page", "ours")
         )
-        print(f"{event:<14} {theirs:>7.2f} {mine:>7.2f} {mine / theirs:>10.2f}")
+        lines.append(f"| {event} | {theirs:.2f} | {mine:.2f} | {mine / theirs:.2f} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def dies():
 
 config = polaris_parsl.config(
     account="sandbox", queue="debug", walltime="0:10:00", available_accelerators=2, retries=1, run_dir="runs",
-    heartbeat_period=2,
+    heartbeat_period=2, preset="throughput",
 )
 with parsl.load(config):
     tasks = [square(x) for x in range(6)]
@@ -61,6 +61,12 @@ def test_attempts_have_their_gpu_and_failures_the_words_of_the_worker(
     assert block["waited"] is not None
     assert block["cause"] == "given back"
     assert 0 < first["node_hours"]["used"] < first["node_hours"]["in_all"]
+    # with the preset, a task that ends well leaves nothing but its lines in the record and its result
+    logs = [*(tmp_path / "runs" / "000").rglob("*.log")]
+    assert {each.name for each in logs} >= {"parsl.log", "interchange.log", "manager.log"}
+    assert not [
+        each for each in logs if " INFO" in each.read_text() or " DEBUG" in each.read_text()
+    ]
     # every result is found in the checkpoint of the first run
     assert again["tasks"]["results"] == {"from checkpoint": 6}
     assert again["blocks"] == []

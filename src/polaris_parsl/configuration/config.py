@@ -12,6 +12,7 @@ from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor, build_executor
 from polaris_parsl.configuration.explain import explain_plan
 from polaris_parsl.configuration.monitoring import hub
+from polaris_parsl.configuration.parsl_log import leaves_out_debug, log_of
 from polaris_parsl.configuration.plan import Plan, PlannedExecutor, plan
 from polaris_parsl.configuration.retries import RetryHandler
 from polaris_parsl.configuration.run_record import RunRecord
@@ -20,6 +21,7 @@ from polaris_parsl.configuration.task_errors import TaskPlace
 from polaris_parsl.driver import Driver
 from polaris_parsl.errors import warn
 from polaris_parsl.installs import PACKAGES, own_packages
+from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.reference import takes_user_opts
 from polaris_parsl.options.table import UserOpts
 
@@ -90,7 +92,7 @@ def build(planned: Plan, driver: Driver) -> Config:
             losses, {each.label: each for each in executors}, record.attempts
         ),
         memoizer=memoizer,
-        **_with_hub(values(planned.settings)),
+        **_with_objects(values(planned.settings), first.options),
     )
 
     def describe() -> str | None:
@@ -102,16 +104,20 @@ def build(planned: Plan, driver: Driver) -> Config:
     return made
 
 
-def _with_hub(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments with Parsl's object, which the settings only name."""
-    return {**arguments, "monitoring": hub()} if "monitoring" in arguments else arguments
+def _with_objects(arguments: dict[str, Any], options: ExecutorOptions) -> dict[str, Any]:
+    """The arguments with Parsl's objects, which the settings only name."""
+    logging_of_parsl = log_of(options.value("initialize_logging"))
+    hubs = {"monitoring": hub()} if "monitoring" in arguments else {}
+    return {**arguments, "initialize_logging": logging_of_parsl, **hubs}
 
 
 def _executor(
     planned: PlannedExecutor, record: RunRecord, losses: Losses
 ) -> PolarisExecutor | PolarisMPIExecutor:
     mode = f"{planned.options.mode} ({planned.mode_reason})"
-    return build_executor(planned.settings, mode, record, losses)
+    executor = build_executor(planned.settings, mode, record, losses)
+    executor.leaves_out_debug = leaves_out_debug(planned.options)
+    return executor
 
 
 def _warn_of_open_ports(executors: Sequence[PlannedExecutor]) -> None:

@@ -24,6 +24,7 @@ from polaris_parsl.configuration.blocks.watch import Terms, Watch
 from polaris_parsl.configuration.full_logs import mind_full_disks
 from polaris_parsl.configuration.mpi_tasks import complete_specification
 from polaris_parsl.configuration.parsl_internals.blocks import WatchedBlocks, count_finished_jobs
+from polaris_parsl.configuration.parsl_internals.logs import leave_out_debug
 from polaris_parsl.configuration.parsl_internals.measure import Measured
 from polaris_parsl.configuration.parsl_internals.measured import MeasuredTasks
 from polaris_parsl.configuration.parsl_internals.node_lost import WorkerKilled
@@ -60,6 +61,7 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
     """
 
     mode = ""
+    leaves_out_debug = False
     record: RunRecord
     terms: Terms
     lines: Lines
@@ -89,6 +91,8 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
             set_interchange_command(self, [*interchange_command(self), ENDS_WITH_PARENT])
         atexit.register(self._delete_jobs_at_exit, os.getpid())
         self.record.call_at_end(self.run_is_ending)
+        if self.leaves_out_debug:
+            leave_out_debug(Path(self.run_dir, "parsl.log"))
         super().start()  # type: ignore[no-untyped-call]
         # To Parsl's log, beside what it says about blocks.
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)

@@ -20,6 +20,7 @@ from polaris_parsl.configuration.settings import (
 )
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import reason_for_default
+from polaris_parsl.options.preset import PRESETS, SOURCE
 from polaris_parsl.options.reference import takes_user_opts
 from polaris_parsl.options.resolve import ExecutorRequest
 from polaris_parsl.options.table import UserOpts
@@ -123,9 +124,10 @@ def _run_rows(settings: Settings, request: PlannedExecutor) -> Iterable[Row]:
         "Parsl 2026.10.26",
     )
     watch = request.settings.watch if request.options.mode != "inside_job" else {}
-    yield from _rows(
-        "polaris_parsl", {"mode": mode, **request.settings.variables, **watch}, request
-    )
+    chosen = request.options.preset
+    asked = {"preset": Setting(chosen, ("preset",), PRESETS[chosen].purpose)} if chosen else {}
+    ours = {"mode": mode, **asked, **request.settings.variables, **watch}
+    yield from _rows("polaris_parsl", ours, request)
     handler = Setting(
         "RetryHandler",
         (),
@@ -187,6 +189,11 @@ def _set_by(setting: Setting, request: ExecutorRequest) -> str:
 
 def _reason(setting: Setting, request: ExecutorRequest) -> tuple[str, str]:
     """Why a value is what it is, and where that is written."""
+    for name in setting.options:
+        if name in request.sources and request.sources[name].name == "preset":
+            chosen = request.options.preset
+            assert chosen, "it has set a value"
+            return PRESETS[chosen].why[name], SOURCE
     defaults = [reason_for_default(name) for name in setting.options if name not in request.sources]
     why, source = next((each for each in defaults if each[1]), ("", ""))
     return setting.why or why, setting.source or source

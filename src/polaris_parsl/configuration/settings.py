@@ -22,6 +22,7 @@ from polaris_parsl.configuration.parsl_internals.pool import (
     WHERE_DRIVER_LISTENS,
     launch_command,
 )
+from polaris_parsl.configuration.parsl_log import check_log, leaves_out_debug
 from polaris_parsl.configuration.proxies import proxy_variables
 from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
@@ -160,8 +161,19 @@ def run_settings(options: ExecutorOptions) -> Settings:
         "run_dir": Setting(
             str(options.run_dir), ("run_dir",), "made absolute, for the nodes to find it"
         ),
+        **_logging(options),
         **_monitoring(options),
     }
+
+
+def _logging(options: ExecutorOptions) -> Settings:
+    asked = options.value("initialize_logging")
+    check_log(asked)
+    shown = asked if isinstance(asked, bool | str) else type(asked).__name__
+    why = "" if isinstance(asked, bool) else "for driver, interchange and workers"
+    if leaves_out_debug(options):
+        why = "without the lines of its debug level, which worker_debug=True adds"
+    return {"initialize_logging": Setting(shown, ("initialize_logging",), why)}
 
 
 def _monitoring(options: ExecutorOptions) -> Settings:

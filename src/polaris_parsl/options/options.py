@@ -10,7 +10,7 @@ from typing import Any
 
 from polaris_parsl.errors import OptionError, set_in
 from polaris_parsl.facts.polaris import Accelerator, source
-from polaris_parsl.options import checks
+from polaris_parsl.options import checks, preset
 from polaris_parsl.options.lookup import check_value
 from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.pbs.walltime import write_walltime
@@ -88,6 +88,7 @@ class ExecutorOptions:
     heartbeat_period: int
     heartbeat_threshold: int
     record: bool
+    preset: preset.Name | None
     handed_on: Mapping[str, Any]
 
     @classmethod
@@ -168,6 +169,12 @@ def refuse_misfits(options: ExecutorOptions) -> None:
             f"min_blocks={options.min_blocks}, init_blocks={options.init_blocks} and "
             f"max_blocks={options.max_blocks} are not in rising order",
             remedy="choose them so that min_blocks <= init_blocks <= max_blocks",
+        )
+    if options.value("worker_debug") and not isinstance(options.value("initialize_logging"), bool):
+        raise OptionError(
+            f"worker_debug=True beside initialize_logging={options.value('initialize_logging')!r}, which says "
+            "how workers log",
+            remedy="leave worker_debug out, or give initialize_logging=True",
         )
     if options.address is not None and options.interface is not None:
         raise OptionError(

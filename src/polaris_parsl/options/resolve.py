@@ -9,7 +9,7 @@ from polaris_parsl.errors import OptionError, set_in, warn
 from polaris_parsl.options.lookup import check_value
 from polaris_parsl.options.mode import choose_mode, nodes_of_job
 from polaris_parsl.options.options import ExecutorOptions, refuse_unknown
-from polaris_parsl.options.sources import Given, Source, gather, merge
+from polaris_parsl.options.sources import Given, Source, gather, merge_with_preset
 from polaris_parsl.options.table import OPTIONS
 
 
@@ -44,7 +44,7 @@ def resolve(arguments: Mapping[str, Any], driver: Driver) -> list[ExecutorReques
     for source in sources[1:]:
         with set_in(source.place("")):
             refuse_unknown(source.values, known=OPTIONS)
-    common = merge(sources)
+    common = merge_with_preset(sources)
     mode, reason = choose_mode(_value(common, "mode"), driver)
     entries = _entries(common)
     shares = _shares(entries, nodes_of_job(driver)) if mode == "inside_job" else [()] * len(entries)

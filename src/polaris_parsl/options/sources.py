@@ -1,6 +1,6 @@
 """Where option values come from, and which one wins.
 
-argument > environment > project file > install-wide file > facts. The last is
+argument > environment > project file > install-wide file > preset > facts. The last is
 filled in by `options`; this module gathers the others and remembers for each
 value who set it.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.driver import Driver
-from polaris_parsl.errors import OptionError, warn
+from polaris_parsl.errors import OptionError, set_in, warn
 from polaris_parsl.installs import (
     INSTALL_FILE,
     group_of,
@@ -24,7 +24,9 @@ from polaris_parsl.installs import (
     prefix_of,
     receipt_of,
 )
+from polaris_parsl.options.lookup import check_value
 from polaris_parsl.options.options import REPLACED
+from polaris_parsl.options.preset import PRESETS
 from polaris_parsl.options.table import OPTIONS
 from polaris_parsl.trusted import ForeignFileError, read_trusted
 
@@ -36,7 +38,7 @@ _NAMED = {"account", "encrypted", "worker_init"}
 
 logger = logging.getLogger(__name__)
 
-_NAMES = ("argument", "environment", "project file", "install")
+_NAMES = ("argument", "environment", "project file", "install", "preset")
 
 # Of each of these pairs a stronger source's choice overrules the other in a weaker one.
 _ALTERNATIVES = {"address": "interface", "interface": "address"}
@@ -58,7 +60,7 @@ class Source:
     """Values that one place sets.
 
     Attributes:
-        name: "argument", "environment", "project file" or "install".
+        name: "argument", "environment", "project file", "install" or "preset".
         file: where the values stand, None for arguments and environment variables.
         values: option names and values.
     """
@@ -124,6 +126,21 @@ def merge(sources: list[Source]) -> dict[str, Given]:
             if name not in merged and (other is None or other.source is source):
                 merged[name] = given
     return merged
+
+
+def merge_with_preset(sources: list[Source]) -> dict[str, Given]:
+    """The same, with what the preset that one of them asks for sets, unless any of them sets it.
+
+    Raises:
+        OptionError: there is no such preset.
+    """
+    merged = merge(sources)
+    asked = merged.get("preset")
+    if asked is None:
+        return merged
+    with set_in(asked.source.place("preset")):
+        name = check_value("preset", asked.value)
+    return merge([*sources, Source("preset", None, PRESETS[name].values)])
 
 
 def parse(name: str, text: str) -> Any:

@@ -3,7 +3,14 @@
 import functools
 from importlib.metadata import version
 
-from polaris_parsl.configuration.parsl_internals import blocks, measured, memo, pool, submission
+from polaris_parsl.configuration.parsl_internals import (
+    blocks,
+    logs,
+    measured,
+    memo,
+    pool,
+    submission,
+)
 from polaris_parsl.configuration.parsl_internals.internal import Internal
 from polaris_parsl.configuration.parsl_version import is_older
 from polaris_parsl.errors import BaseEnvironmentError
@@ -15,6 +22,7 @@ INTERNALS: tuple[Internal, ...] = (
     *submission.INTERNALS,
     *memo.INTERNALS,
     *measured.INTERNALS,
+    *logs.INTERNALS,
 )
 
 

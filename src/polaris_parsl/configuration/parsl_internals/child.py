@@ -23,6 +23,9 @@ def main(arguments: list[str]) -> None:
 
     def import_main_leanly(name: str) -> None:
         with lean_imports():
+            from polaris_parsl.configuration.parsl_internals import logs  # noqa: PLC0415 (Parsl's imports)
+
+            logs.make_what_is_logged()
             import_main(name)
         if gpus != "-":
             _answer(inspect.unwrap(sys.modules["__mp_main__"].worker).__globals__, gpus)

@@ -20,6 +20,9 @@ from polaris_parsl.configuration.blocks.liveness import Liveness
 from polaris_parsl.configuration.parsl_internals.lean import lean_imports
 
 with lean_imports():
+    from polaris_parsl.configuration.parsl_internals.logs import make_what_is_logged
+
+    make_what_is_logged()
     from parsl.app.errors import RemoteExceptionWrapper
     from parsl.executors.high_throughput.interchange import Interchange
     from parsl.serialize import serialize

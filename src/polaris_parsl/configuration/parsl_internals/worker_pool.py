@@ -24,6 +24,7 @@ from polaris_parsl.configuration.parsl_internals.lean import image_finder, lean_
 with lean_imports():
     import parsl.executors.high_throughput.errors as parsl_errors
 
+    from polaris_parsl.configuration.parsl_internals.logs import make_what_is_logged
     from polaris_parsl.configuration.parsl_internals.pool import GPU_COUNT, PARSLS_POOL
     from polaris_parsl.configuration.parsl_internals.worker_starts import watch_workers
 
@@ -35,6 +36,7 @@ _NONE = "-"
 def main() -> None:
     """Run Parsl's pool in this process."""
     parsl_errors.WorkerLost = watch_workers().lost  # type: ignore[assignment,misc]
+    make_what_is_logged()
     finder = image_finder()
     _spawn_leanly(finder)
     if finder is not None:

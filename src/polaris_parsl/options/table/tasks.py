@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, TypedDict
 
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.options import checks
+from polaris_parsl.options import checks, logs, preset
 from polaris_parsl.options.checks import WholeNumber
 from polaris_parsl.options.option import Option
 
@@ -161,13 +161,21 @@ class LogOptions(TypedDict, total=False):
     """Logs and reports."""
 
     worker_debug: Annotated[bool | None, Option(
-        help="Whether workers log at debug level.",
+        help="Whether driver, interchange and workers log at debug level.",
         check=checks.flag,
         handed_to="executor",
     )]
-    initialize_logging: Annotated[bool | None, Option(
-        help="Whether Parsl writes parsl.log.",
-        check=checks.flag,
+    preset: Annotated[preset.Name | None, Option(
+        help='What an option is by default for one kind of work: "throughput" is for many short tasks.',
+        check=checks.optional(checks.choice(preset.Name)),
+        otherwise="each option has its own default",
+        is_for_run=True,
+        not_for_endpoint="an endpoint writes its own log",
+    )]
+    initialize_logging: Annotated[bool | logs.Level | logs.LogConfig | None, Option(
+        help="Whether Parsl writes parsl.log; or from which level on Parsl logs, here and on the nodes; or "
+        "a log configuration of Parsl's.",
+        check=logs.logging_of_parsl,
         is_for_run=True,
         handed_to="config",
         not_for_endpoint="an endpoint writes its own log",
