@@ -15,6 +15,7 @@ from typing import Any, Literal
 from polaris_parsl.configuration.blocks.watch import Terms
 from polaris_parsl.configuration.image import choose_image
 from polaris_parsl.configuration.monitoring import COST, check_monitoring
+from polaris_parsl.configuration.on_node import node_script, stage_prefix, stages, start
 from polaris_parsl.configuration.parsl_internals.pool import (
     HEARTBEAT_PERIOD,
     INTERCHANGE,
@@ -28,7 +29,6 @@ from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris, source
-from polaris_parsl.installs import own_package
 from polaris_parsl.options.lookup import handed_to
 from polaris_parsl.options.option import Receiver
 from polaris_parsl.options.options import START_OF_BLOCK, ExecutorOptions
@@ -47,8 +47,6 @@ CLASSES = {
 }
 _WATCH = "polaris_parsl.configuration.node.with_driver"
 _PARSL = "Parsl's documentation"
-# Room for what is unpacked; where a directory lies in memory, so much must be left for tasks, too.
-_KIB, _KIB_OF_MEMORY = 1 << 19, 1 << 23
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,7 @@ def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
         ),
         "interchange_launch_cmd": Setting(
             [
-                *(str(driver.python), "-P", *_start(INTERCHANGE)),
+                *(str(driver.python), "-P", *start(INTERCHANGE)),
                 *(HEARTBEAT_PERIOD, str(options.heartbeat_period)),
             ],
             ("heartbeat_period",),
@@ -342,50 +340,19 @@ def mps_prefix(options: ExecutorOptions) -> str:
     if not _needs_mps(options):
         return ""
     mps = polaris().node.mps
-    script = shlex.quote(str(_node_script("with_mps.sh")))
+    script = shlex.quote(str(node_script("with_mps.sh")))
     return f"sh {script} {mps.pipe_directory} {mps.log_directory} -- "
 
 
 def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
     python = f"{shlex.quote(str(interpreter(driver.python)))} -P"
-    watch = f"{python} {shlex.join(_start(_WATCH))}"
-    workers = f"{python} {shlex.join(_start(POOL, driver.beside))}"
+    watch = f"{python} {shlex.join(start(_WATCH))}"
+    workers = f"{python} {shlex.join(start(POOL, driver.beside))}"
     pool = f"{mps_prefix(options)}{watch} {WHERE_DRIVER_LISTENS} -- {workers}"
-    pool = f"{_stage_prefix(options, driver)}{pool}"
+    pool = f"{stage_prefix(options, driver)}{pool}"
     # ssh starts in HOME, where tasks would leave their files.
     return f"cd {shlex.quote(str(options.start_dir or options.run_dir))} && exec {launch_command(pool)}"
-
-
-def stages(options: ExecutorOptions) -> bool:
-    """Whether workers start from the disks of their nodes."""
-    return options.stage and choose_image().archive is not None
-
-
-def _stage_prefix(options: ExecutorOptions, driver: Driver) -> str:
-    """What goes before the command of a pool to run it from the node's own disk; "" if it is not."""
-    if not stages(options):
-        return ""
-    image, node = choose_image(), polaris().node
-    assert image.archive, "stages looked"
-    places = f"{node.local_scratch}={_KIB}:{node.tmpdir}={_KIB_OF_MEMORY}"
-    files = (driver.python, _node_script("start.py"), image.path)
-    words = [_node_script("stage.sh"), image.archive, image.digest, places, *files]
-    return f"sh {shlex.join(str(each) for each in words)} -- "
-
-
-def _node_script(name: str) -> Path:
-    """A script that runs on nodes."""
-    return interpreter(own_package() / "configuration" / "node" / name)
-
-
-def _start(module: str, beside: Path | None = None) -> list[str]:
-    """What the interpreter gets to run a module, whose imports come from the image if there is one."""
-    image = choose_image().path
-    if image is None and beside is None:
-        return ["-m", module]
-    program = _node_script("start.py")
-    return [str(program), str(image or "-"), str(beside or "-"), "--", module]
 
 
 def _rank_variables(options: ExecutorOptions) -> dict[str, str]:
@@ -394,7 +361,7 @@ def _rank_variables(options: ExecutorOptions) -> dict[str, str]:
     if options.max_workers_per_block is None or not gpus:
         return {}
     return {
-        "POLARIS_PARSL_RANK": f"sh {_as_one_word(str(_node_script('rank.sh')))}",
+        "POLARIS_PARSL_RANK": f"sh {_as_one_word(str(node_script('rank.sh')))}",
         "POLARIS_PARSL_GPU_CPUS": " ".join(f"{each.gpu}:{each.cpus}" for each in gpus),
     }
 
