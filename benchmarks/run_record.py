@@ -1,23 +1,35 @@
-"""What the record of tasks costs: the rate of tasks that do nothing, and bytes for each.
+"""What the record of tasks costs: CPU of the driver for a task that does nothing, and bytes for each.
 
-    polaris-parsl sandbox -- python benchmarks/run_record.py
+    polaris-parsl sandbox -- python benchmarks/run_record.py [PAIRS]
 
-Runs with and without the record take turns; the median of each is shown. The driver's CPU time tells
-more than the rate, which other programs of the machine change.
+A driver that hands out tasks as fast as it can is busy all the time, so that its CPU time for a task is the inverse of
+its rate. Other programs of the machine change the rate by far more than the record does, and the CPU time hardly. Runs
+without and with the record are pairs, in the order A B B A; the cost is the median of the differences within pairs,
+given with the quartiles of these.
 """
 
+import resource
 import statistics
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import parsl
 
 import polaris_parsl
 
-TASKS = 5000
-TURNS = 4
+TASKS, WARM = 3000, 300
+PAIRS = 12
+
+
+class Measured(NamedTuple):
+    """A run: tasks a second, CPU of the driver for each in microseconds, bytes of the record for each."""
+
+    rate: float
+    cpu: float
+    size: float
 
 
 @parsl.python_app
@@ -26,47 +38,66 @@ def nothing(number: int) -> int:
     return number
 
 
-def measure(folder: str, *, record: bool) -> tuple[float, float, float]:
-    """Tasks per second, CPU milliseconds of the driver per task, and bytes per task."""
+def cpu_seconds() -> float:
+    """CPU time of this process and all its threads, of the user and of the kernel."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(folder: str, *, record: bool) -> Measured:
+    """One run with as many tasks as stand above, after some that warm it up."""
     config = polaris_parsl.config(
         account="benchmark",
         queue="debug",
-        walltime="0:10:00",
+        walltime="0:30:00",
         available_accelerators=0,
         max_workers_per_node=2,
         record=record,
         run_dir=folder,
     )
     with parsl.load(config) as kernel:
-        for future in [nothing(number) for number in range(200)]:
+        for future in [nothing(number) for number in range(WARM)]:
             future.result()
-        began, cpu = time.perf_counter(), time.process_time()
+        began, cpu = time.perf_counter(), cpu_seconds()
         for future in [nothing(number) for number in range(TASKS)]:
             future.result()
-        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+        seconds, cpu = time.perf_counter() - began, cpu_seconds() - cpu
         run_dir = Path(kernel.run_dir)
     file = run_dir / "polaris_parsl" / "tasks.jsonl"
     size = file.stat().st_size if file.exists() else 0
-    return TASKS / seconds, 1000 * cpu / TASKS, size / (TASKS + 200)
+    return Measured(TASKS / seconds, 1e6 * cpu / TASKS, size / (TASKS + WARM))
 
 
-def main() -> None:
+def main(pairs: int) -> None:
     """Print the table."""
-    runs: dict[bool, list[tuple[float, float, float]]] = {True: [], False: []}
+    runs: dict[bool, list[Measured]] = {False: [], True: []}
     with TemporaryDirectory(dir=Path.cwd()) as folder:
-        for turn in range(TURNS):
-            for record in (True, False) if turn % 2 else (False, True):
+        for pair in range(pairs):
+            for record in (True, False) if pair % 2 else (False, True):
                 runs[record].append(measure(folder, record=record))
-                print(turn, record, *(f"{each:.3f}" for each in runs[record][-1]), file=sys.stderr)
+                print(pair, record, runs[record][-1], file=sys.stderr)
+    differences = [
+        with_it.cpu - without.cpu for without, with_it in zip(runs[False], runs[True], strict=True)
+    ]
+    lower, median, upper = statistics.quantiles(differences, n=4, method="inclusive")
+    base = statistics.median(each.cpu for each in runs[False])
     print("| | record=False | record=True |")
     print("|---|---|---|")
-    names = ("tasks per second", "CPU of the driver per task, ms", "bytes per task")
-    for index, name in enumerate(names):
-        without, with_it = (
-            statistics.median(each[index] for each in runs[record]) for record in (False, True)
+    for title, name in (
+        ("CPU of the driver per task, µs", "cpu"),
+        ("tasks per second", "rate"),
+        ("bytes per task", "size"),
+    ):
+        cells = (
+            statistics.median(getattr(each, name) for each in runs[record])
+            for record in (False, True)
         )
-        print(f"| {name} | {without:.2f} | {with_it:.2f} |")
+        print(f"| {title} | {' | '.join(f'{each:.0f}' for each in cells)} |")
+    print(
+        f"\nA pair differs by {median:.0f} µs of CPU a task (quartiles {lower:.0f} and {upper:.0f}; {pairs} pairs): "
+        f"{median / base:.1%} of it."
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS)

@@ -1,7 +1,6 @@
 """`polaris-parsl report`: what happened in a run, as one HTML file, as text or as JSON."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 
 from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.say import say
+from polaris_parsl.env.prefix.staging import usual_mode, write_atomically
 from polaris_parsl.errors import PrefixError
 from polaris_parsl.report.as_text import as_text as text_of
 from polaris_parsl.report.as_text import comparison, table
@@ -59,18 +59,11 @@ def report(
 
 
 def _write(runs: list[dict[str, object]], path: Path) -> None:
-    text = page(runs)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    text = page(runs).encode(errors="backslashreplace").decode()
     try:
-        # a file of its own, whatever somebody else has put there
-        with beside.open("x", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
-        beside.replace(path)
+        write_atomically(path, text, mode=usual_mode())
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise PrefixError(
             f"cannot write {path}: {error.strerror}", remedy="name another file with --output"
         ) from error
-    say(
-        f"wrote {path} ({len(text.encode(errors='backslashreplace')) / 1e6:.1f} MB); open it in a browser"
-    )
+    say(f"wrote {path} ({len(text.encode()) / 1e6:.1f} MB); open it in a browser")

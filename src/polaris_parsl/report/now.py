@@ -28,7 +28,8 @@ def status_of(history: History, now: float, said: QstatAnswer | None = None) -> 
     goes_on = figures["state"] in _MAY_GO_ON
     blocks = blocks_of(history, now)
     tasks = figures["tasks"]
-    workers = sum(each.nodes * each.workers for each in blocks if _works(each)) if goes_on else 0
+    working = [each for each in blocks if goes_on and each.state == "working"]
+    workers = sum(each.nodes * each.workers for each in working)
     unfinished = tasks["unfinished"] or 0
     ends = [each.end for each in history.attempts if not each.runs_again and each.end is not None]
     span = (
@@ -50,7 +51,9 @@ def status_of(history: History, now: float, said: QstatAnswer | None = None) -> 
             "waiting": max(0, unfinished - workers),
             "retries": tasks["retries"],
         },
+        "nodes": sum(each.nodes for each in working),
         "workers": workers,
+        "workers_busy": min(unfinished, workers),
         "tasks_per_second": round(rate, 3),
         "seconds_left": round(unfinished / rate) if rate and unfinished else None,
         "node_hours": figures["node_hours"]["in_all"],
@@ -88,7 +91,10 @@ def as_lines(status: Mapping[str, Any]) -> list[str]:
             f"{status['tasks_per_second']:.2f} tasks a second"
             + (f", {duration(left)} left" if left else "")
         )
-    lines.append(f"workers: {status['workers']}; node-hours: {status['node_hours']:.2f}")
+    lines.append(
+        f"nodes: {status['nodes']}; workers: {status['workers']}, {status['workers_busy']} busy; "
+        f"node-hours: {status['node_hours']:.2f}"
+    )
     if found := status["next_walltime"]:
         lines.append(found["words"])
     return lines
@@ -103,10 +109,6 @@ def block_rows(status: Mapping[str, Any]) -> list[list[str]]:
         job = each["job"].partition(".")[0]
         rows.append([each["block"], job, str(each["nodes"]), state, duration(each["age"]), why])
     return rows
-
-
-def _works(block: BlockLife) -> bool:
-    return block.state == "working"
 
 
 def _block(

@@ -13,6 +13,7 @@ from polaris_parsl.report.as_text import comparison
 from polaris_parsl.report.charts import Spec, charts_of, node_hours
 from polaris_parsl.report.environment import rows_of
 from polaris_parsl.report.words import counted, duration
+from polaris_parsl.text import printable
 from polaris_parsl.version import VERSION
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -32,7 +33,8 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
     """
     charts: dict[str, Spec] = {}
     sections = []
-    for number, figures in enumerate(runs):
+    shown = [_shown(figures) for figures in runs]
+    for number, figures in enumerate(shown):
         own = {f"{name}-{number}": spec for name, spec in charts_of(figures).items()}
         charts |= own
         nodes = sorted({each["node"] for each in figures["timeline"]["lanes"]})
@@ -44,8 +46,8 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
                 "nodes": nodes,
             }
         )
-    compared = comparison(runs) if len(runs) > 1 else []
-    if compared and (spec := node_hours(list(runs))):
+    compared = comparison(shown) if len(shown) > 1 else []
+    if compared and (spec := node_hours(shown)):
         charts["node-hours-of-all"] = spec
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -63,6 +65,15 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         script=(_TEMPLATES / "report.js").read_text(encoding="utf-8"),
         style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     )
+
+
+def _shown(value: Any) -> Any:
+    """Figures whose texts hide nothing: control characters and changes of direction are spelt out."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {_shown(key): _shown(each) for key, each in value.items()}
+    return [_shown(each) for each in value] if isinstance(value, list) else value
 
 
 def _json(value: Any) -> str:

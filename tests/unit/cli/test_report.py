@@ -1,8 +1,10 @@
 """`report`, `status` and `runs`, on the records of runs that are made up."""
 
 import json
+import os
 import runpy
 import shutil
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +40,16 @@ def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(PrefixError, match="cannot write"):
         report([tmp_path / "000"], output=tmp_path / "taken")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["000", "taken"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_report_is_as_closed_to_others_as_the_umask_says(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        report([usual_run(tmp_path / "000")], output=tmp_path / "mine.html")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "mine.html").stat().st_mode) == 0o666 & ~umask
 
 
 def test_json_has_all_figures_and_of_several_runs_a_list(tmp_path: Path, capsys: Captured) -> None:

@@ -1,5 +1,7 @@
 """How a run stands, and which runs there are."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from polaris_parsl.configuration.blocks.answers import JobAnswer, QstatAnswer
 from polaris_parsl.errors import RunError
+from polaris_parsl.report.as_text import table
 from polaris_parsl.report.listing import list_runs, row_of
 from polaris_parsl.report.now import alive_jobs, as_lines, block_rows, status_of
 from polaris_parsl.report.reading import read_run
@@ -93,3 +96,40 @@ def test_the_tasks_of_listed_runs_are_not_read(tmp_path: Path) -> None:
 def test_a_directory_without_runs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="holds no run directories"):
         list_runs(tmp_path, BEGAN)
+
+
+# what `status` has to show, as its text and its JSON name it
+NOUNS = {
+    "block": (r"^gpu 0 ", "blocks.0.block"),
+    "PBS state of a block": (r"queued \(PBS: Q\)", "blocks.1.pbs_state"),
+    "reason of PBS": (r"Not enough free nodes", "blocks.1.pbs_comment"),
+    "nodes": (r"nodes: 1;", "nodes"),
+    "workers busy": (r"workers: 4, 4 busy", "workers_busy"),
+    "tasks done": (r"40 of 100 done", "tasks.done"),
+    "tasks running": (r"4 running", "tasks.running"),
+    "tasks waiting": (r"56 waiting", "tasks.waiting"),
+    "tasks failed": (r"0 failed", "tasks.failed"),
+    "rate": (r"0.40 tasks a second", "tasks_per_second"),
+    "estimate of the end": (r"2.5 min left", "seconds_left"),
+    "what the next walltime end cuts": (r"cuts off what then runs on its 4 workers", "next_walltime.words"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_what_a_status_shows_is_in_its_text_and_in_json(tmp_path: Path, noun: str) -> None:
+    said = QstatAnswer({"1.pbs": JobAnswer("Q", comment="Not enough free nodes")})
+    status = status_of(read_run(going_on(tmp_path)), BEGAN + 100, said)
+    text = "\n".join([*as_lines(status), *table(block_rows(status))])
+    in_text, in_json = NOUNS[noun]
+    assert re.search(in_text, text, re.MULTILINE)
+    found: Any = json.loads(json.dumps(status))
+    for part in in_json.split("."):
+        found = found[int(part)] if isinstance(found, list) else found[part]
+    assert found is not None
+
+
+def test_a_run_on_a_clock_that_went_back_has_a_status(tmp_path: Path) -> None:
+    status = status_of(read_run(going_on(tmp_path)), BEGAN - 5000)
+    assert status["seconds"] >= 0
+    assert status["tasks_per_second"] >= 0
+    assert all(each["age"] >= 0 for each in status["blocks"])

@@ -12,6 +12,7 @@ from polaris_parsl.report.charts import charts_of, node_hours
 from polaris_parsl.report.figures import figures_of
 from polaris_parsl.report.page import page
 from polaris_parsl.report.reading import read_run
+from polaris_parsl.text import printable
 from runs import BEGAN, attempt, beginning, usual_run, worker, write_run
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u202e\x1b[31m"
@@ -52,7 +53,8 @@ def test_names_with_html_in_them_are_shown_and_not_executed(tmp_path: Path) -> N
     assert made.count("</script>") == 3
     data = re.search(r'id="data">(.*?)</script>', made)
     assert data
-    assert json.loads(data[1])["timeline-0"]["data"]["values"][0]["node"] == HOSTILE
+    assert json.loads(data[1])["timeline-0"]["data"]["values"][0]["node"] == printable(HOSTILE)
+    assert not re.search("[\x1b\u202e]", made)
 
 
 def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:

@@ -31,13 +31,14 @@ def staging_name(name: str, *, kind: str = STAGING) -> str:
 
 
 @contextmanager
-def staged_file(folder: int, name: str, text: str) -> Iterator[str]:
+def staged_file(folder: int, name: str, text: str, *, mode: int = FILE) -> Iterator[str]:
     """A finished file beside its target, to be linked or renamed there; gone afterwards.
 
     Args:
         folder: descriptor of the directory.
         name: of the target.
         text: what it will hold.
+        mode: of the file.
 
     Yields:
         The name of the staged file in the directory.
@@ -47,7 +48,7 @@ def staged_file(folder: int, name: str, text: str) -> Iterator[str]:
     """
     staged = staging_name(name)
     try:
-        below.write(folder, staged, text, mode=FILE)
+        below.write(folder, staged, text, mode=mode)
         yield staged
     finally:
         with suppress(FileNotFoundError):
@@ -63,8 +64,13 @@ def replace(folder: int, staged: str, name: str) -> None:
     os.rename(staged, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, mode: int = FILE) -> None:
     """Write a file of a user's own atomically: readers see either the old content or the new.
+
+    Args:
+        path: of the file; directories above it are made.
+        text: what it will hold.
+        mode: of the file, whatever the umask.
 
     Raises:
         OSError: it cannot be written.
@@ -72,9 +78,16 @@ def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         below.opened(path.parent, path.parent) as folder,
-        staged_file(folder, path.name, text) as staged,
+        staged_file(folder, path.name, text, mode=mode) as staged,
     ):
         replace(folder, staged, path.name)
+
+
+def usual_mode() -> int:
+    """The mode that the umask of this process leaves to a new file."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    found = re.search(r"^Umask:\s*([0-7]+)$", status, re.MULTILINE)
+    return 0o666 & ~int(found[1], 8) if found else 0o600
 
 
 def find_abandoned(folder: int) -> list[str]:
