@@ -41,8 +41,9 @@ def silently(_: str) -> AbstractContextManager[None]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A source tree as far as locking needs it, with old locks."""
-    for name in ("environment.yml", "environment-mep.yml", "pyproject.toml"):
-        shutil.copy(shipped("environment.yml").with_name(name), tmp_path)
+    root = shipped("environment.yml").parent
+    for path in (*root.glob("environment*.yml"), root / "pyproject.toml"):
+        shutil.copy(path, tmp_path)
     for name in NAMES:
         (tmp_path / name).write_text("old\n")
     return tmp_path

@@ -1,12 +1,25 @@
 """An install of another track than the current one."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import builder
 from polaris_parsl.env.locks.files import track_requirements
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
+
+MONITORED = """\
+import parsl, polaris_parsl
+
+@parsl.python_app
+def double(number):
+    return 2 * number
+
+if __name__ == "__main__":
+    with parsl.load(polaris_parsl.config(account="datascience", monitoring=True)):
+        print(sum(each.result() for each in [double(number) for number in range(5)]))
+"""
 
 
 def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_path: Path) -> None:
@@ -37,3 +50,22 @@ def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_pa
     modules = prefix / "modulefiles" / "polaris-parsl"
     assert {path.name for path in modules.iterdir()} == {f"{VERSION}-mep.lua", ".modulerc.lua"}
     assert "module_version" not in (modules / ".modulerc.lua").read_text()
+
+
+def test_an_install_of_the_track_monitoring_keeps_the_database_that_config_is_asked_for(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    base = builder.stand_in_base(tmp_path / "base")
+    prefix, run = tmp_path / "prefix", tmp_path / "run"
+    options = ["--prefix", prefix, "--base", base, "--track", "monitoring"]
+    done = builder.run(*builder.install_command(builder.REPOSITORY, *options), env=env)
+    assert done.returncode == 0, done.stderr
+    root = prefix / "versions" / f"{VERSION}-monitoring"
+    run.mkdir()
+    (run / "workflow.py").write_text(MONITORED)
+    rehearsal = [root / "bin/polaris-parsl", "sandbox", "--", root / "overlay/bin/python"]
+    done = builder.run(*rehearsal, run / "workflow.py", env=env, cwd=run)
+    assert (done.returncode, done.stdout) == (0, "20\n"), done.stderr
+    with sqlite3.connect(run / "runinfo/monitoring.db") as database:
+        ((tasks,),) = database.execute("select count(*) from task where task_time_returned > 0")
+    assert tasks == 5

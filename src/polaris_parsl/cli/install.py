@@ -68,7 +68,10 @@ def install(
     ] = None,
     track: Annotated[
         str,
-        typer.Option("--track", help="Set of Python packages: `mep` for environment-mep.yml."),
+        typer.Option(
+            "--track",
+            help="Set of Python packages, `mep` or `monitoring`: those of environment-NAME.yml.",
+        ),
     ] = CURRENT,
     wheelhouse: Wheelhouse = None,
     conda_mirror: Mirror = None,

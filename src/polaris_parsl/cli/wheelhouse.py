@@ -21,7 +21,10 @@ def wheelhouse(
     directory: Annotated[Path, typer.Argument(help="Directory to make.")],
     track: Annotated[
         str,
-        typer.Option("--track", help="Set of Python packages: `mep` for environment-mep.yml."),
+        typer.Option(
+            "--track",
+            help="Set of Python packages, `mep` or `monitoring`: those of environment-NAME.yml.",
+        ),
     ] = CURRENT,
     python: Annotated[
         list[str] | None,

@@ -9,8 +9,11 @@ from pathlib import Path
 from parsl.monitoring import MonitoringHub
 
 from polaris_parsl.errors import OptionError
+from polaris_parsl.version import VERSION
 
 _PACKAGE = "sqlalchemy"
+# the track of installs that has it, which is also the name that Parsl gives to what it needs
+_PACKAGES = "monitoring"
 _GUARD = re.compile(r"__name__\s*==|==\s*__name__")
 # With another interval Parsl forks a process beside each task, within the worker.
 _INTERVAL_SECONDS = 0
@@ -29,8 +32,9 @@ def check_monitoring() -> None:
     if importlib.util.find_spec(_PACKAGE) is None:
         raise OptionError(
             f"monitoring=True needs {_PACKAGE}, which {sys.prefix} lacks",
-            remedy="make an environment of your own, `polaris-parsl venv DIR`, activate it, and "
-            f"`pip install '{_requirement()}'`; the record of a run needs none of it",
+            remedy=f"load polaris-parsl/{VERSION}-{_PACKAGES}, which `scripts/install.sh --track {_PACKAGES}` "
+            f"installs; or `pip install '{_requirement()}'` in an environment of your own (`polaris-parsl "
+            "venv DIR`); the record of a run needs none of it",
         )
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     if main and Path(main).suffix == ".py" and not _has_guard(Path(main)):
@@ -56,5 +60,5 @@ def _has_guard(script: Path) -> bool:
 def _requirement() -> str:
     """What the installed Parsl asks for, in its own words."""
     asked = (text.partition(";") for text in requires("parsl") or ())
-    own = [words.strip() for words, _, when in asked if "monitoring" in when and _PACKAGE in words]
+    own = [words.strip() for words, _, when in asked if _PACKAGES in when and _PACKAGE in words]
     return own[0] if own else _PACKAGE

@@ -43,6 +43,7 @@ def test_without_sqlalchemy_it_is_refused_with_the_command_that_helps(call: obje
     with pretended(0), pytest.raises(OptionError) as refused:
         call(account="demo", monitoring=True)
     assert "monitoring=True needs sqlalchemy" in refused.value.problem
+    assert "`scripts/install.sh --track monitoring` installs" in refused.value.remedy
     assert "`pip install 'sqlalchemy<2.1,>=2'`" in refused.value.remedy
 
 

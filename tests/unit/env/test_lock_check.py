@@ -12,11 +12,12 @@ from polaris_parsl.files import shipped
 
 ROOT = shipped("environment.yml").parent
 NAMES = lock_names(ROOT / "environment.yml")
+ENVIRONMENTS = [path.name for path in ROOT.glob("environment*.yml")]
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in (*NAMES, "environment.yml", "environment-mep.yml", "pyproject.toml"):
+    for name in (*NAMES, *ENVIRONMENTS, "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 

@@ -44,6 +44,7 @@ def test_a_directory_of_locks_is_compared_with_the_source_tree() -> None:
         "installer.lock: the same",
         "maintainer.lock: the same",
         "overlay-mep.lock: the same",
+        "overlay-monitoring.lock: the same",
         "overlay.lock: the same",
         "tools.lock: the same",
     ]

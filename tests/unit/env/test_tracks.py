@@ -37,6 +37,15 @@ def test_the_endpoint_of_the_track_mep_is_tested_with_the_parsl_of_that_track() 
     assert tested[pins["globus-compute-endpoint"].version] == pins["parsl"].version
 
 
+def test_the_track_monitoring_is_the_current_one_and_what_the_monitoring_of_parsl_needs() -> None:
+    current, monitoring = (
+        {pin.requirement for pin in read_requirements(shipped(overlay_lock(name))).values()}
+        for name in ("current", "monitoring")
+    )
+    added = {each.partition("==")[0] for each in monitoring - current}
+    assert (current - monitoring, added) == (set(), {"sqlalchemy", "greenlet"})
+
+
 def test_every_lock_is_in_the_wheel() -> None:
     project = tomllib.loads(ENVIRONMENT.with_name("pyproject.toml").read_text())
     shipped_files = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
@@ -50,7 +59,7 @@ def test_the_name_of_a_track_is_in_the_name_of_the_release() -> None:
 
 @pytest.mark.parametrize("name", ["no-such", "../..", ""])
 def test_an_unknown_track_is_refused_with_those_that_there_are(name: str) -> None:
-    with pytest.raises(LockError, match="there are: current, mep"):
+    with pytest.raises(LockError, match="there are: current, mep, monitoring"):
         request(name)
 
 
@@ -75,7 +84,9 @@ def test_a_malformed_track_is_refused(name: str, text: str, problem: str, tmp_pa
         track_requirements(path, "mep")
 
 
-@pytest.mark.parametrize("name", ["environment.yml", "environment-mep.yml"])
+@pytest.mark.parametrize(
+    "name", ["environment.yml", "environment-mep.yml", "environment-monitoring.yml"]
+)
 def test_the_environment_files_have_only_keys_that_conda_and_conda_lock_know(name: str) -> None:
     data = yaml.safe_load(ENVIRONMENT.with_name(name).read_text())
     assert set(data) == {"name", "channels", "platforms", "dependencies"}

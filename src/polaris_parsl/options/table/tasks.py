@@ -186,8 +186,8 @@ class LogOptions(TypedDict, total=False):
         not_for_endpoint="an endpoint keeps no record",
     )]
     monitoring: Annotated[bool | None, Option(
-        help="Whether Parsl's own monitoring keeps a database of the tasks in run_dir; it needs sqlalchemy "
-        "in an environment of yours.",
+        help="Whether Parsl's own monitoring keeps a database of the tasks in run_dir; it needs an install "
+        "of the track `monitoring`, or sqlalchemy in an environment of yours.",
         check=checks.flag,
         default=False,
         is_for_run=True,
