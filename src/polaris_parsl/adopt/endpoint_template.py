@@ -14,13 +14,21 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from polaris_parsl.errors import AdoptError
 
-SUFFIX = ".j2"
+_SUFFIX, _YAML = ".j2", (".yaml", ".yml")
+_FILLED_IN = ("{{", "{%")
 _FILTERS = ("d", "default", "int", "lower", "string", "trim", "upper")
 _READ = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr,
     nodes.Test, nodes.Filter, nodes.Getitem, nodes.Slice, nodes.Compare, nodes.Operand, nodes.Not,
     nodes.And, nodes.Or, nodes.Neg,
 )  # fmt: skip
+
+
+def is_template(file: Path, text: str) -> bool:
+    """Whether a file is a template, by its name, or YAML with places that are to be filled in."""
+    return file.suffix == _SUFFIX or (
+        file.suffix in _YAML and any(mark in text for mark in _FILLED_IN)
+    )
 
 
 def fill_in(file: Path, text: str, given: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import getopt
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ _IDLE = re.compile(
 )
 _BLOCK = re.compile(r"\s*(if|for|while|until|case|function)\b|.*[({]\s*$")
 _END_OF_BLOCK = re.compile(r"\s*(fi|done|esac|[)}])\b|\s*[)}]")
+# What stands in quotes, or behind a backslash; then what is left of a comment.
+_QUOTED = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
+_COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
+_LINES_MAX = 200
 _TO_WHERE_IT_WAS_SUBMITTED = re.compile(r"\s*cd\s+[\"']?\$\{?PBS_O_WORKDIR")
 
 
@@ -147,7 +151,7 @@ def _preparing(file: Path, text: str) -> dict[int, str]:
     """The lines that prepare, by number, with the variables that they use."""
     found: dict[int, str] = {}
     has_started, depth = False, 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in _whole_lines(text):
         depth -= bool(depth and _END_OF_BLOCK.match(line))
         if _PREPARES.match(line) and not _IDLE.match(line):
             if (has_started or depth) and not _FOLDER.match(line):
@@ -165,6 +169,26 @@ def _preparing(file: Path, text: str) -> dict[int, str]:
             has_started = has_started or not (_BLOCK.match(line) or _END_OF_BLOCK.match(line))
         depth += bool(_BLOCK.match(line)) and not re.search(r";\s*(fi|done|esac)\s*$", line)
     return _without_unused(found)
+
+
+def _whole_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of shell text with their numbers, those that a quote or a backslash goes on in as one."""
+    lines = text.splitlines()
+    number, goes_on = 0, True
+    while number < len(lines):
+        end = number + 1
+        while goes_on and _goes_on("\n".join(lines[number:end])):
+            # a quote that nothing ends is none: an apostrophe in a here-document
+            goes_on = end < min(len(lines), number + _LINES_MAX)
+            end += 1
+        end = end if goes_on else number + 1
+        yield number + 1, "\n".join(lines[number:end]).replace("\\\n", "")
+        number = end
+
+
+def _goes_on(command: str) -> bool:
+    left = _COMMENT.sub("", _QUOTED.sub("", command))
+    return "'" in left or '"' in left or command.endswith("\\")
 
 
 def _without_unused(lines: Mapping[int, str]) -> dict[int, str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.adopt.endpoint_template import SUFFIX, fill_in
+from polaris_parsl.adopt.endpoint_template import fill_in, is_template
 from polaris_parsl.adopt.endpoint_yaml import is_endpoint, read_endpoint
 from polaris_parsl.adopt.job_script import is_job_script, read_job_script
 from polaris_parsl.adopt.kinds import code_of_notebook, is_python, what_it_is
@@ -49,12 +49,13 @@ def adopt(
         )
     try:
         text = read_regular(file, most_bytes=_FILE_BYTES_MAX).decode("utf-8")
-        if file.suffix == SUFFIX:
+        is_filled_in = is_template(file, text)
+        if is_filled_in:
             text = fill_in(file, text, given)
         code = code_of_notebook(text)
         if code is not None or is_python(text):
             recording = read_python_file(file, code or text, given, environ, arguments)
-            return _for_other_systems(code or text, translate(recording))
+            return _for_other_systems(code or text, _with_nodes(file, translate(recording)))
     except (OSError, UnicodeDecodeError) as error:
         raise AdoptError(f"cannot read {file}: {error}", remedy="name a text file") from error
     except (RecursionError, MemoryError) as error:
@@ -62,6 +63,11 @@ def adopt(
             f"{file} is nested too deeply to be read",
             remedy="move its configuration into a file of its own, and adopt that",
         ) from error
+    if given and not is_filled_in:
+        raise AdoptError(
+            f"{file} takes no values, but is given {', '.join(given)}",
+            remedy="leave that out, or edit the file",
+        )
     if is_endpoint(text):
         return _for_other_systems(text, translate(read_endpoint(file, text)))
     if is_job_script(text):
@@ -71,6 +77,21 @@ def adopt(
         remedy="give a Python file that calls parsl.Config, the YAML or template of an endpoint, or a "
         "script that begins with #PBS lines",
     )
+
+
+def _with_nodes(file: Path, found: list[Adopted]) -> list[Adopted]:
+    """The same.
+
+    Raises:
+        AdoptError: no configuration of the file uses compute nodes.
+    """
+    if not any(each.uses_nodes for each in found):
+        raise AdoptError(
+            f"{file}, line {found[0].line}: its configuration uses no compute nodes",
+            remedy="if the file has another one, give the arguments that choose it: NAME=VALUE for its "
+            f"functions, or behind -- those of its command line, as `adopt {file.name} -- --config polaris`",
+        )
+    return found
 
 
 def _for_other_systems(text: str, found: list[Adopted]) -> list[Adopted]:

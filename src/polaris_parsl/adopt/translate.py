@@ -33,11 +33,13 @@ class Adopted:
         line: the line of the file that makes it.
         options: options of `polaris_parsl.config`, without its defaults.
         findings: mistakes in the file, and changes.
+        uses_nodes: whether an executor of it uses compute nodes; if not, there is no call.
     """
 
     line: int
     options: Mapping[str, Any]
     findings: Sequence[AdoptFinding]
+    uses_nodes: bool = True
 
 
 def translate(recording: Recording) -> list[Adopted]:
@@ -86,6 +88,8 @@ def _translate(config: ParslCall, apps_without_cache: Sequence[int]) -> Adopted:
     )
     read = [read_executor(each, findings, is_alone=len(calls) == 1) for each in calls]
     entries = [{**run, **_plain(entry)} for entry in read if entry is not None]
+    if calls and not entries:
+        return Adopted(config.line, {}, tuple(findings), uses_nodes=False)
     for entry in entries:
         _note_gone(config.line, "worker_init", entry, findings)
         _keep_folder(entry, config.line, findings)

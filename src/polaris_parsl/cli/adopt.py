@@ -52,6 +52,11 @@ def adopt(
             say(f"{file}:{finding.line}: {finding.rule} {finding.text}", to_errors=True)
             say(f"  {finding.remedy}", to_errors=True)
         name = "config" if len(configurations) == 1 else f"config{number}"
+        if not each.uses_nodes:
+            say(
+                f"\n# from {file.name}, line {each.line}: no call, because it uses no compute nodes"
+            )
+            continue
         say(f"\n# from {file.name}, line {each.line}")
         say(f"{name} = {reading.call_text(each.options)}")
     say("The rules are explained in docs/adopt.md.", to_errors=True)
