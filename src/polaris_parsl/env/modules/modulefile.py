@@ -164,6 +164,10 @@ def _texts(values: ModuleValues) -> dict[str, object]:
             f"{module} needs the module {values.conda_module}, which this system no longer has\n"
             f"  fix: {newer}; {own}"
         ),
+        "conda_not_seen": (
+            f"{module} needs the module {values.conda_module}, which is there, but a cache of Lmod does not "
+            "know it\n  fix: export LMOD_CACHED_LOADS=no, and load this module again"
+        ),
         "conda_broken": (
             f"{module} needs the module {values.conda_module}, which does not load here\n"
             f"  fix: {newer}; tell the site of `module load {values.conda_module}`"
