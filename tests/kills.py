@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ from polaris_parsl.env.prefix.state import Deprecation, commit
 from polaris_parsl.env.prefix.verify import verify_files, verify_locked_base
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.installs import base_root
+
+# once, before any of the hundreds of processes is forked that render modulefiles
+import_module("jinja2")
 
 OLD, USUAL, CANDIDATE = "2026.8.0", "2026.9.0", "2026.10.0rc1"
 NEW, NEW_CANDIDATE = "2026.10.0", "2026.11.0rc1"

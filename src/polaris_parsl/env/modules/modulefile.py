@@ -196,11 +196,7 @@ def _texts(values: ModuleValues) -> dict[str, object]:
 
 def lua(value: object) -> str:
     """A Lua string literal that means exactly this text."""
-    text = str(value)
-    quoted = "".join(
-        f"\\{ord(char):03d}" if ord(char) < 0x20 or ord(char) == 0x7F or char in '"\\' else char
-        for char in text
-    )
+    quoted = re.sub(r'[\x00-\x1f\x7f"\\]', lambda found: f"\\{ord(found[0]):03d}", str(value))
     return f'"{quoted}"'
 
 
