@@ -1,4 +1,4 @@
-"""The script of each row of faults.py: six tasks of a few seconds, while something goes wrong.
+"""The script of each row of faults.py: some tasks of a few seconds, while something goes wrong.
 
     python fault_driver.py KIND NAME ROW
 
@@ -21,13 +21,12 @@ import parsl
 from parsl import python_app
 
 HERE = Path.cwd()
-TASKS, SECONDS = 6, 8
 _LATEST_SECONDS = 280
 
 
 @python_app(cache=True)
-def work(number: int, folder: str, name: str, kills: str) -> int:
-    """A task of a few seconds; the first one may kill its worker or its pool."""
+def work(number: int, folder: str, name: str, kills: str, seconds: int) -> int:
+    """A task of some seconds; the first one may kill its worker or its pool."""
     import os
     import signal
     import time
@@ -38,9 +37,11 @@ def work(number: int, folder: str, name: str, kills: str) -> int:
     time.sleep(2)
     if number == 0 and kills == "worker":
         os.kill(os.getpid(), signal.SIGSEGV)
+    if number == 0 and kills == "memory":
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does
     if number == 0 and kills == "pool" and is_first:
         os.kill(os.getppid(), signal.SIGKILL)
-    time.sleep(6)
+    time.sleep(seconds - 2)
     return number
 
 
@@ -52,9 +53,11 @@ class Row:
 
     def make_fault(self) -> None:
         """Let the sandbox do it, or do it to this process."""
-        if fault := self.facts["fault"]:
+        for fault in filter(None, (self.facts["fault"], self.facts["then"])):
             program = [sys.executable, "-m", "polaris_parsl", "sandbox", "fault", *fault]
             subprocess.run(program, check=True, stdout=subprocess.DEVNULL)
+        if self.facts["commands"]:
+            subprocess.run(["bash", "-c", self.facts["commands"]], check=True)
         (HERE / "fault-at").write_text(str(time.time()))
         for each in self.facts["signals"]:
             # the terminal sends Ctrl-C to all processes of the group
@@ -69,6 +72,12 @@ class Row:
         time.sleep(1)
         self.make_fault()
 
+    def make_fault_while_block_starts(self) -> None:
+        """Wait for a job."""
+        while not subprocess.run(["qselect"], capture_output=True, check=False).stdout:
+            time.sleep(0.2)
+        self.make_fault()
+
     def config(self) -> parsl.Config:
         """The configuration, of polaris_parsl or of Parsl alone."""
         made = _ours(self) if self.kind == "ours" else _alone(self)
@@ -78,6 +87,9 @@ class Row:
             executor.provider.cmd_timeout = self.facts["cmd_timeout"]
         if self.facts["cpus"]:
             executor.cpu_affinity = self.facts["cpus"]
+        if self.facts["is_lost"]:
+            before = executor.launch_cmd.partition(" && exec ")[2] or executor.launch_cmd
+            executor.launch_cmd = f"cd /lus/nowhere && exec {before}"
         return made
 
 
@@ -86,13 +98,16 @@ def _ours(row: Row) -> parsl.Config:
 
     return polaris_parsl.config(
         account="sandbox",
-        walltime="0:10:00",
+        walltime=row.facts["walltime"],
         run_dir=f"runs{row.name}",
         retries=0,
+        init_blocks=row.facts["blocks"],
+        max_blocks=row.facts["blocks"],
         available_accelerators=2,
         worker_init=row.facts["worker_init"],
         nodes_per_block=row.facts["nodes"],
-        queue="preemptable" if row.facts["nodes"] > 1 else "debug",
+        queue="preemptable" if max(row.facts["nodes"], row.facts["blocks"]) > 1 else "debug",
+        **({"task_walltime": given} if (given := row.facts["task_walltime"]) else {}),
         **row.facts["heartbeats"],
     )
 
@@ -110,7 +125,9 @@ def _alone(row: Row) -> parsl.Config:
     provider = PBSProProvider(
         account="sandbox",
         queue=row.facts["queue"],
-        walltime="0:10:00",
+        walltime=row.facts["walltime"],
+        init_blocks=row.facts["blocks"],
+        max_blocks=row.facts["blocks"],
         select_options="ngpus=4",
         scheduler_options="#PBS -l filesystems=home:eagle",
         worker_init=f"export PATH={path}:$PATH TMPDIR=/tmp\n{row.facts['worker_init']}",
@@ -148,14 +165,26 @@ def main() -> None:
     """Run the tasks, and the fault."""
     kind, name, facts = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     row, when = Row(kind, name, facts), facts["when"]
+    # as in a terminal: a shell lets what it starts in the background ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if when == "before":
         row.make_fault()
     elif when == "always":
         (HERE / "fault-at").write_text(str(time.time()))
     with parsl.load(row.config()):
-        tasks = [work(each, str(HERE), name, facts["kills"]) for each in range(TASKS)]
-        if when == "tasks":
-            threading.Thread(target=row.make_fault_while_tasks_run, daemon=True).start()
+        tasks = [
+            work(each, str(HERE), name, facts["kills"], facts["seconds"])
+            for each in range(facts["tasks"])
+        ]
+        if facts["ends"]:
+            row.make_fault_while_tasks_run()
+            raise (SystemExit if facts["ends"] == "exit" else RuntimeError)("the script ends")
+        makers = {
+            "tasks": row.make_fault_while_tasks_run,
+            "starts": row.make_fault_while_block_starts,
+        }
+        if when in makers:
+            threading.Thread(target=makers[when], daemon=True).start()
         if facts["forgets"]:
             time.sleep(20)
             return

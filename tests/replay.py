@@ -24,7 +24,7 @@ _STEP = re.compile(
     r"(?P<stderr>(?:.*\n)*?)\n(?=#|\[|\Z)",
     re.MULTILINE,
 )
-_FULL_ID = re.compile(r"(\d+)\.polaris-p[\w.*-]*")
+_FULL_ID = re.compile(r"(\d+(?:\[\d*\])?)\.polar[\w.*-]*")
 _LONGEST_PAUSE_SECONDS = 0.6
 _COMMAND_TIMEOUT_SECONDS = 60
 _SLEEP = "#!/bin/bash\n#PBS -N sleeper\nsleep 600\n"
@@ -194,12 +194,14 @@ class Replay:
         job = self._notes["jobs"][number]
         done = self._call(_for_our_queues(job["command"]))
         assert done.returncode == 0, done.stderr
-        self._ids[number] = done.stdout.partition(".")[0]
+        # of an array only the number
+        self._ids[number] = re.split(r"[\[.]", done.stdout)[0]
         self._wait(number, job["state"])
 
     def _wait(self, number: str, state: str) -> None:
         shown = "substate = 42" if state == "R" else f"job_state = {state}"
-        listing = f"qstat -xf {self._ids[number]}"
+        job = self._ids[number] + ("[]" if state == "B" else "")
+        listing = f"qstat -xf '{job}'"
         self._call(f"until {listing} | grep -q '{shown}'; do sleep 0.05; done")
 
     def _translated(self, step: Step) -> str:

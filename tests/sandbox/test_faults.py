@@ -247,7 +247,9 @@ for line in sys.stdin:
 """
 
 
-def test_a_full_directory_takes_nothing_until_it_is_over(start, tmp_path, tools):
+def test_a_full_directory_takes_nothing_and_one_that_is_gone_gives_nothing_until_it_is_over(
+    start, tmp_path, tools
+):
     folder = tmp_path / "sandbox"
     work = folder / "work"
     (work / "run_dir").mkdir(parents=True)
@@ -269,6 +271,12 @@ def test_a_full_directory_takes_nothing_until_it_is_over(start, tmp_path, tools)
         assert ask(2) == ["ENOSPC"] * 3 + ["ok", "ok", "False"]
         with pytest.raises(SandboxError, match="not a directory"):
             sandbox.fault("full", str(work / "nowhere"))
+        sandbox.end_faults()
+        sandbox.fault("quota", str(work / "run_dir"))
+        assert ask("q") == ["EDQUOT"] * 3 + ["ok", "ok", "False"]
+        sandbox.end_faults()
+        sandbox.fault("gone", str(work / "run_dir"))
+        assert ask("g") == ["ESHUTDOWN"] * 4 + ["ok", "False"]
         sandbox.end_faults()
         assert ask(3) == ["ok"] * 5 + ["True"]
 

@@ -157,7 +157,6 @@ def test_a_script_may_come_from_standard_input(sandbox):
 def test_what_the_sandbox_does_not_imitate_is_refused_by_name(sandbox):
     for option, why in {
         "-I": ": it has no interactive jobs; submit a script, and reach its nodes with ssh",
-        "-J0-3": ": it has no job arrays; submit each job by itself",
         "-f": "",
     }.items():
         done = sandbox.call("qsub", option, "-A", "me")

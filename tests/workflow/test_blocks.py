@@ -19,6 +19,7 @@ os.environ["PATH"] = f"{here}/shims:" + os.environ["PATH"]
 def work(number, folder):
     import time
     from pathlib import Path
+    print(f"task {number} prints this")
     Path(folder, f"began-{number}").touch()
     while not Path(folder, "go").exists():
         time.sleep(0.1)
@@ -74,7 +75,7 @@ SCRIPT = """
 set -e
 real=$(dirname "$(command -v qsub)")
 for each in shims/*; do sed -i "s|{real}|$real|" "$each"; chmod +x "$each"; done
-exec "$1" driver.py
+exec "$1" driver.py 2>errors
 """
 
 
@@ -103,3 +104,16 @@ def test_a_run_survives_what_pbs_does_and_says_so(
     lost = events(tmp_path, "task_lost")
     assert {each["task"] for each in lost} == {0, 1, 2, 3}
     assert {each["block"] for each in lost} == {"0"}
+    said = (tmp_path / "errors").read_text()
+    assert "Traceback" not in said
+    assert said.count(" tasks done") == 1
+    assert "4 of 4 tasks done, 2 blocks ran" in said
+    assert "run again: lost with" in said
+    jobs_said = tmp_path / "runs" / "000" / "submit_scripts"
+    first, last = sorted(jobs_said.glob("*.stderr"))
+    assert "BAD TERMINATION" not in last.read_text()
+    # a block that was deleted has killed its workers, and what they printed is there
+    for each in (first, last):
+        printed = each.with_suffix(".stdout").read_text()
+        assert all(f"task {number} prints this" in printed for number in range(4)), printed
+    assert [*tmp_path.rglob("*.nodes")] == []

@@ -8,7 +8,8 @@
  * environment to processes on other nodes. The timer slack of the process says it: children
  * inherit it and no program sets it. It is SLACK_OF_LOGIN (syscalls.py) plus the node's number.
  *
- * $POLARIS_PARSL_SANDBOX/full names a directory that a fault has filled: no process can write in it.
+ * $POLARIS_PARSL_SANDBOX/full names a directory that a fault has filled: no process can write in it. Its
+ * last byte says how calls fail: f the disk is full, q the quota is used up, g the file system is gone.
  * Every process has that page mapped, so a fault reaches those that run, and files that are open.
  *
  * The pthread_* calls for affinity show the real CPUs, because libraries use them in pairs.
@@ -222,6 +223,11 @@ static int some_is_full(void)
     return full_page && *full_page;
 }
 
+static int is_gone(void)
+{
+    return some_is_full() && full_page[FULL_BYTES - 1] == 'g';
+}
+
 /* Whether an open file lies in the full directory. */
 static int fd_is_full(int fd)
 {
@@ -230,16 +236,18 @@ static int fd_is_full(int fd)
     size_t full;
     if (!some_is_full())
         return 0;
-    full = strnlen(full_page, FULL_BYTES);
+    full = strnlen(full_page, FULL_BYTES - 1);
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     length = readlink(link, path, sizeof path);
     return length >= (ssize_t)full && memcmp(path, full_page, full) == 0 &&
            (length == (ssize_t)full || path[full] == '/');
 }
 
+/* ESHUTDOWN is what a client of Lustre says that its servers have given up. */
 static int no_space(void)
 {
-    errno = ENOSPC;
+    char how = full_page[FULL_BYTES - 1];
+    errno = how == 'q' ? EDQUOT : how == 'g' ? ESHUTDOWN : ENOSPC;
     return -1;
 }
 
@@ -248,8 +256,9 @@ static int open_there(int folder, const char *path, int flags, mode_t mode)
 {
     int is_new = (flags & O_CREAT) && some_is_full() && faccessat(folder, path, F_OK, 0) != 0;
     int fd = (int)syscall(SYS_openat, folder, path, flags, mode);
-    if (fd >= 0 && is_new && fd_is_full(fd)) {
-        syscall(SYS_unlinkat, folder, path, 0);
+    if (fd >= 0 && (is_new || is_gone()) && fd_is_full(fd)) {
+        if (is_new)
+            syscall(SYS_unlinkat, folder, path, 0);
         syscall(SYS_close, fd);
         return no_space();
     }
@@ -339,4 +348,14 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
 {
     return pwrite(fd, data, size, at);
+}
+
+ssize_t read(int fd, void *data, size_t size)
+{
+    static ssize_t (*real)(int, void *, size_t);
+    if (is_gone() && fd_is_full(fd))
+        return no_space();
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "read");
+    return real(fd, data, size);
 }

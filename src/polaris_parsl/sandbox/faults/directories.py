@@ -12,7 +12,7 @@ from polaris_parsl.sandbox.settings import FULL_BYTES, Settings
 
 @dataclass
 class DirectoryFaults:
-    """Writes into a page that all processes see which directory is full."""
+    """Writes into a page that all processes see which directory is full or gone, and how."""
 
     settings: Settings
 
@@ -26,22 +26,23 @@ class DirectoryFaults:
         if (
             not fault.target
             or not folder.is_dir()
-            or len(os.fsencode(folder.resolve())) >= FULL_BYTES
+            or len(os.fsencode(folder.resolve())) >= FULL_BYTES - 1
         ):
             raise SandboxError(
                 f"{fault}: not a directory", remedy="give one that is there, such as runinfo"
             )
 
     def begin(self, fault: Fault) -> Callable[[], None]:
-        """Let the directory be full; returns what ends it.
+        """Let what is done in the directory fail; returns what ends it.
 
         Raises:
             SandboxError: there is no such directory.
         """
         self.check(fault)
-        self._write(os.fsencode(Path(fault.target).resolve()))
-        return lambda: self._write(b"")
+        path = os.fsencode(Path(fault.target).resolve())
+        self._write(path.ljust(FULL_BYTES - 1, b"\0") + fault.kind[:1].encode())
+        return lambda: self._write(bytes(FULL_BYTES))
 
-    def _write(self, path: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         with self.settings.full.open("r+b") as page:
-            page.write(path.ljust(FULL_BYTES, b"\0"))
+            page.write(data)

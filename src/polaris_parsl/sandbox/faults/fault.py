@@ -44,6 +44,8 @@ NODES = {
 }
 DIRECTORIES = {
     "full": "no room in a directory and below: what is written there fails, and new files cannot be made",
+    "quota": "the same, as where a quota is used up",
+    "gone": "the file system of a directory is gone: what is opened, read, written or made there fails",
 }
 KINDS = CLIENTS | JOBS | NODES | DIRECTORIES
 

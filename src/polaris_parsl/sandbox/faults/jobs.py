@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.faults.fault import ALL, LATEST, NEXT, QUEUED, RUNNING, Fault
-from polaris_parsl.sandbox.pbs.identifier import number_in
+from polaris_parsl.sandbox.pbs.identifier import key_in
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.refusal import Refusal
 from polaris_parsl.sandbox.pbs.server import Server
@@ -38,14 +38,14 @@ class JobFaults:
             return
         if target == ALL and fault.kind == "purge":
             return
-        number = number_in(target)
-        if number is None:
+        key = key_in(target)
+        if key is None:
             raise SandboxError(
                 f"{fault}: {target} is not a job",
                 remedy=f"give a job id, {LATEST}, {NEXT}, or job-1 for the first job of the sandbox",
             )
         try:
-            self.server.find(number)
+            self.server.find(key)
         except Refusal as refusal:
             raise SandboxError(f"{fault}: {refusal.text}", remedy="see `qstat -x`") from refusal
 
@@ -88,25 +88,25 @@ class JobFaults:
         elif fault.kind == "release":
             server.release(job, types="uos")
         elif fault.kind == "delete":
-            server.delete(job.number, by=_operator(), from_history=False)
+            server.delete(job.key, by=_operator(), from_history=False)
         elif fault.kind == "requeue":
             server.requeue(job)
         elif fault.kind == "walltime":
             server.expire(job)
         else:
-            server.delete(job.number, by=_operator(), from_history=True)
+            server.delete(job.key, by=_operator(), from_history=True)
         return None
 
     def purge_all(self) -> None:
         """Empty the history."""
         for job in self.server.jobs():
             if job.is_finished:
-                self.server.delete(job.number, by=_operator(), from_history=True)
+                self.server.delete(job.key, by=_operator(), from_history=True)
 
     def _find(self, target: str, before: int) -> Job | None:
-        number = number_in(target)
-        if number is not None:
-            return next((job for job in self.server.jobs() if job.number == number), None)
+        key = key_in(target)
+        if key is not None:
+            return next((job for job in self.server.jobs() if job.key == key), None)
         if target == LATEST:
             return next((j for j in reversed(self.server.jobs()) if not j.is_finished), None)
         nth = before if target == NEXT else int(target.removeprefix("job-")) - 1
@@ -127,7 +127,7 @@ class JobFaults:
         if fault.kind == "preempt" and job.rerunnable == "True":
             self.server.requeue(job)
         else:
-            self.server.delete(job.number, by=_operator(), from_history=False)
+            self.server.delete(job.key, by=_operator(), from_history=False)
         for host in hosts:
             self.server.out[host] = _TAKEN
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.sandbox.pbs.arrays import indices_remaining
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.resources import show_walltime
 
@@ -11,7 +12,7 @@ from polaris_parsl.sandbox.pbs.resources import show_walltime
 def job_attributes(job: Job) -> dict[str, Any]:
     """The name and value of each attribute that PBS shows for the job's state."""
     login = polaris().login_fqdn
-    started = job.stime is not None
+    started = job.stime is not None and not job.array
     has_begun = job.session is not None and job.substate != 41
     vnodes = [f"({h}:{c.written})" for h, c in zip(job.hosts, job.chunks, strict=False)]
     entries: dict[str, Any] = {
@@ -53,6 +54,12 @@ def job_attributes(job: Job) -> dict[str, Any]:
         "Stageout_status": 1 if job.obittime is not None else None,
         "Exit_status": job.exit_status,
         "Submit_arguments": job.submit_arguments,
+        "array": "True" if job.array else None,
+        "array_state_count": job.counts or None,
+        "array_indices_submitted": job.array or None,
+        "array_indices_remaining": indices_remaining(job) if job.array else None,
+        "array_id": None if job.index is None else job.array_id,
+        "array_index": job.index,
         "history_timestamp": int(job.mtime) if job.is_finished else None,
         "project": "_pbs_project_default",
         "Submit_Host": login,

@@ -2,11 +2,12 @@
 
 import getopt
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from polaris_parsl.sandbox.pbs.call import CommandCall, CommandResult
-from polaris_parsl.sandbox.pbs.identifier import read_number
+from polaris_parsl.sandbox.pbs.identifier import read_key
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.limits import check_queue, find_queue
 from polaris_parsl.sandbox.pbs.options import check_name, read_resources
@@ -36,7 +37,10 @@ def qhold(server: Server, call: CommandCall) -> CommandResult:
 
     def change(job: Job, options: Mapping[str, str]) -> None:
         _check_letters(options.get("-h", "u"))
-        server.hold_by(job, _user(call))
+        _refuse_subjob(job)
+        # only a running job says so
+        words = f"Job held by {_user(call)} on {time.ctime()}" if job.state == "R" else None
+        server.hold(job, types="u", comment=words)
 
     return _each_job("qhold", call, "h:", server, change)
 
@@ -46,6 +50,7 @@ def qrls(server: Server, call: CommandCall) -> CommandResult:
 
     def change(job: Job, options: Mapping[str, str]) -> None:
         _check_letters(options.get("-h", "u"))
+        _refuse_subjob(job)
         server.release(job, types="u")
 
     return _each_job("qrls", call, "h:", server, change)
@@ -84,6 +89,7 @@ def qmove(server: Server, call: CommandCall) -> CommandResult:
     name, *ids = call.argv or [""]
 
     def change(job: Job, _: Mapping[str, str]) -> None:
+        _refuse_subjob(job)
         if job.state not in "QHW":
             raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
         others = [each for each in server.jobs() if each is not job]
@@ -101,6 +107,7 @@ def qalter(server: Server, call: CommandCall) -> CommandResult:
     """Change the name, account, or resources of jobs; of running ones no resource."""
 
     def change(job: Job, options: Mapping[str, str]) -> None:
+        _refuse_subjob(job)
         resources = read_resources(options["-l"]) if "-l" in options else {}
         if resources and job.state not in "QHW":
             name = next(iter(resources))
@@ -164,10 +171,16 @@ def _each_job(
 
 
 def _unfinished(server: Server, name: str) -> Job:
-    job = server.find(read_number(name))
+    job = server.find(read_key(name))
     if job.is_finished:
         raise Refusal(FINISHED, f"Job has finished {job.id}")
     return job
+
+
+def _refuse_subjob(job: Job) -> None:
+    """What waits of an array is changed with it."""
+    if job.index is not None:
+        raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
 
 
 def _check_letters(letters: str) -> None:

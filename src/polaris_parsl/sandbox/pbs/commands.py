@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.sandbox.pbs.arrays import with_subjobs
 from polaris_parsl.sandbox.pbs.call import CommandCall, CommandResult
 from polaris_parsl.sandbox.pbs.changes import CHANGES
-from polaris_parsl.sandbox.pbs.identifier import number_in, read_number
+from polaris_parsl.sandbox.pbs.identifier import each_subjob, key_in, read_key
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.pbsnodes import pbsnodes
 from polaris_parsl.sandbox.pbs.queue_status import show_queues, show_server
@@ -17,10 +18,10 @@ from polaris_parsl.sandbox.pbs.show import as_json, as_long, as_table, as_wide_t
 from polaris_parsl.sandbox.pbs.submit import read_script, script_operand, waits
 
 _QSTAT_USAGE = (
-    "usage:\n\tqstat [-a] [-f [-F json]] [-u user] [-x] [job_identifier... | queue...]\n"
+    "usage:\n\tqstat [-a] [-f [-F json]] [-t] [-u user] [-x] [job_identifier... | queue...]\n"
     "\tqstat -Q [-f [-F json]] [queue...]\n\tqstat -B [-f [-F json]]"
 )
-_QSELECT_USAGE = "usage:\n\tqselect [-N name] [-q queue] [-s states] [-u user_list] [-x]"
+_QSELECT_USAGE = "usage:\n\tqselect [-J] [-t] [-N name] [-q queue] [-s states] [-u user_list] [-x]"
 _QDEL_USAGE = "usage:\n\tqdel [-W force] [-x] job_identifier..."
 
 
@@ -53,9 +54,9 @@ def qdel(server: Server, call: CommandCall) -> CommandResult:
         return CommandResult(USAGE, stderr=f"{_QDEL_USAGE}\n")
     user = call.environment.get("LOGNAME", "user")
     by = f"{user}@{polaris().login_fqdn}"
-    for name in names:
+    for name in (each for given in names for each in each_subjob(given)):
         try:
-            server.delete(read_number(name), by=by, from_history=("-x", "") in pairs)
+            server.delete(read_key(name), by=by, from_history=("-x", "") in pairs)
         except Refusal as refusal:
             result.refuse("qdel", refusal)
     return result
@@ -87,15 +88,18 @@ def qstat(server: Server, call: CommandCall) -> CommandResult:
 def qselect(server: Server, call: CommandCall) -> CommandResult:
     """Print the ids of the jobs that match all options."""
     try:
-        pairs, _ = getopt.getopt(list(call.argv), "N:q:s:u:x")
+        pairs, _ = getopt.getopt(list(call.argv), "JN:q:s:tu:x")
     except getopt.GetoptError as error:
         return CommandResult(
             USAGE, stderr=f"qselect: invalid option -- '{error.opt}'\n{_QSELECT_USAGE}\n"
         )
     options = dict(pairs)
+    known = [
+        job for job in server.jobs() if job.index is None and ("-J" not in options or job.array)
+    ]
     jobs = [
         job
-        for job in server.jobs()
+        for job in (with_subjobs(known, server.jobs()) if "-t" in options else known)
         if ("-x" in options or not job.is_finished)
         and options.get("-N", job.name) == job.name
         and options.get("-q", job.queue) == job.queue
@@ -122,7 +126,7 @@ def _chosen(
     server: Server, names: Sequence[str], options: Mapping[str, str], result: CommandResult
 ) -> list[Job]:
     history = bool(options.keys() & {"-x", "-H"})
-    jobs = [job for job in server.jobs() if history or not job.is_finished]
+    jobs = [j for j in server.jobs() if j.index is None and (history or not j.is_finished)]
     if names:
         jobs = []
         for name in names:
@@ -130,6 +134,8 @@ def _chosen(
                 jobs += [job for job in _named(server, name, history) if job not in jobs]
             except Refusal as refusal:
                 result.refuse("qstat", refusal)
+    if "-t" in options:
+        jobs = list(with_subjobs(jobs, server.jobs()))
     if "-r" in options:
         jobs = [job for job in jobs if job.state in "RE"]
     if "-i" in options:
@@ -141,13 +147,14 @@ def _chosen(
 
 
 def _named(server: Server, name: str, history: bool) -> list[Job]:
-    number = number_in(name)
-    if number is None:
+    key = key_in(name)
+    if key is None:
         if name not in server.queues:
             raise Refusal(UNKNOWN_QUEUE, f"Unknown queue destination {name}")
-        return [j for j in server.jobs() if j.queue == name and (history or not j.is_finished)]
-    job = server.find(number)
-    if job.is_finished and not history:
+        there = [j for j in server.jobs() if j.queue == name and j.index is None]
+        return [j for j in there if history or not j.is_finished]
+    job = server.find(key)
+    if job.state == "F" and not history:
         problem = "Job has finished, use -x or -H to obtain historical job information"
         raise Refusal(FINISHED, f"{job.id} {problem}")
     return [job]

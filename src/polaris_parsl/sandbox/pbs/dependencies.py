@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from polaris_parsl.sandbox.pbs.identifier import number_in
+from polaris_parsl.sandbox.pbs.identifier import key_in
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, Refusal
 
@@ -15,26 +15,26 @@ _KINDS: dict[str, Callable[[Job], bool | None]] = {
 }
 
 
-def read_dependencies(text: str, find: Callable[[int], Job]) -> str:
+def read_dependencies(text: str, find: Callable[[str], Job]) -> str:
     """The value of depend as PBS shows it, with full ids.
 
     Raises:
         Refusal: it is malformed, of a kind that is not imitated, or names an unknown job.
     """
     parts = []
-    for kind, numbers in _parts(text):
-        ids = ":".join(find(number).id for number in numbers)
+    for kind, keys in _parts(text):
+        ids = ":".join(find(key).id for key in keys)
         parts.append(f"{kind}:{ids}")
     return ",".join(parts)
 
 
-def may_go(job: Job, find: Callable[[int], Job]) -> bool | None:
+def may_go(job: Job, find: Callable[[str], Job]) -> bool | None:
     """Whether what a job waits for has come; False if it can come no more, None if not yet."""
     verdicts = []
-    for kind, numbers in _parts(job.depend):
-        for number in numbers:
+    for kind, keys in _parts(job.depend):
+        for key in keys:
             try:
-                verdicts.append(_KINDS[kind](find(number)))
+                verdicts.append(_KINDS[kind](find(key)))
             except Refusal:  # it is out of the history
                 verdicts.append(kind in {"after", "afterany"})
     if False in verdicts:
@@ -42,10 +42,10 @@ def may_go(job: Job, find: Callable[[int], Job]) -> bool | None:
     return None if None in verdicts else True
 
 
-def _parts(text: str) -> Iterator[tuple[str, list[int]]]:
+def _parts(text: str) -> Iterator[tuple[str, list[str]]]:
     for part in text.split(","):
         kind, *ids = part.split(":")
-        numbers = [number for number in map(number_in, ids) if number is not None]
-        if kind not in _KINDS or not ids or len(numbers) < len(ids):
+        keys = [key for key in map(key_in, ids) if key is not None]
+        if kind not in _KINDS or not ids or len(keys) < len(ids):
             raise Refusal(BAD_VALUE, "Illegal attribute or resource value depend")
-        yield kind, numbers
+        yield kind, keys

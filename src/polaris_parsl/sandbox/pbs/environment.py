@@ -28,6 +28,7 @@ def job_environment(job: Job, node: SandboxNode, *, nodefile: Path, tmpdir: Path
         "NCPUS": threads,
         "OMP_NUM_THREADS": threads,
         "TMPDIR": str(tmpdir),
+        **job.array_variables,
         "PBS_ACCOUNT": job.account,
         "PBS_ENVIRONMENT": "PBS_BATCH",
         "PBS_JOBCOOKIE": hashlib.md5(job.id.encode(), usedforsecurity=False).hexdigest().upper(),

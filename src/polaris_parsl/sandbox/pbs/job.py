@@ -52,6 +52,36 @@ class Job:
     depend: str = ""
     execution_time: float | None = None
     waits_for_others: bool = False
+    # of an array: what -J says, the indices that wait, how many may run (0: all), its subjobs by state
+    array: str = ""
+    remaining: list[int] = field(default_factory=list)
+    most_running: int = 0
+    counts: str = ""
+    # of a subjob
+    index: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Its id without the server."""
+        index = "[]" if self.array else "" if self.index is None else f"[{self.index}]"
+        return f"{self.number}{index}"
+
+    @property
+    def array_id(self) -> str:
+        """The id of the array of a subjob."""
+        return f"{self.number}[].{self.id.partition('.')[2]}"
+
+    @property
+    def array_variables(self) -> dict[str, str]:
+        """What a subjob has in its environment."""
+        if self.index is None:
+            return {}
+        return {"PBS_ARRAY_INDEX": str(self.index), "PBS_ARRAY_ID": self.array_id}
+
+    @property
+    def size(self) -> int:
+        """As how many jobs it counts where it waits."""
+        return len(self.remaining) if self.array else 1
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -65,8 +95,8 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the job is in the history."""
-        return self.state == "F"
+        """Whether the job is in the history; a subjob whose array goes on is in state X."""
+        return self.state in "FX"
 
     @property
     def is_held(self) -> bool:

@@ -104,9 +104,9 @@ def _reached(limits: Jobs, job: Job, others: Iterable[Job]) -> str | None:
     """The scope, user or project, whose jobs have reached a limit; None if neither has."""
     counts = {"user": 0, "project": 0}
     for other in others:
-        counts["user"] += other.owner == job.owner
-        counts["project"] += other.account == job.account
-    return next((scope for scope, most in limits.items() if counts[scope] >= most), None)
+        counts["user"] += other.size * (other.owner == job.owner)
+        counts["project"] += other.size * (other.account == job.account)
+    return next((scope for scope, most in limits.items() if counts[scope] + job.size > most), None)
 
 
 def destination(job: Job, queue: Queue, minimum: int | None) -> str | None:

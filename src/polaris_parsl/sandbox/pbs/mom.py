@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import tempfile
@@ -56,7 +57,7 @@ class Mom:
         self._event_loop = event_loop
         self._nodes = nodes
         self._over = over
-        self._running: dict[int, _Running] = {}
+        self._running: dict[str, _Running] = {}
 
     def start(self, job: Job) -> int:
         """Start the job's shell on its first node and return the id of its session.
@@ -73,7 +74,7 @@ class Mom:
         nodefile.write_text(self._node_lines(job))
         shell = job.shell or job.user.get("SHELL", "/bin/bash")
         # The profile of a node puts PALS' mpiexec into PATH; so does this line.
-        line = f'PATH="{self._settings.node_bin}:$PATH"\n{script}\n'
+        line = f'PATH="{self._settings.node_bin}:$PATH"\n{shlex.quote(str(script))}\n'
         stdin = _pipe_with(line)
         tmpdir = self._make_tmpdir(job)
         environment = job_environment(job, node, nodefile=nodefile, tmpdir=tmpdir)
@@ -90,35 +91,35 @@ class Mom:
         for fd in {stdin, output, error}:
             os.close(fd)
         running = _Running(job, pid, tmpdir, sessions={pid})
-        self._running[job.number] = running
+        self._running[job.key] = running
         self._event_loop.when_ended(pid, lambda status: self._shell_ended(running, status))
         self._event_loop.later(job.walltime_seconds, lambda: self._walltime_over(running))
         return pid
 
     def end(self, job: Job, verdict: int) -> None:
         """End the processes of a job, if it has any, and report this exit status."""
-        running = self._running.get(job.number)
+        running = self._running.get(job.key)
         if running is not None:
             running.is_lost = False
             self._terminate(running, verdict)
 
     def lose(self, job: Job) -> None:
         """Report nothing of a job any more, until somebody ends it."""
-        self._running[job.number].is_lost = True
+        self._running[job.key].is_lost = True
 
     def has_lost(self, job: Job) -> bool:
         """Whether the first node of a job is lost."""
-        return job.number in self._running and self._running[job.number].is_lost
+        return job.key in self._running and self._running[job.key].is_lost
 
     def signal(self, job: Job, number: int) -> None:
         """Send a signal to the processes of a job."""
-        running = self._running.get(job.number)
+        running = self._running.get(job.key)
         if running is not None:
             send_signal(in_sessions(os.getpid(), running.sessions), number)
 
     def expire(self, job: Job) -> None:
         """End a job as if its walltime were over."""
-        running = self._running.get(job.number)
+        running = self._running.get(job.key)
         if running is not None:
             self._walltime_over(running)
 
@@ -127,10 +128,10 @@ class Mom:
         for running in self._running.values():
             self._remove_tmpdir(running)
 
-    def joined(self, number: int, session: int) -> None:
+    def joined(self, key: str, session: int) -> None:
         """Count a session on a node of the job as the job's own from now on."""
-        if number in self._running:
-            self._running[number].sessions.add(session)
+        if key in self._running:
+            self._running[key].sessions.add(session)
 
     def _node_lines(self, job: Job) -> str:
         lines = []
@@ -170,7 +171,7 @@ class Mom:
 
     def _walltime_over(self, running: _Running) -> None:
         job = running.job
-        if self._running.get(job.number) is not running or running.verdict is not None:
+        if self._running.get(job.key) is not running or running.verdict is not None:
             return
         if running.is_lost:
             return
@@ -217,7 +218,7 @@ class Mom:
             send_signal(left, signal.SIGKILL)
             self._event_loop.later(_POLL_SECONDS / 2, lambda: self._finish(running))
             return
-        del self._running[running.job.number]
+        del self._running[running.job.key]
         self._remove_tmpdir(running)
         for name in (f"jobs/{running.job.id}.SC", f"aux/{running.job.id}"):
             with contextlib.suppress(OSError):

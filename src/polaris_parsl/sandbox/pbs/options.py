@@ -14,7 +14,6 @@ from polaris_parsl.sandbox.pbs.refusal import BAD_VALUE, USAGE, Refusal
 _NOT_IMITATED = {
     "I": ": it has no interactive jobs; submit a script, and reach its nodes with ssh",
     "X": ": it has no interactive jobs",
-    "J": ": it has no job arrays; submit each job by itself",
     **dict.fromkeys("Cf", ""),
 }
 _USAGE = """\

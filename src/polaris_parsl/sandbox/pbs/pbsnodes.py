@@ -77,7 +77,7 @@ def _attributes(server: Server, node: SandboxNode) -> dict[str, Any]:
         "resv_enable": "True",
         "sharing": "force_exclhost",
         "license": "l",
-        "last_state_change_time": int(server.node_changed(node.name)),
+        "last_state_change_time": int(_changed(server, node.name)),
     }
     return {name: value for name, value in entries.items() if value != []}
 
@@ -93,7 +93,7 @@ def _row(server: Server, name: str) -> str:
     count = int(job is not None)
     return (
         f"{name:<15} {state:<15} {count:>6} {count:>5} {0:>6} {memory:>12} "
-        f"{cells[0]:>7} {'0/0':>7} {cells[1]:>7} {job.number if job else '--'}\n"
+        f"{cells[0]:>7} {'0/0':>7} {cells[1]:>7} {job.key if job else '--'}\n"
     )
 
 
@@ -116,3 +116,10 @@ def _long(name: str, attributes: Mapping[str, Any]) -> str:
             shown = time.ctime(value) if key.endswith("_time") else value
             lines.append(f"     {key} = {shown}")
     return "\n".join(lines) + "\n\n"
+
+
+def _changed(server: Server, node: str) -> float:
+    """When a node last became free or busy, in seconds of the clock."""
+    there = [job for job in server.jobs() if node in job.hosts]
+    times = [at for job in there for at in (job.stime, job.obittime) if at is not None]
+    return max([server.began, *times])

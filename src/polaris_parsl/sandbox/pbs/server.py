@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.event_loop import EventLoop
 from polaris_parsl.sandbox.linux.nodes import SandboxNode
+from polaris_parsl.sandbox.pbs import arrays
 from polaris_parsl.sandbox.pbs.dependencies import may_go, read_dependencies
 from polaris_parsl.sandbox.pbs.job import (
     EPILOGUE_STATUS_DELETED,
@@ -28,7 +29,6 @@ from polaris_parsl.sandbox.pbs.refusal import (
     FINISHED,
     NO_MOM,
     NOT_RERUNNABLE,
-    UNKNOWN_JOB,
     Refusal,
 )
 from polaris_parsl.sandbox.pbs.scheduler import where_to_run
@@ -54,7 +54,7 @@ class Server:
         self.queues = all_queues(settings.queues)
         self._event_loop = event_loop
         self.nodes: Mapping[str, SandboxNode] = {node.name: node for node in nodes}
-        self._began = time.time()
+        self.began = time.time()
         self._store = Store(settings.state / "jobs.sqlite3")
         self._mom = Mom(settings, event_loop, self.nodes, self._job_over)
         # All jobs since the sandbox began, with those that were forgotten.
@@ -71,18 +71,15 @@ class Server:
 
     def jobs(self) -> list[Job]:
         """All jobs, oldest first, the finished ones included."""
-        return [self._store.jobs[number] for number in sorted(self._store.jobs)]
+        return self._store.jobs()
 
-    def find(self, number: int) -> Job:
-        """The job of that number.
+    def find(self, key: str) -> Job:
+        """The job of that id, without the server.
 
         Raises:
             Refusal: there is no such job.
         """
-        job = self._store.jobs.get(number)
-        if job is None:
-            raise Refusal(UNKNOWN_JOB, f"Unknown Job Id {number}.{polaris().pbs_server}")
-        return job
+        return self._store.find(key)
 
     def submit(
         self, argv: Sequence[str], *, script: str, cwd: str, environment: Mapping[str, str]
@@ -108,29 +105,25 @@ class Server:
             self._save(job)
             self._event_loop.later(0, self.schedule)
             if job.execution_time is not None:
-                self._event_loop.later(
-                    max(0.0, job.execution_time - time.time()), lambda: self._time_has_come(job)
-                )
+                wait_seconds = max(0.0, job.execution_time - time.time())
+                self._event_loop.later(wait_seconds, self.schedule)
         return job.id
 
-    def _time_has_come(self, job: Job) -> None:
-        if job.state == "W":
-            job.wait(time.time())
-            self.saved(job)
-
-    def delete(self, number: int, *, by: str, from_history: bool) -> None:
+    def delete(self, key: str, *, by: str, from_history: bool) -> None:
         """Delete a job as qdel does.
 
         Raises:
             Refusal: the job is unknown, finished or exiting.
         """
-        job = self.find(number)
+        job = self.find(key)
         if job.is_finished and from_history:
             self._store.forget(job)
         elif job.is_finished:
             raise Refusal(FINISHED, f"Job has finished {job.id}")
         elif job.state == "E":
             raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
+        elif job.array and job.state == "B":
+            self._delete_subjobs(job, by)
         elif job.state in "QHW":
             if job.comment:
                 job.comment += " and terminated"
@@ -154,23 +147,14 @@ class Server:
         Raises:
             Refusal: the job is finished or exiting.
         """
-        if job.state not in "QHWR":
+        if job.state not in "QHWRB":
             raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
         job.hold_types = "".join(sorted(set(job.hold_types) - {"n"} | set(types)))
         if comment is not None:
             job.comment = comment
-        if job.state != "R":
+        if job.state not in "RB":
             job.wait(time.time())
         self._save(job)
-
-    def hold_by(self, job: Job, user: str) -> None:
-        """Hold a job as its user does; only a running one says so.
-
-        Raises:
-            Refusal: the job is finished or exiting.
-        """
-        words = f"Job held by {user} on {time.ctime()}" if job.state == "R" else None
-        self.hold(job, types="u", comment=words)
 
     def saved(self, job: Job) -> None:
         """Keep a change of a job, and see whether it may run now."""
@@ -183,10 +167,10 @@ class Server:
         Raises:
             Refusal: the job is finished or exiting.
         """
-        if job.state not in "QHWR":
+        if job.state not in "QHWRB":
             raise Refusal(BAD_STATE, f"Request invalid for state of job {job.id}")
         job.hold_types = "".join(sorted(set(job.hold_types) - set(types))) or "n"
-        if job.state != "R":
+        if job.state not in "RB":
             job.wait(time.time())
         self.saved(job)
 
@@ -248,32 +232,48 @@ class Server:
         running = (job for job in self.jobs() if job.state == "R" and node in job.hosts)
         return next(running, None)
 
-    def node_changed(self, node: str) -> float:
-        """When the node last became free or busy, in seconds of the clock."""
-        times = [self._began]
-        for job in self.jobs():
-            if node in job.hosts:
-                times += [at for at in (job.stime, job.obittime) if at is not None]
-        return max(times)
-
     def joined(self, job: Job, session: int) -> None:
         """Count a session on one of the job's nodes as the job's own."""
-        self._mom.joined(job.number, session)
+        self._mom.joined(job.key, session)
 
     def schedule(self) -> None:
         """Start each queued job that may run now."""
         for job in self.jobs():
             if job.depend and not job.is_finished and job.stime is None:
                 self._wait_for_others(job)
-            if job.state != "Q" or not self._route(job):
-                continue
-            found = where_to_run(
-                job, self.queues[job.queue], self.jobs(), list(self.nodes), self.out
-            )
+            if job.state == "W":
+                job.wait(time.time())
+            if job.array:
+                self._start_subjobs(job)
+            elif job.state == "Q" and self._route(job):
+                found = self._where_to_run(job)
+                if isinstance(found, str):
+                    self._comment(job, found)
+                else:
+                    self._start(job, found)
+
+    def _where_to_run(self, job: Job) -> list[str] | str:
+        return where_to_run(job, self.queues[job.queue], self.jobs(), list(self.nodes), self.out)
+
+    def _start_subjobs(self, array: Job) -> None:
+        """Start as many subjobs of an array as may run now."""
+        while arrays.may_begin_more(array, self._store.subjobs(array)) and self._route(array):
+            job = arrays.subjob(array, array.remaining[0])
+            found = self._where_to_run(job)
             if isinstance(found, str):
-                self._comment(job, found)
-            else:
-                self._start(job, found)
+                if array.state == "Q":
+                    self._comment(array, found)
+                return
+            del array.remaining[0]
+            arrays.begin(array, time.time(), time.strftime(_LINE))
+            self._save(array)
+            self._start(job, found)
+
+    def _delete_subjobs(self, array: Job, by: str) -> None:
+        array.is_deleted = True
+        for job in arrays.subjobs(array, self.jobs()):
+            if job.state in "QHR":
+                self.delete(job.key, by=by, from_history=False)
 
     def _wait_for_others(self, job: Job) -> None:
         """Hold a job until those that it depends on have ended; delete it if they ended otherwise."""
@@ -375,9 +375,20 @@ class Server:
             self._to_history(job, 93 if status else 92)
 
     def _to_history(self, job: Job, substate: int) -> None:
-        job.state, job.substate = "F", substate
-        self._save(job)
-        self._event_loop.later(0, self.schedule)
+        array = self._store.array_of(job)
+        arrays.end(job, array)
+        job.substate = substate
+        self.saved(job)
+        if array is not None and arrays.is_over(array, self._store.subjobs(array)):
+            self._array_over(array)
+
+    def _array_over(self, array: Job) -> None:
+        made = self._store.subjobs(array)
+        array.exit_status = arrays.exit_status(made)
+        self._to_history(array, 91 if array.is_deleted else 92 + array.exit_status)
+        for job in made:
+            arrays.end(job, array)
+            self._save(job)
 
     def _save(self, job: Job) -> None:
         job.mtime = time.time()

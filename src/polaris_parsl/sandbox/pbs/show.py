@@ -182,7 +182,8 @@ def _folded_at_commas(before: str, parts: Sequence[str]) -> str:
 
 
 def _short_id(job: Job) -> str:
-    return f"{job.number}.{polaris().pbs_server.split('.')[0]}"[:17]
+    text = f"{job.key}.{polaris().pbs_server.split('.')[0]}"
+    return _cut(text, 17) if "[" in text else text[:17]
 
 
 def _cut(text: str, width: int) -> str:

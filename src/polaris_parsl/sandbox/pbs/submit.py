@@ -8,6 +8,7 @@ from pathlib import Path
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.queues import Queue
 from polaris_parsl.sandbox.linux.nodes import OURS
+from polaris_parsl.sandbox.pbs.arrays import make_array
 from polaris_parsl.sandbox.pbs.job import Job
 from polaris_parsl.sandbox.pbs.limits import check_hook, find_queue
 from polaris_parsl.sandbox.pbs.options import (
@@ -125,6 +126,8 @@ def make_job(
         depend=options.attributes.get("depend", ""),
         hold_types="u" if "h" in letters else "n",
     )
+    if "J" in letters:
+        make_array(job, letters["J"])
     job.wait(now)
     return job
 
