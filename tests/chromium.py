@@ -131,11 +131,13 @@ class Browser:
         for _ in range(3):
             self.run(frame)
 
-    def show(self, path: Path, *, scheme: str = "light", media: str = "") -> None:
-        """Write what the whole page looks like."""
+    def show(self, path: Path, *, scheme: str = "light", media: str = "", height: int = 0) -> None:
+        """Write what the page looks like: all of it, or as much from its top as is asked for."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png")
+        clip = {"x": 0, "y": 0, "width": 1200, "height": height, "scale": 1}
+        part = {"clip": clip} if height else {}
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png", **part)
         path.write_bytes(base64.b64decode(shot["data"]))
         self.call("Emulation.setEmulatedMedia", media="", features=[])
 

@@ -13,7 +13,11 @@ from polaris_parsl.report.page import page
 from polaris_parsl.report.reading import read_run
 from runs import BEGAN, attempt, beginning, block, event, usual_run, worker, write_run
 
+# records of runs in the sandbox: the example of the tutorial, and one with faults
+RECORDED = Path(__file__).parents[1] / "recorded" / "runs"
 FIGURES = ("timeline", "utilisation", "blocks", "durations", "failures", "node-hours")
+# so much of a page is in the documents
+TOP = 800
 # what is drawn of the nodes in a figure
 SHOWN = "document.querySelectorAll('#{} .mark-rect path').length"
 
@@ -68,6 +72,26 @@ def test_every_figure_is_drawn_and_nothing_goes_wrong(browser: Browser, tmp_path
         browser.show(picture, scheme=scheme, media=media)
         keep(picture, f"report-{media or scheme}")
         assert picture.stat().st_size > 20_000
+
+
+@pytest.mark.parametrize("name", ["demo", "faults"])
+def test_pictures_of_real_runs_are_those_that_the_documents_show(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    browser.errors.clear()
+    shutil.copytree(RECORDED / name, tmp_path / "runinfo" / "000")
+    browser.open(write(tmp_path, tmp_path / "runinfo" / "000"))
+    assert browser.errors == []
+    drawn = browser.run("[...document.querySelectorAll('.chart[data-drawn]')].map(each => each.id)")
+    assert set(drawn) == {f"{each}-0" for each in FIGURES if name == "faults" or each != "failures"}
+    browser.run("document.querySelector('section h1').textContent = 'runinfo/000'")
+    for scheme in ("light", "dark"):
+        picture = tmp_path / f"{scheme}.png"
+        browser.show(picture, scheme=scheme)
+        keep(picture, f"report-{name}-{scheme}")
+        browser.show(picture, scheme=scheme, height=TOP)
+        keep(picture, f"top-{name}-{scheme}")
+        assert picture.stat().st_size < 200_000
 
 
 def test_a_click_on_a_node_shows_it_alone_and_another_click_all(

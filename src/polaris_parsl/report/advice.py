@@ -55,8 +55,8 @@ def _short_tasks(figures: Figures) -> Iterator[str]:
         if spread and app["tasks"] >= 100 * _LEAST_TASKS and spread["median"] < _SHORT_SECONDS:
             yield (
                 f"half of the {app['tasks']:,} tasks of {app['app']} took less than "
-                f"{duration(spread['median'])}: let one task do several, for Parsl hands out some "
-                "hundreds a second"
+                f"{duration(spread['median'])}: let one task do several, or take "
+                'preset="throughput": Parsl hands out some hundreds a second'
             )
 
 

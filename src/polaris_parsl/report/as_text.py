@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from polaris_parsl.report.environment import drift_words, pin_words, rows_of
-from polaris_parsl.report.words import counted, duration
+from polaris_parsl.report.words import counted, duration, node_hours
 from polaris_parsl.text import in_line
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -53,8 +53,8 @@ def _head(figures: Mapping[str, Any]) -> list[str]:
             f"{counted(tasks['lost_attempts'], 'attempt')} lost"
         ),
     ]
-    shares = ", ".join(f"{each} {hours[each]:.2f}" for each in ("used", "idle", "wasted"))
-    lines.append(f"node-hours: {hours['in_all']:.2f}, of them {shares}")
+    shares = ", ".join(f"{each} {node_hours(hours[each])}" for each in ("used", "idle", "wasted"))
+    lines.append(f"node-hours: {node_hours(hours['in_all'])}, of them {shares}")
     if figures["keeps_tasks"]:
         lines.append(f"busy workers: {_busy(figures)}")
     return lines
@@ -182,10 +182,10 @@ _ROWS = (
     ("retries", lambda each: str(each["tasks"]["retries"])),
     ("blocks", lambda each: str(each["blocks_in_all"])),
     ("waited in the queue", lambda each: duration(sum(b["waited"] or 0 for b in each["blocks"]))),
-    ("node-hours", lambda each: f"{each['node_hours']['in_all']:.2f}"),
-    ("used", lambda each: f"{each['node_hours']['used']:.2f}"),
-    ("idle", lambda each: f"{each['node_hours']['idle']:.2f}"),
-    ("wasted", lambda each: f"{each['node_hours']['wasted']:.2f}"),
+    ("node-hours", lambda each: node_hours(each["node_hours"]["in_all"])),
+    ("used", lambda each: node_hours(each["node_hours"]["used"])),
+    ("idle", lambda each: node_hours(each["node_hours"]["idle"])),
+    ("wasted", lambda each: node_hours(each["node_hours"]["wasted"])),
     (
         "workers were busy",
         lambda each: (

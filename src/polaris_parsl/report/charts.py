@@ -75,7 +75,7 @@ def _timeline(figures: Mapping[str, Any]) -> Spec | None:
     rows = timeline["rows"]
     if not rows:
         return None
-    divisor, unit = _unit(timeline["seconds"])
+    divisor, unit = _unit(_span(figures))
     scaled = [
         {**each, "start": each["start"] / divisor, "end": each["end"] / divisor} for each in rows
     ]
@@ -116,8 +116,7 @@ def _timeline(figures: Mapping[str, Any]) -> Spec | None:
             "x": {
                 "field": "start",
                 "type": "quantitative",
-                "title": f"{unit} since the run began",
-                "axis": _FEW,
+                **_time(figures),
             },
             "x2": {"field": "end"},
             "color": colour,
@@ -132,10 +131,10 @@ def _utilisation(figures: Mapping[str, Any]) -> Spec | None:
     timeline = figures["timeline"]
     if not timeline["busy"]:
         return None
-    divisor, unit = _unit(timeline["seconds"])
+    divisor, _ = _unit(_span(figures))
     rows = [{**each, "t": each["t"] / divisor, "what": "busy"} for each in timeline["busy"]]
     there = [{**each, "t": each["t"] / divisor} for each in timeline["there"]]
-    x = {"field": "t", "type": "quantitative", "title": f"{unit} since the run began", "axis": _FEW}
+    x = {"field": "t", "type": "quantitative", **_time(figures)}
     y = {"field": "workers", "type": "quantitative", "title": "workers"}
     spec = _spec("Workers that were there, and workers that were busy.", rows, height=180)
     spec["params"] = [{"name": "node", "value": ""}]
@@ -172,7 +171,7 @@ def _blocks(figures: Mapping[str, Any]) -> Spec | None:
         ("started", "began", "worked"),
         ("worked", "worked", "ended"),
     )
-    divisor, unit = _unit(figures["seconds"] or 0.0)
+    divisor, _ = _unit(_span(figures))
     rows = []
     for block in figures["blocks"][:_BLOCKS]:
         for what, first, second in phases:
@@ -206,8 +205,7 @@ def _blocks(figures: Mapping[str, Any]) -> Spec | None:
             "x": {
                 "field": "from",
                 "type": "quantitative",
-                "title": f"{unit} since the run began",
-                "axis": _FEW,
+                **_time(figures),
             },
             "x2": {"field": "to"},
             "color": {"field": "what", "type": "nominal", "scale": scale, "title": None},
@@ -321,6 +319,18 @@ def _short(paths: list[str]) -> list[str]:
 
 def _tips(**titles: str) -> list[dict[str, str]]:
     return [{"field": field, "title": title} for field, title in titles.items()]
+
+
+def _span(figures: Mapping[str, Any]) -> float:
+    """The seconds that figures over time show, so that they have one axis."""
+    return float(max(figures["seconds"] or 0.0, figures["timeline"]["seconds"]))
+
+
+def _time(figures: Mapping[str, Any]) -> Spec:
+    """The axis of figures over time."""
+    divisor, unit = _unit(_span(figures))
+    scale = {"domain": [0, _span(figures) / divisor], "nice": False}
+    return {"title": f"{unit} since the run began", "scale": scale, "axis": _FEW}
 
 
 def _unit(seconds: float) -> tuple[float, str]:

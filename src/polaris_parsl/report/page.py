@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 
 from polaris_parsl.errors import MissingToolError
+from polaris_parsl.report import words
 from polaris_parsl.report.as_text import comparison
 from polaris_parsl.report.charts import Spec, charts_of, node_hours
 from polaris_parsl.report.environment import rows_of
@@ -54,7 +55,7 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"duration": duration, "counted": counted}
+    environment.filters |= {"duration": duration, "counted": counted, "hours": words.node_hours}
     return environment.get_template("report.html.j2").render(
         sections=sections,
         compared=compared,

@@ -17,3 +17,8 @@ def duration(seconds: float | None) -> str:
 def counted(number: int, thing: str) -> str:
     """A number of things, as "1 attempt" or "2,000 attempts"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def node_hours(hours: float) -> str:
+    """Node-hours, to the second where they are few, as those of a rehearsal."""
+    return f"{hours:.2f}" if hours >= 0.1 or hours == 0 else f"{hours:.4f}"
