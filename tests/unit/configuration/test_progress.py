@@ -1,8 +1,13 @@
 """How far tasks are, shown to people."""
 
 import io
+import os
+import re
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,3 +101,60 @@ def test_a_closed_terminal_stops_nothing() -> None:
             raise ValueError("closed")
 
     assert progress([ended()], stream=Closed())
+
+
+SCRIPT = """
+from concurrent.futures import ThreadPoolExecutor
+import polaris_parsl
+with ThreadPoolExecutor() as pool:
+    polaris_parsl.progress([pool.submit(pow, each, 2) for each in range(20)])
+"""
+
+
+def test_a_script_whose_output_goes_into_a_pipe_prints_plain_lines() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    assert re.fullmatch(r"20 of 20 tasks, in \d+ s\n", done.stderr)
+
+
+def test_a_script_in_a_terminal_draws_a_bar() -> None:
+    ours, theirs = os.openpty()
+    try:
+        subprocess.run([sys.executable, "-c", SCRIPT], stderr=theirs, check=True)
+        drawn = os.read(ours, 100_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "\r[" in drawn
+    assert f"[{'#' * 30}] 20 of 20 tasks" in drawn
+
+
+def test_a_cell_of_a_notebook_prints_plain_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ipykernel")
+    manager = pytest.importorskip("jupyter_client.manager")
+    for name in ("HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    kernel = manager.KernelManager(kernel_name="python3")
+    kernel.kernel_spec.argv[0] = sys.executable
+    kernel.start_kernel()
+    client = kernel.blocking_client()
+    client.start_channels()
+    streams: list[tuple[str, str]] = []
+
+    def collect(message: dict[str, Any]) -> None:
+        if message["msg_type"] == "stream":
+            streams.append((message["content"]["name"], message["content"]["text"]))
+
+    try:
+        client.wait_for_ready(timeout=120)
+        reply = client.execute_interactive(SCRIPT, output_hook=collect, timeout=120)
+    finally:
+        client.stop_channels()
+        kernel.shutdown_kernel(now=True)
+    assert reply["content"]["status"] == "ok", reply["content"]
+    assert {name for name, _ in streams} == {"stderr"}
+    assert re.fullmatch(r"20 of 20 tasks, in \d+ s\n", "".join(text for _, text in streams))
