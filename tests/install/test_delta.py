@@ -1,5 +1,7 @@
 """What the overlay adds to a base, whatever state the base is in."""
 
+import json
+import marshal
 import shutil
 import sys
 import tempfile
@@ -12,8 +14,10 @@ import pytest
 
 import builder
 from polaris_parsl.env.base.choice import Base, probe
+from polaris_parsl.env.installer.byte_code import BYTE_CODE, byte_code
 from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
-from polaris_parsl.env.installer.environments import create, fill
+from polaris_parsl.env.installer.environments import compile_all, create, fill
+from polaris_parsl.env.installer.wheel_files import OpenWheel
 from polaris_parsl.env.installer.wheels import Wheel, fetch
 from polaris_parsl.env.locks.files import read_requirements, track_requirements
 from polaris_parsl.env.release_names import CURRENT
@@ -78,11 +82,37 @@ def delta(
     ) -> Delta:
         known = {**wheels, more.name: more} if more else wheels
         wanted = [*REQUIREMENTS, *requirements]
-        scratch = Path(tempfile.mkdtemp(dir=tmp_path))
         asked = look(base, env, *known)
-        return compute_delta(wanted, known, asked, allowed=allowed, scratch=scratch, env=env)
+        found = compute_delta(wanted, known, asked, allowed=allowed)
+        broken = {name for name, why in found.why.items() if "without" in why or "times" in why}
+        by_pip = chosen_by_pip(wanted, known, base, broken, tmp_path, env)
+        assert {wheel.path.name for wheel in found.install} == by_pip
+        return found
 
     return compute
+
+
+def chosen_by_pip(  # noqa: PLR0917 - of one test
+    requirements: list[str],
+    wheels: dict[str, Wheel],
+    base: Path,
+    broken: set[str],
+    folder: Path,
+    env: dict[str, str],
+) -> set[str]:
+    """The wheels that pip would install beside what the base has, with nothing else to choose from."""
+    empty = Path(tempfile.mkdtemp(dir=folder), "empty")
+    create(empty, look(base, env), sees_base=True)
+    command = [base / "bin/python", "-I", "-m", "pip", "--python", empty / "bin/python", "install"]
+    command += ["--dry-run", "--report", "-", "--quiet", "--only-binary", ":all:", "--no-index"]
+    command += ["--find-links", wheels["parsl"].path.parent, *requirements]
+    # pip believes the metadata of the base
+    command += [f"{name}=={wheels[name].version}" for name in sorted(broken)]
+    done = builder.run(*command, env=for_offline_pip(env))
+    assert done.returncode == 0, done.stderr
+    chosen = json.loads(done.stdout)["install"]
+    names = {Path(entry["download_info"]["url"]).name for entry in chosen}
+    return names | {wheels[name].path.name for name in broken}
 
 
 def look(base: Path, env: dict[str, str], *names: str) -> Base:
@@ -209,27 +239,54 @@ def test_no_locked_package_is_a_protected_one() -> None:
     assert not LOCKED.keys() & polaris().protected.names
 
 
-def test_pip_and_uv_install_the_same_tree(
-    wheels: dict[str, Wheel], base: Path, env: dict[str, str], tmp_path: Path
+def test_pip_installs_the_same_tree(
+    wheels: dict[str, Wheel], base: Path, env: dict[str, str], cache: Path, tmp_path: Path
 ) -> None:
-    trees = {}
-    for tool in ("uv", "pip"):
-        folder = tmp_path / tool / "overlay"
-        folder.parent.mkdir()
-        create(folder, base / "bin/python", sees_base=True, env=env)
-        if tool == "pip":
-            with_pip(base, folder, wheels, env)
-        # where pip was first, this adds nothing and compiles as ever
-        fill(folder, [*wheels.values()], env=env)
-        trees[tool] = builder.tree(folder)
-    by_uv, by_pip = trees["uv"], trees["pip"]
-    assert by_uv.keys() == by_pip.keys()
-    assert len(by_uv) > 1000
-    differing = {name for name in by_uv if by_uv[name] != by_pip[name]}
+    asked = look(base, env)
+    opened = [OpenWheel(each, asked.minor) for each in wheels.values()]
+    code = byte_code(opened, base=asked, cache=cache / "polaris-parsl" / BYTE_CODE, env=env)
+    for tool in ("ours", "pip"):
+        create(tmp_path / tool / "overlay", asked, sees_base=True)
+    fill(tmp_path / "ours/overlay", opened, code, base=asked)
+    with_pip(base, tmp_path / "pip/overlay", wheels, env)
+    compile_all(tmp_path / "pip/overlay/bin/python", tmp_path / "pip/overlay", env=env)
+    ours, by_pip = (builder.tree(tmp_path / tool / "overlay") for tool in ("ours", "pip"))
+    # nothing imports the tests of Parsl
+    left_out = {name for name in by_pip if "/parsl/tests/" in name and "__pycache__" in name}
+    assert left_out
+    assert ours.keys() == by_pip.keys() - left_out
+    assert len(ours) > 1000
+    differing = {
+        name
+        for name in ours
+        if ours[name] != by_pip[name]
+        and not is_same_code(*(tmp_path / tool / "overlay" / name for tool in ("ours", "pip")))
+    }
     # who installed it, and the programs, which name their Python
     modules = {Path(name).name for name in differing if not name.startswith("bin/")}
     assert modules == {"INSTALLER", "RECORD"}
     assert (tmp_path / "pip/overlay/bin/parsl-perf").read_text().startswith(f"#!{tmp_path}")
+    assert records(tmp_path / "ours/overlay") == records(tmp_path / "pip/overlay")
+
+
+def is_same_code(one: Path, other: Path) -> bool:
+    """Whether two files hold the same byte code, whichever of its objects marshal has written once."""
+    if one.suffix != ".pyc":
+        return False
+    first, second = one.read_bytes(), other.read_bytes()
+    return first[:16] == second[:16] and marshal.loads(first[16:]) == marshal.loads(second[16:])
+
+
+def records(environment: Path) -> dict[str, set[str]]:
+    """The files that each distribution says it has, without byte code."""
+    return {
+        path.parent.name: {
+            name
+            for name in (line.split(",")[0] for line in path.read_text().splitlines())
+            if "__pycache__" not in name
+        }
+        for path in environment.glob("lib/python3.*/site-packages/*.dist-info/RECORD")
+    }
 
 
 def with_pip(base: Path, folder: Path, wheels: dict[str, Wheel], env: dict[str, str]) -> None:

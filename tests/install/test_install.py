@@ -175,6 +175,6 @@ def test_a_full_disk_leaves_nothing_and_is_named(env: dict[str, str], tmp_path: 
         'mount -t tmpfs -o size=40m tmpfs "$1" && { shift; "$@"; code=$?; ls -A "$0"; exit $code; }'
     )
     done = builder.run(*space, "sh", "-c", script, disk, disk, *install, env=env)
-    assert done.returncode == 4, done.stderr
-    assert "No space left on device" in done.stderr
+    assert done.returncode == ExitCode.PREFIX, done.stderr
+    assert "error: the disk is full" in done.stderr
     assert "prefix" not in done.stdout.splitlines()

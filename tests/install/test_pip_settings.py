@@ -1,5 +1,6 @@
 """Every download follows pip's settings: an index and a channel by https, of a private authority."""
 
+import ast
 import functools
 import hashlib
 import http.server
@@ -163,6 +164,29 @@ def test_a_proxy_of_pip_conf_is_that_of_every_download(lab: Lab) -> None:
     away = {**env, "UV_DEFAULT_INDEX": "https://elsewhere.invalid/simple"}
     with pytest.raises(LockError, match=r"tunnel|proxy|127\.0\.0\.1:9|refused"):
         lock_python(lab.folder / "solved", {"some.lock": Origin(("first",))}, env=away)
+
+
+def test_what_is_read_is_what_pip_says(lab: Lab) -> None:
+    lab.settles("timeout = 7", "no_cache_dir = true", "[list]", "format = json")
+    for place, timeout in ((".pip", 1), (".config/pip", 2), ("xdg/pip", 3)):
+        (lab.folder / place).mkdir(parents=True)
+        (lab.folder / place / "pip.conf").write_text(f"[download]\ntimeout = {timeout}\n")
+    variables = {"PIP_INDEX_URL": "https://mine/", "XDG_CONFIG_DIRS": str(lab.folder / "xdg")}
+    alone = {**lab.user, **variables}
+    for env in (alone, {**alone, "PIP_CONFIG_FILE": str(lab.folder / "none")}):
+        done = builder.run(builder.PYTHON, "-I", "-m", "pip", "config", "list", env=env)
+        said = dict(line.split("=", 1) for line in done.stdout.splitlines())
+        expected: dict[str, str] = {}
+        for section in ("global", "download", ":env:"):
+            names = [name for name in said if name.startswith(f"{section}.")]
+            expected |= {name.rpartition(".")[2]: ast.literal_eval(said[name]) for name in names}
+        assert expected["index-url"] == "https://mine/"
+        found = pip_settings(env)
+        assert {name: found[name] for name in expected} == expected
+    assert pip_settings({**alone, "PIP_CONFIG_FILE": "/dev/null"}).keys() == {
+        "config-file",
+        "index-url",
+    }
 
 
 def test_variables_and_the_section_of_download_come_before_the_rest(lab: Lab) -> None:

@@ -30,15 +30,17 @@ def open_cache(folder: str) -> str:
     finally:
         os.umask(before)
     place = os.path.realpath(folder)
+    owners = {0, os.geteuid()} | _unknown()
     above = place
     while above != os.path.dirname(above):
         above = os.path.dirname(above)
         found = os.stat(above)
         # in a sticky directory nobody renames what belongs to others
-        why = _stranger(above, found, looks_at_mode=not found.st_mode & stat.S_ISVTX)
+        why = _stranger(above, found, owners, looks_at_mode=not found.st_mode & stat.S_ISVTX)
         if why:
             return why
-    why = _stranger(place, os.lstat(place), looks_at_mode=True) or _stranger_below(place)
+    why = _stranger(place, os.lstat(place), owners, looks_at_mode=True)
+    why = why or _stranger_below(place, owners)
     if not why:
         number = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
@@ -49,7 +51,7 @@ def open_cache(folder: str) -> str:
     return why
 
 
-def _stranger_below(place: str) -> str:
+def _stranger_below(place: str, owners: "set[int]") -> str:
     """Who else has put something into the cache, or could: in one that is closed only owners count."""
     is_open = bool(os.lstat(place).st_mode & 0o077)
     why = ""
@@ -60,7 +62,7 @@ def _stranger_below(place: str) -> str:
                 found = os.lstat(path)
             except FileNotFoundError:  # another command has just ended
                 continue
-            why = why or _stranger(path, found, looks_at_mode=is_open)
+            why = why or _stranger(path, found, owners, looks_at_mode=is_open)
         if why:
             break
     return why
@@ -71,8 +73,8 @@ def _refuse(error: OSError) -> None:
         raise error
 
 
-def _stranger(path: str, found: os.stat_result, *, looks_at_mode: bool) -> str:
-    if found.st_uid not in {0, os.geteuid(), *_unknown()}:
+def _stranger(path: str, found: os.stat_result, owners: "set[int]", *, looks_at_mode: bool) -> str:
+    if found.st_uid not in owners:
         return "{} belongs to {}".format(path, _user(found.st_uid))
     if stat.S_ISLNK(found.st_mode) or not looks_at_mode:
         return ""

@@ -4,16 +4,15 @@ A laboratory tells pip once which index, proxy and certificates to use, in pip.c
 Every other download follows the same settings.
 """
 
-import ast
+import os
 import shlex
 import ssl
 import sys
 from collections.abc import Mapping
+from configparser import Error as ConfigParserError
+from configparser import RawConfigParser
 from pathlib import Path
 
-from polaris_parsl.process import run
-
-_ANSWER_TIMEOUT_SECONDS = 60
 # what pip reads for `pip download`, the strongest last
 _SECTIONS = ("global", "download", ":env:")
 # variables that pip's own library for https reads, too
@@ -47,22 +46,53 @@ def set_up_like_pip(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def pip_settings(env: Mapping[str, str]) -> dict[str, str]:
-    """What pip has from its files and variables, by the names of its options; {} without a pip."""
-    python = Path(
-        sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}"
-    )
-    command: list[str | Path] = [python, "-I", "-m", "pip", "config", "list"]
-    try:
-        done = run(command, env=env, timeout_seconds=_ANSWER_TIMEOUT_SECONDS)
-    except OSError:
-        return {}
+    """What pip has from its files and variables, by the names of its options; {} if it could not read them.
+
+    Read here, because pip needs a second of a processor to start. Source: the topic "Configuration" of
+    pip's documentation; tests/install/test_pip_settings.py compares with `pip config list`.
+    """
     found: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
-    for line in done.stdout.splitlines():
-        key, _, value = line.partition("=")
-        section, _, name = key.rpartition(".")
-        if section in found:
-            found[section][name] = str(ast.literal_eval(value))
+    try:
+        for file in _files(env):
+            parser = RawConfigParser()
+            parser.read(file, encoding="utf-8")
+            for section in parser.sections():
+                if section in found:
+                    found[section] |= {_option(name): text for name, text in parser.items(section)}
+    except (ConfigParserError, UnicodeDecodeError):
+        return {}
+    found[":env:"] = {
+        _option(name.removeprefix("PIP_")): text
+        for name, text in env.items()
+        if name.startswith("PIP_")
+    }
     return {name: value for section in _SECTIONS for name, value in found[section].items()}
+
+
+def _option(name: str) -> str:
+    return name.lower().replace("_", "-").removeprefix("--")
+
+
+def _files(env: Mapping[str, str]) -> list[Path]:
+    """The files that pip reads, the strongest last."""
+    named = env.get("PIP_CONFIG_FILE")
+    if named == os.devnull:
+        return []
+    home = env.get("HOME", "/")
+    folders = [Path(each, "pip") for each in _words(env.get("XDG_CONFIG_DIRS") or "/etc/xdg")]
+    folders.append(Path("/etc"))
+    if not (named and Path(named).exists()):
+        folders += [
+            Path(home, ".pip"),
+            Path(env.get("XDG_CONFIG_HOME") or f"{home}/.config", "pip"),
+        ]
+    # pip is the base's, not that of our tools environment
+    folders.append(Path(sys.base_prefix))
+    return [each / "pip.conf" for each in folders] + ([Path(named)] if named else [])
+
+
+def _words(paths: str) -> list[str]:
+    return [each for each in paths.split(":") if each]
 
 
 def shell_lines(env: Mapping[str, str]) -> str:

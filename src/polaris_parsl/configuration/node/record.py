@@ -1,6 +1,6 @@
-"""Write the byte code of the modules that workers import at their start into one file.
+"""Write the byte code of the modules that workers import at their start into one file, and the archive for nodes.
 
-    python -P -m polaris_parsl.configuration.node.record FILE ROOT
+    python -P -m polaris_parsl.configuration.node.record FILE ROOT [ARCHIVE]
 
 Run by the interpreter of an install, whose directory is ROOT. What Python itself reads before FILE is
 in use stays out. The bytes depend on the packages and the base, and not on the time or on ROOT.
@@ -164,5 +164,16 @@ def _distributions(
             yield number, (changed, found)
 
 
+def main() -> None:
+    """Write the image, and the archive in the same process: Parsl is imported once."""
+    file, root, *archives = map(Path, sys.argv[1:])
+    record(file, root)
+    for archive in archives:
+        # what it imports would be in the image
+        from polaris_parsl.configuration.node import local  # noqa: PLC0415
+
+        local.pack(archive, file, root)
+
+
 if __name__ == "__main__":
-    record(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

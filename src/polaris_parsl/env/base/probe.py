@@ -165,6 +165,8 @@ def described(names, quick):
             entries[name]["sha256"] = first.summary()
         if name in close and not quick:
             entries[name].update(first.details(), copies=len(beside))
+        elif not quick:
+            entries[name]["requires"] = first.requires()
     return entries
 
 

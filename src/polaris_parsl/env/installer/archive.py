@@ -8,7 +8,7 @@ from backports import zstd
 ARCHIVE = "overlay.tar.zst"
 # 2020-01-01; a wheel, which is a zip, holds no time before 1980
 EPOCH_SECONDS = 1577836800
-_LEVEL = 6
+_LEVEL = 3
 
 
 def pack(folder: Path, archive: Path) -> None:

@@ -1,26 +1,19 @@
-"""The delta: what the overlay must add to a base, as pip itself computes it.
+"""The delta: what the overlay must add to a base, as pip would compute it (tests/install/test_delta.py).
 
-pip is asked, in an empty environment that sees the base, what it would install
-for the requirements of environment.yml, with nothing but the locked wheels to
-choose from. So its answer is the locked packages that the base lacks, or has in
-a version that the others do not accept.
+These are the locked packages that the base lacks, or has in a version that the others do not accept.
 """
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.env.base.choice import Base
-from polaris_parsl.env.installer.environments import create
+from polaris_parsl.env.installer.resolution import Distribution, applicable, resolve
+from polaris_parsl.env.installer.wheel_files import OpenWheel, requirements_of
 from polaris_parsl.env.installer.wheels import Wheel
-from polaris_parsl.env.variables import for_offline_pip
 from polaris_parsl.errors import LockError, OptionError
 from polaris_parsl.facts.polaris import polaris
-from polaris_parsl.process import WORK_SECONDS, run
 
 
 @dataclass(frozen=True)
@@ -46,47 +39,33 @@ def compute_delta(
     base: Base,
     *,
     allowed: Collection[str] = (),
-    scratch: Path,
-    env: Mapping[str, str],
 ) -> Delta:
-    """Ask pip what the base lacks.
+    """Compute what the base lacks.
 
     Args:
         requirements: the `pip:` section of the track's environment file.
-        wheels: the locked wheels, all in one directory.
+        wheels: the locked wheels.
         base: the base; it must have been asked about all locked names.
         allowed: protected packages that may come before those of the base.
-        scratch: temporary directory.
-        env: environment variables.
 
     Raises:
-        LockError: pip finds no solution, chooses something that is not locked, or what it
-            chooses would come before a protected package of the base.
+        LockError: there is no solution, or it would come before a protected package of the base.
     """
     broken = {name: why for name in wheels if (why := _damage(name, base))}
-    empty = scratch / "empty"
-    create(empty, base.executable, sees_base=True, env=env)
-    folder = next(iter(wheels.values())).path.parent
-    command: list[str | Path] = [
-        base.executable,
-        "-I",
-        "-m",
-        "pip",
-        "--python",
-        empty / "bin/python",
-    ]
-    command += ["install", "--dry-run", "--report", "-", "--quiet", "--only-binary", ":all:"]
-    command += ["--no-index", "--find-links", folder, *requirements]
-    # pip believes the metadata of the base
-    command += [f"{name}=={wheels[name].version}" for name in sorted(broken)]
-    done = run(command, env=for_offline_pip(env), cwd=scratch, timeout_seconds=WORK_SECONDS)
-    if done.returncode != 0:
-        raise LockError(
-            f"the locked packages do not fit the base {base.prefix}:\n    {done.stderr.strip()}",
-            remedy="lock again with `polaris-parsl lock`, or choose another base",
+    try:
+        answer = resolve(
+            requirements,
+            locked=distributions_of(OpenWheel(each, base.minor) for each in wheels.values()),
+            base=base_distributions(base),
+            refused=broken,
+            markers=base.markers,
         )
-    answer = {_locked(entry, wheels) for entry in json.loads(done.stdout)["install"]}
-    chosen = sorted(answer | broken.keys())
+    except LockError as error:
+        raise LockError(
+            f"the locked packages do not fit the base {base.prefix}:\n    {error.problem}",
+            remedy=error.remedy,
+        ) from error
+    chosen = sorted(answer)
     _refuse_shadowing(chosen, base, allowed)
     taken = sorted(wheels.keys() - set(chosen))
     return Delta(
@@ -95,6 +74,24 @@ def compute_delta(
         from_base={name: str(base.distributions[name]["version"]) for name in taken},
         depends_on=_closure(taken, base) - set(chosen),
     )
+
+
+def distributions_of(wheels: Iterable[OpenWheel]) -> dict[str, Distribution]:
+    """What the metadata of wheels says, by name."""
+    return {
+        each.wheel.name: Distribution(each.wheel.version, tuple(requirements_of(each.metadata())))
+        for each in wheels
+    }
+
+
+def base_distributions(base: Base) -> dict[str, Distribution]:
+    """What is installed in a base, by name; of two in one directory the first."""
+    return {
+        name: Distribution(
+            str(entry["version"]).partition(",")[0], tuple(entry.get("requires") or ())
+        )
+        for name, entry in base.distributions.items()
+    }
 
 
 def _closure(names: Sequence[str], base: Base) -> frozenset[str]:
@@ -106,38 +103,11 @@ def _closure(names: Sequence[str], base: Base) -> frozenset[str]:
         if (name, extra) in seen or name not in base.distributions:
             continue
         seen.add((name, extra))
-        for text in base.distributions[name].get("requires", ()):
-            needed = _requirement(text)
-            if needed and _applies(needed, {**base.markers, "extra": extra}):
-                target = canonicalize_name(needed.name)
-                waiting += [(target, each) for each in ("", *sorted(needed.extras))]
+        requires = base.distributions[name].get("requires") or ()
+        for needed in applicable(requires, {**base.markers, "extra": extra}):
+            target = canonicalize_name(needed.name)
+            waiting += [(target, each) for each in ("", *sorted(needed.extras))]
     return frozenset(name for name, _ in seen)
-
-
-def _requirement(text: str) -> Requirement | None:
-    try:
-        return Requirement(text)
-    except InvalidRequirement:
-        # old distributions have some that nothing reads, pip neither
-        return None
-
-
-def _applies(needed: Requirement, environment: Mapping[str, str]) -> bool:
-    return needed.marker is None or needed.marker.evaluate(dict(environment))
-
-
-def _locked(entry: Mapping[str, Mapping[str, object]], wheels: Mapping[str, Wheel]) -> str:
-    name = Path(str(entry["download_info"]["url"])).name
-    archive = entry["download_info"]["archive_info"]
-    hashes = archive.get("hashes") if isinstance(archive, dict) else None
-    for wheel in wheels.values():
-        if wheel.path.name == name:
-            if isinstance(hashes, dict) and hashes.get("sha256") not in {None, wheel.sha256}:
-                break
-            return wheel.name
-    raise LockError(
-        f"pip chose {name}, which is not in overlay.lock", remedy="lock again, then install"
-    )
 
 
 def _why(name: str, base: Base) -> str:

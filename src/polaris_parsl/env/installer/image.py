@@ -8,7 +8,6 @@ from polaris_parsl.installs import archive_of, image_of, overlay_python
 from polaris_parsl.process import WORK_SECONDS, run
 
 _RECORD = "polaris_parsl.configuration.node.record"
-_PACK = "polaris_parsl.configuration.node.local"
 
 
 def record_image(root: Path, *, env: Mapping[str, str]) -> list[str]:
@@ -19,16 +18,15 @@ def record_image(root: Path, *, env: Mapping[str, str]) -> list[str]:
         env: environment variables.
     """
     image, archive = image_of(root), archive_of(root)
-    why = _run(root, _RECORD, image, root, env=env)
-    if why:
-        image.unlink(missing_ok=True)
-        return [f"workers import their modules one by one: no image of them was made: {why}"]
-    why = _run(root, _PACK, archive, image, root, env=env)
-    if why:
-        for each in (archive, archive.with_name(f"{archive.name}.sha256")):
-            each.unlink(missing_ok=True)
+    why = _run(root, _RECORD, image, root, archive, env=env)
+    if not why:
+        return []
+    has_image = image.is_file()
+    for each in (archive, archive.with_name(f"{archive.name}.sha256")):
+        each.unlink(missing_ok=True)
+    if has_image:
         return [f"workers do not start from the nodes' own disks: no archive was made: {why}"]
-    return []
+    return [f"workers import their modules one by one: no image of them was made: {why}"]
 
 
 def _run(root: Path, module: str, *words: Path, env: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from polaris_parsl import below
 from polaris_parsl.env.base.fingerprint import fingerprint
 from polaris_parsl.env.installer import conda_archives, gnu_parallel
 from polaris_parsl.env.installer.archive import ARCHIVE, pack
+from polaris_parsl.env.installer.byte_code import BYTE_CODE, byte_code
 from polaris_parsl.env.installer.environments import create, fill
 from polaris_parsl.env.installer.image import record_image
 from polaris_parsl.env.installer.launcher import render_launcher
@@ -17,8 +18,11 @@ from polaris_parsl.env.installer.preflight import (
     check_modulefiles,
     check_overlay,
     check_requirements,
+    check_requirements_of_tools,
     check_tools,
 )
+from polaris_parsl.env.installer.tools_archive import build_tools
+from polaris_parsl.env.installer.wheel_files import OpenWheel
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES
 from polaris_parsl.env.modules.base_module import describe
 from polaris_parsl.env.modules.module_system import module_tree
@@ -68,12 +72,16 @@ def build(
     Raises:
         PolarisParslError: a check of the new install fails.
     """
+    with step("compile"):
+        overlay = [OpenWheel(each, plan.base.minor) for each in (*plan.delta.install, plan.own)]
+        has = {each.wheel.name for each in overlay}
+        tools = [OpenWheel(each, plan.base.minor) for each in plan.tools if each.name not in has]
+        codes = byte_code([*overlay, *tools], base=plan.base, cache=plan.cache / BYTE_CODE, env=env)
     with step("build the overlay"):
-        create(overlay_of(folder), plan.base.executable, sees_base=True, env=env)
-        fill(overlay_of(folder), [*plan.delta.install, plan.own], env=env)
+        create(overlay_of(folder), plan.base, sees_base=True)
+        fill(overlay_of(folder), overlay, codes, base=plan.base)
     with step("build the tools"):
-        create(tools_of(folder), plan.base.executable, sees_base=False, env=env)
-        fill(tools_of(folder), [*plan.tools, plan.own], env=env)
+        build_tools(tools_of(folder), tools, codes, base=plan.base)
     _write_commands(plan, folder)
     _write_share(folder, env=env)
     if plan.parallel.packages:
@@ -82,9 +90,8 @@ def build(
     with step("verify"):
         check_overlay(folder, parsl=plan.parsl, version=plan.version, env=env)
         check_tools(folder, version=plan.version, env=env)
-        warnings = check_requirements(
-            overlay_of(folder), plan.base, locked=plan.locked, scratch=scratch, env=env
-        )
+        warnings = check_requirements([*overlay], plan.base, locked=plan.locked)
+        check_requirements_of_tools([*overlay, *tools], plan.base)
     with step("pack the overlay"):
         pack(overlay_of(folder), folder / ARCHIVE)
         warnings += record_image(folder, env=env)

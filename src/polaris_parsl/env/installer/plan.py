@@ -113,7 +113,12 @@ class InstallRequest:
 
 @dataclass(frozen=True)
 class InstallPlan:
-    """Everything that building an install needs; wheels lie in the user's cache or in scratch."""
+    """Everything that building an install needs; wheels lie in the user's cache or in scratch.
+
+    Attributes:
+        tools: what the command needs, some of it in the overlay, too.
+        cache: the user's.
+    """
 
     request: InstallRequest
     version: str
@@ -127,6 +132,7 @@ class InstallPlan:
     shadowed_packages: tuple[VerifyFinding, ...]
     tools: tuple[Wheel, ...]
     parallel: Parallel
+    cache: Path
 
     @property
     def target(self) -> Path:
@@ -193,10 +199,11 @@ def make_plan(
     with step("build the wheel of polaris-parsl"):
         (scratch / "own").mkdir()
         own = read_wheel(build_own(scratch / "own", env=env))
+    cache = user_cache(env)
     get = partial(
         fetch,
         base=base,
-        cache=user_cache(env) / "wheels",
+        cache=cache / "wheels",
         scratch=scratch,
         env=env,
         wheelhouse=house and house / WHEELS,
@@ -204,13 +211,12 @@ def make_plan(
     with step("fetch the wheels of the overlay"):
         wheels = get(locks[overlay])
     with step("compare them with the base"):
-        delta = compute_delta(
-            requirements, wheels, base, allowed=request.allow_shadow, scratch=scratch, env=env
-        )
+        delta = compute_delta(requirements, wheels, base, allowed=request.allow_shadow)
     with step("fetch the wheels of the tools"):
         tools = get(locks[TOOLS_LOCK])
         # what the command explains and rehearses must be what the overlay does
-        tools["parsl"] = wheels["parsl"]
+        for name in tools.keys() & wheels.keys():
+            tools[name] = wheels[name]
     with step("look for GNU Parallel"):
         parallel = choose_parallel(
             parallel_packages(locks[CONDA_LOCK]),
@@ -239,4 +245,5 @@ def make_plan(
         ),
         tools=tuple(tools.values()),
         parallel=parallel,
+        cache=cache,
     )

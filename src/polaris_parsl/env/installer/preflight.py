@@ -2,20 +2,21 @@
 
 import json
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from polaris_parsl.env.base.choice import Base
-from polaris_parsl.env.installer.environments import create
+from polaris_parsl.env.installer.delta import base_distributions, distributions_of
+from polaris_parsl.env.installer.resolution import unmet
+from polaris_parsl.env.installer.wheel_files import OpenWheel
 from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
 from polaris_parsl.env.prefix.staging import write_atomically
-from polaris_parsl.env.variables import for_offline_pip, for_python
+from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError, PolarisParslError
 from polaris_parsl.installs import command_of, overlay_of, overlay_python
-from polaris_parsl.process import WORK_SECONDS, run
+from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 
 _REPORT = "report this with the output of the same command after `polaris-parsl --debug`"
@@ -67,21 +68,14 @@ def check_tools(folder: Path, *, version: str, env: Mapping[str, str]) -> None:
 
 
 def check_requirements(
-    overlay: Path,
-    base: Base,
-    *,
-    locked: Collection[str],
-    scratch: Path,
-    env: Mapping[str, str],
+    overlay: Sequence[OpenWheel], base: Base, *, locked: Collection[str]
 ) -> list[str]:
     """Every distribution that the overlay sees has what it requires, as `pip check` sees it.
 
     Args:
-        overlay: the virtual environment.
+        overlay: the wheels in the overlay.
         base: its base.
         locked: normalised names of the packages that the lock holds.
-        scratch: temporary directory.
-        env: environment variables.
 
     Returns:
         Complaints about packages of the base that the overlay causes.
@@ -89,26 +83,29 @@ def check_requirements(
     Raises:
         LockError: a requirement of a locked package is not met.
     """
-    complaints = _unmet(overlay, base, env=env)
-    mine = sorted(line for line in complaints if canonicalize_name(line.split()[0]) in locked)
+    alone = base_distributions(base)
+    complaints = unmet({**alone, **distributions_of(overlay)}, base.markers)
+    mine = sorted(line for line in complaints if line.split()[0] in locked)
     if mine:
         raise LockError(
             "the overlay does not meet its own requirements:\n    " + "\n    ".join(mine),
             remedy="lock again with `polaris-parsl lock`, or choose another base",
         )
-    if complaints:
-        alone = scratch / "base-alone"
-        create(alone, base.executable, sees_base=True, env=env)
-        complaints -= _unmet(alone, base, env=env)
-    return sorted(complaints)
+    return sorted(complaints - unmet(alone, base.markers)) if complaints else []
 
 
-def _unmet(environment: Path, base: Base, *, env: Mapping[str, str]) -> set[str]:
-    """What `pip check` complains of in an environment, one sentence each."""
-    command: list[str | Path] = [base.executable, "-I", "-m", "pip", "--python"]
-    command += [environment / "bin/python", "check"]
-    done = run(command, env=for_offline_pip(env), cwd=environment, timeout_seconds=WORK_SECONDS)
-    return {line for line in done.stdout.splitlines() if line and done.returncode != 0}
+def check_requirements_of_tools(wheels: Sequence[OpenWheel], base: Base) -> None:
+    """What the command imports, from the overlay or its own, has what it requires.
+
+    Raises:
+        LockError: it has not.
+    """
+    if complaints := unmet(distributions_of(wheels), base.markers):
+        raise LockError(
+            "the tools do not meet their own requirements:\n    "
+            + "\n    ".join(sorted(complaints)),
+            remedy="lock again with `polaris-parsl lock`",
+        )
 
 
 def check_modulefiles(

@@ -42,13 +42,11 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with image and archive of the environment of these tests, packed as an install packs them."""
     folder = tmp_path_factory.mktemp("local")
     image, archive = folder / "workers.image", folder / "workers.tar.gz"
+    record = "polaris_parsl.configuration.node.record"
     descriptor = os.open(sys.prefix, os.O_PATH)
     try:
         root = f"/proc/{os.getpid()}/fd/{descriptor}"
-        for module, *words in (("record", image), ("local", archive, image)):
-            name = f"polaris_parsl.configuration.node.{module}"
-            command = [sys.executable, "-P", "-m", name, *map(str, words), root]
-            subprocess.run(command, check=True)
+        subprocess.run([sys.executable, "-P", "-m", record, image, root, archive], check=True)
     finally:
         os.close(descriptor)
     return folder
