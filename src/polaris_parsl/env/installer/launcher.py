@@ -2,7 +2,9 @@
 
 import shlex
 
+from polaris_parsl.env.installer.tools_archive import ARCHIVE_OF_TOOLS
 from polaris_parsl.errors import ExitCode
+from polaris_parsl.installs import OVERLAY, TOOLS
 from polaris_parsl.version import SAID
 
 # It finds the install that it lies in, so that it works wherever the tree is moved or copied to.
@@ -20,21 +22,27 @@ root=${{self%/bin/*}}
 rebase() {{
   tree=$(mktemp -d) && mkdir "$tree/src" || exit
   trap 'chmod -R u+w "$tree"; rm -rf "$tree"' EXIT
-  cp -R "$root"/overlay/lib/python3.*/site-packages/polaris_parsl "$tree/src/" || exit
+  cp -R "$root"/{overlay}/lib/python3.*/site-packages/polaris_parsl "$tree/src/" || exit
   chmod -R u+w "$tree" && mv "$tree/src/polaris_parsl/_dist"/* "$tree/" || exit
   rmdir "$tree/src/polaris_parsl/_dist" || exit
   python3 -I "$tree/scripts/bootstrap.py" "$@" --root "$root"
   exit
 }}
 
-python=$root/tools/bin/python
+python=$root/{tools}/bin/python
 case "${{1-}}" in
 -h | --help | --version | version | list)
   # what ends at once needs no look at the base before: it says itself that it was this Python's
-  "$python" -I -c 'import sys
-if sys.argv.pop(1) == "Python %d.%d" % sys.version_info[:2]:
+  # and it needs nothing that Python looks for at its start: a look at site-packages costs as much as the answer
+  "$python" -I -S -c 'import sys
+minor, root = sys.argv[1:3]
+del sys.argv[1:3]
+if minor == "Python %d.%d" % sys.version_info[:2]:
+    sys.prefix = sys.exec_prefix = root + "/{tools}"
+    site = "/lib/python%d.%d/site-packages" % sys.version_info[:2]
+    sys.path += [root + "/{overlay}" + site, sys.prefix + site]
     from polaris_parsl.cli import start
-    start.main_of_launcher()' {minor} "$@" 2>&3
+    start.main_of_launcher(sys.prefix + site + "/{archive}")' {minor} "$root" "$@" 2>&3
   code=$?
   [ "$code" -lt {said} ] || [ "$code" -gt {last} ] || exit $((code - {said}))
   ;;
@@ -83,4 +91,7 @@ def render_launcher(*, version: str, minor: str, base: str, broken: int, problem
         base=shlex.quote(base),
         broken=broken,
         problems=problems,
+        tools=TOOLS,
+        overlay=OVERLAY,
+        archive=ARCHIVE_OF_TOOLS,
     )

@@ -16,6 +16,8 @@ from polaris_parsl.installs import OVERLAY
 # in the site-packages of the tools
 ARCHIVE_OF_TOOLS, LINK_OF_TOOLS = "tools.zip", "tools.pth"
 _TIME = (2020, 1, 1, 0, 0, 0)
+# `list` imports it, and Python reads the contents of the whole archive before the first import
+_UNPACKED = ("packaging",)
 
 
 def build_tools(
@@ -34,8 +36,8 @@ def build_tools(
         base: whose Python runs it.
     """
     create(folder, base, sees_base=False)
-    packed = [each for each in wheels if each.is_only_modules]
-    fill(folder, [each for each in wheels if not each.is_only_modules], codes, base=base)
+    packed = [each for each in wheels if each.is_only_modules and each.wheel.name not in _UNPACKED]
+    fill(folder, [each for each in wheels if each not in packed], codes, base=base)
     site = site_of(folder, base)
     _pack(site / ARCHIVE_OF_TOOLS, packed, codes, site=f"{site.relative_to(folder)}/")
     # the overlay comes first: for what it has, Python does not look into the archive
