@@ -57,10 +57,8 @@ def run(commands: list[list[str]], env: dict[str, str]) -> tuple[float, float]:
     return cpu - before.children_user - before.children_system, time.monotonic() - began
 
 
-def processes(commands: list[list[str]], env: dict[str, str], folder: Path) -> int | None:
-    """How many programs they start; None without strace."""
-    if not shutil.which("strace"):
-        return None
+def processes(commands: list[list[str]], env: dict[str, str], folder: Path) -> int:
+    """How many programs they start."""
     traced = [
         ["strace", "-f", "-qq", "-e", "trace=execve", "-o", str(folder / f"trace{number}"), *each]
         for number, each in enumerate(commands)
@@ -100,58 +98,55 @@ def wheel_bytes(cache: Path, base: str) -> tuple[int, int]:
     return by_page, sum(each.stat().st_size for each in cache.rglob("wheels/*/*.whl"))
 
 
+def measure(base: str, rounds: int) -> dict[str, dict[str, float]]:
+    """Each measure by its name, the page's and ours."""
+    ways: dict[str, Callable[[str, Path, Path], list[list[str]]]] = {"page": page, "ours": ours}
+    rows: dict[str, dict[str, float]] = {}
+
+    def note(what: str, way: str, value: float) -> None:
+        rows.setdefault(what, {})[way] = value
+
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        cache = top / "cache"
+        own = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
+        env = {**own, "XDG_CACHE_HOME": str(cache), "HOME": str(top)}
+        for way, make in ways.items():
+            note("CPU, empty cache, s", way, run(make(base, top / way, cache), env)[0])
+            names = ("files", "files, directories and links", "bytes")
+            for what, number in zip(names, size(top / way), strict=True):
+                note(what, way, number)
+            forget(top / way)
+            if shutil.which("strace"):
+                (top / "traces").mkdir()
+                started = processes(make(base, top / way, cache), env, top / "traces")
+                note("programs started", way, started)
+                shutil.rmtree(top / "traces")
+                forget(top / way)
+        times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        for _ in range(rounds):
+            for way, make in ways.items():
+                times[way].append(run(make(base, top / way, cache), env))
+                forget(top / way)
+        for way, taken in times.items():
+            note("CPU, full cache, s", way, statistics.median(cpu for cpu, _ in taken))
+            note("wall, full cache, s", way, statistics.median(wall for _, wall in taken))
+        for way, fetched in zip(ways, wheel_bytes(cache, base), strict=True):
+            note("bytes of wheels fetched, empty cache", way, fetched)
+    return rows
+
+
 def main() -> None:
     """Print a row for each measure, ours and the page's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", default=str(Path(sys.base_prefix, "bin/python3")))
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    ways: dict[str, Callable[[str, Path, Path], list[list[str]]]] = {"page": page, "ours": ours}
-    with tempfile.TemporaryDirectory() as name:
-        top = Path(name)
-        cache = top / "cache"
-        own = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
-        env = {**own, "XDG_CACHE_HOME": str(cache), "HOME": str(top)}
-        counts, times = (
-            {},
-            {way: [run(make(args.base, top / way, cache), env)] for way, make in ways.items()},
-        )
-        cold = {way: each[0] for way, each in times.items()}
-        for way, make in ways.items():
-            counts[way] = size(top / way)
-            forget(top / way)
-            (top / "traces").mkdir()
-            started = processes(make(args.base, top / way, cache), env, top / "traces")
-            counts[way] += (started,)
-            shutil.rmtree(top / "traces")
-            forget(top / way)
-            times[way] = []
-        for _ in range(args.rounds):
-            for way, make in ways.items():
-                times[way].append(run(make(args.base, top / way, cache), env))
-                forget(top / way)
-        fetched = dict(zip(ways, wheel_bytes(cache, args.base), strict=True))
-    rows: dict[str, dict[str, float | None]] = {
-        "files": {way: counts[way][0] for way in ways},
-        "files, directories and links": {way: counts[way][1] for way in ways},
-        "bytes": {way: counts[way][2] for way in ways},
-        "programs started": {way: counts[way][3] for way in ways},
-        "CPU, full cache, s": {
-            way: statistics.median(cpu for cpu, _ in times[way]) for way in ways
-        },
-        "wall, full cache, s": {
-            way: statistics.median(wall for _, wall in times[way]) for way in ways
-        },
-        "CPU, empty cache, s": {way: cold[way][0] for way in ways},
-        "bytes of wheels fetched, empty cache": fetched,
-    }
     print(f"## {TITLE}\n\n| | page | ours | ours/page |\n|---|---|---|---|")
-    for what, row in rows.items():
-        by_page, by_us = row["page"], row["ours"]
-        if by_page is None or by_us is None:
-            continue
-        digits = 1 if isinstance(by_page, float) else 0
-        print(f"| {what} | {by_page:,.{digits}f} | {by_us:,.{digits}f} | {by_us / by_page:.2f} |")
+    for what, row in measure(args.base, args.rounds).items():
+        digits = 1 if "CPU" in what or "wall" in what else 0
+        cells = (f"{row['page']:,.{digits}f}", f"{row['ours']:,.{digits}f}")
+        print(f"| {what} | {' | '.join(cells)} | {row['ours'] / row['page']:.2f} |")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 import builder
 from polaris_parsl.env.locks.files import read_requirements
+from polaris_parsl.errors import ExitCode
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
 

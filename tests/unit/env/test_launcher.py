@@ -1,9 +1,11 @@
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
+import polaris_parsl
 from polaris_parsl.env.installer.launcher import render_launcher
 
 OURS = f"3.{sys.version_info.minor}"
@@ -15,6 +17,12 @@ def command(tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     (tmp_path / "tools/bin").mkdir(parents=True)
     (tmp_path / "tools/bin/python").symlink_to(sys.executable)
+    for name, packages in (
+        ("overlay", Path(polaris_parsl.__file__).parents[1]),
+        ("tools", Path(sysconfig.get_path("purelib"))),
+    ):
+        (tmp_path / name / f"lib/python{OURS}").mkdir(parents=True)
+        (tmp_path / name / f"lib/python{OURS}/site-packages").symlink_to(packages)
     path = tmp_path / "bin/polaris-parsl"
     write(path, OURS)
     return path
