@@ -26,6 +26,7 @@ PYTHON = Path(sys.base_prefix, "bin", "python3")
 BOOTSTRAP = REPOSITORY / "scripts" / "bootstrap.py"
 SOURCES = (
     "src",
+    "examples",
     "modulefiles",
     "scripts",
     "pyproject.toml",
