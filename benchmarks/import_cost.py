@@ -52,20 +52,14 @@ def milliseconds(code: str) -> float:
 
 
 def main() -> None:
-    """Print a row for each variant, with ratios to the page's."""
+    """Print a row for each variant."""
     rows = {}
     for name, code in VARIANTS.items():
         times = [milliseconds(code) for _ in range(ROUNDS)]
         rows[name] = [*counts(code), min(times)]
-    files, modules, others, time = rows["page"]
-    print(f"{'':<22} {'files':>6} {'modules':>8} {'other packages':>15} {'importtime ms':>14}")
+    print("| | files | modules | other packages | importtime, ms |\n|---|---|---|---|---|")
     for name, row in rows.items():
-        print(f"{name:<22} {row[0]:>6} {row[1]:>8} {row[2]:>15} {row[3]:>14.1f}")
-    ours = rows["import polaris_parsl"]
-    print(
-        f"ours/page: files {ours[0] / files:.2f}, modules {ours[1] / modules:.2f}, "
-        f"importtime {ours[3] / time:.2f}; other packages {ours[2]} and {others}"
-    )
+        print(f"| `{name}` | {row[0]} | {row[1]} | {row[2]} | {row[3]:.1f} |")
 
 
 if __name__ == "__main__":

@@ -1,172 +1,337 @@
-"""Counts the path calls on shared places that a node's pool of workers makes, ours and the page's.
+"""Counts what the pools of a block ask of shared places: the page's recipe, ours, and ours staged.
 
-    polaris-parsl sandbox -- python benchmarks/node_calls.py --page PAGE_PYTHON [--stage]
+    polaris-parsl sandbox --nodes N -- python benchmarks/node_calls.py --page PAGE_PYTHON [--nodes N]
 
-A pool with four workers starts on one node and runs some tasks, under strace. PAGE_PYTHON is the Python of
-an environment made by ALCF's page on the same base: `python -m venv --system-site-packages DIR`, then
-`DIR/bin/pip install parsl==RELEASE` with the release of ours. A path call is a system call that names
-a path, failing ones included, or lists a directory; a place is shared if it lies in the environment, its
-base or the run directory. Counts do not depend on the machine's load.
+A pool with four workers starts on each node under strace, and each worker has a task (path_calls.py says what is
+counted). PAGE_PYTHON is the Python of an environment made by ALCF's page on the same base: `python -m venv
+--system-site-packages DIR`, then `DIR/bin/pip install parsl==RELEASE` with the release of ours. The working
+directory must hold both environments, or nodes do not share them. `--write` measures what `polaris-parsl scale`
+predicts from, in a sandbox of two nodes.
 """
 
 import argparse
-import collections
+import datetime
 import json
 import os
 import re
-import shlex
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import parsl
+from page_configuration import page
 from parsl import python_app
+from path_calls import Asked, asked, traced
 
-TASKS, WORKERS = 17, 4
-_CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)$")
-_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_FOLDER = re.compile(r"^(?:AT_FDCWD|\d+)<([^>]*)>")
-_EMPTY_PATH = ', "", '
+WORKERS, WALLTIME, PATIENCE_SECONDS = 4, "0:30:00", 900
 
 
 @python_app
-def number(value: int) -> tuple[str, str]:
-    """The worker that ran it, and where its Parsl lies."""
+def meet(number: int, folder: str, workers: int, patience_seconds: float) -> tuple[str, float]:
+    """Wait until each worker has a task; which one ran this, and the CPU seconds of it and its pool."""
     import os
+    import socket
     import time
+    from pathlib import Path
 
-    import parsl
+    del number
+    stat = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()
+    used = time.process_time() + sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
+    worker = f"{socket.gethostname()}-{os.environ['PARSL_WORKER_RANK']}"
+    Path(folder, worker).touch()
+    latest = time.monotonic() + patience_seconds
+    while len([*Path(folder).iterdir()]) < workers and time.monotonic() < latest:
+        time.sleep(0.3)
+    return worker, used
 
-    time.sleep(1)
-    del value
-    return os.environ["PARSL_WORKER_RANK"], parsl.__file__
+
+@dataclass(frozen=True)
+class Request:
+    """A block."""
+
+    run_dir: Path
+    queue: str
+    nodes: int
+    workers: int
 
 
-def run_ours(run_dir: Path, trace: Path, stage: bool) -> None:
-    """A run of polaris_parsl."""
+def by_page(request: Request) -> parsl.Config:
+    """The page's configuration."""
+    made = page(request.run_dir)
+    executor: Any
+    (executor,) = made.executors
+    executor.max_workers_per_node = request.workers
+    executor.available_accelerators = executor.available_accelerators[: request.workers]
+    # as many sets of CPUs as workers, or Parsl's worker ends
+    name, *sets = executor.cpu_affinity.split(":")
+    executor.cpu_affinity = ":".join([name, *sets[: request.workers]])
+    executor.provider.nodes_per_block = request.nodes
+    executor.provider.queue = request.queue
+    executor.provider.walltime = WALLTIME
+    return made
+
+
+def staged(request: Request, *, stage: bool = True) -> parsl.Config:
+    """The same request to polaris_parsl."""
     import polaris_parsl
 
-    made = polaris_parsl.config(
-        account="sandbox", queue="debug", walltime="0:10:00", run_dir=run_dir, stage=stage
+    return polaris_parsl.config(
+        account="sandbox",
+        queue=request.queue,
+        nodes_per_block=request.nodes,
+        walltime=WALLTIME,
+        available_accelerators=request.workers,
+        run_dir=request.run_dir,
+        stage=stage,
     )
-    _run(made, trace)
 
 
-def run_page(run_dir: Path, trace: Path) -> None:
-    """A run of the page's configuration."""
-    from page_configuration import page
-
-    _run(page(run_dir), trace)
+def not_staged(request: Request) -> parsl.Config:
+    """With stage=False."""
+    return staged(request, stage=False)
 
 
-def _run(config: parsl.Config, trace: Path) -> None:
+def each_reads(request: Request) -> parsl.Config:
+    """Staged, but each node reads the archive from the shared file system."""
+    made = staged(request)
+    executor: Any
+    (executor,) = made.executors
+    executor.launch_cmd = f"env -u POLARIS_PARSL_BLOCK_NODES {executor.launch_cmd}"
+    return made
+
+
+PAGE, NOT_STAGED, STAGED, EACH = "page", "ours, stage=False", "ours", "ours, each node reads"
+RECIPES: dict[str, Callable[[Request], parsl.Config]] = {
+    PAGE: by_page,
+    NOT_STAGED: not_staged,
+    STAGED: staged,
+    EACH: each_reads,
+}
+
+
+def queue(nodes: int) -> str:
+    """A queue that takes blocks of so many nodes."""
+    # the environment of the page lacks it
+    from polaris_parsl.facts.polaris import polaris
+
+    return next(
+        each.name
+        for each in polaris().queues.values()
+        if each.nodes_min <= nodes <= each.nodes_max and each.name in ("debug-scaling", "prod")
+    )
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a block asked.
+
+    Attributes:
+        nodes: for each node; empty if it ran without strace.
+        seconds: from parsl.load to the last result.
+        cpu: seconds of one pool and one of its workers; the median of all.
+    """
+
+    nodes: list[Asked]
+    seconds: float
+    cpu: float
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """Path calls of all nodes, by kind."""
+        return sum((each.kinds for each in self.nodes), Counter[str]())
+
+    @property
+    def calls(self) -> int:
+        """Path calls of all nodes."""
+        return sum(each.calls for each in self.nodes)
+
+    @property
+    def opened(self) -> int:
+        """Files that were opened to be read, of all nodes."""
+        return sum(each.opened for each in self.nodes)
+
+    @property
+    def size(self) -> int:
+        """Bytes that all nodes read."""
+        return sum(each.size for each in self.nodes)
+
+    @property
+    def archives(self) -> int:
+        """How many nodes read the archive from the shared place."""
+        return sum(each.archives for each in self.nodes)
+
+
+def run(recipe: str, folder: Path, request: Request) -> dict[str, float]:
+    """A block, in this process."""
+    meeting = folder / "meeting"
+    meeting.mkdir()
+    config = RECIPES[recipe](request)
     executor: Any
     (executor,) = config.executors
-    inner = shlex.quote(executor.launch_cmd)
-    what = "-e trace=%file,getdents64"
-    executor.launch_cmd = f"strace -f -qq -y -s 4096 -o {trace} {what} /bin/sh -c {inner}"
+    if (folder / "traces").exists():
+        executor.launch_cmd = traced(executor.launch_cmd, folder / "traces")
+    began = time.monotonic()
     with parsl.load(config):
-        waiting = [number(each) for each in range(TASKS)]
-        seen = len({task.result()[0] for task in waiting})
-    if seen != WORKERS:
-        sys.exit(f"only {seen} of {WORKERS} workers had a task")
+        count = request.nodes * request.workers
+        tasks = [meet(each, str(meeting), count, PATIENCE_SECONDS) for each in range(count)]
+        seen = dict(task.result() for task in tasks)
+        seconds = time.monotonic() - began
+    if len(seen) != count:
+        sys.exit(f"only {len(seen)} of {count} workers had a task")
+    return {"seconds": seconds, "cpu": statistics.median(seen.values())}
 
 
-def calls(trace: Path) -> Iterator[tuple[str, str]]:
-    """The name of each call and the path that it names."""
-    for line in trace.read_text(errors="replace").splitlines():
-        found = _CALL.match(line)
-        if not found:
-            continue
-        name, rest = found.groups()
-        folder = _FOLDER.match(rest)
-        if name == "getdents64":
-            yield name, folder.group(1) if folder else ""
-            continue
-        text = _TEXT.search(rest)
-        if text is None or _EMPTY_PATH in rest or name == "getcwd":
-            continue  # asks about an open file, or the kernel alone
-        path = text.group(1)
-        yield name, os.path.normpath(Path(folder.group(1) if folder else "/", path))
-
-
-def kind(path: str, roots: dict[str, str]) -> str:
-    """What sort of path it is."""
-    if path.startswith(roots["run"]):
-        return "run directory"
-    if ".dist-info" in path or ".egg-info" in path:
-        return "dist-info"
-    for end, name in ((".pyc", ".pyc"), (".py", ".py"), (".pth", ".pth"), (".image", "image")):
-        if path.endswith(end):
-            return name
-    if ".so" in path or "glibc-hwcaps" in path or path.endswith("/lib"):
-        return "shared libraries"
-    if path.endswith(("site-packages", "lib-dynload", ".zip")) or re.search(r"python3\.\d+$", path):
-        return "directories of sys.path"
-    return "package directories and others"
-
-
-def count(trace: Path, roots: dict[str, str]) -> dict[str, int]:
-    """How many calls there are by kind, on shared places."""
-    kinds = collections.Counter(
-        kind(path, roots)
-        for _, path in calls(trace)
-        if any(path.startswith(root) for root in roots.values())
-    )
-    return {"all": sum(kinds.values()), **dict(kinds.most_common())}
-
-
-def measure(python: str, what: str, stage: bool) -> dict[str, int]:
+def measure(
+    python: str, recipe: str, nodes: int = 1, workers: int = WORKERS, *, trace: bool = True
+) -> Block:
     """Run this program again with a Python, and count."""
-    with tempfile.TemporaryDirectory(prefix="calls-") as name:
-        folder = Path(name)
-        trace, run_dir = folder / "trace", folder / "runs"
-        words = [python, __file__, "--run", what, str(run_dir), str(trace)]
-        path = (
-            f"{Path(python).parent}:{os.environ['PATH']}"  # the page's way to find Parsl's programs
-        )
-        words += ["--stage"] if stage else []
-        subprocess.run(words, check=True, env={**os.environ, "PATH": path})
-        if keep := os.environ.get("KEEP_TRACE"):
-            Path(keep, f"{what}{'-staged' if stage else ''}.trace").write_bytes(trace.read_bytes())
+    with tempfile.TemporaryDirectory(prefix="calls-", dir=Path.cwd()) as name:
+        folder, traces = Path(name), Path(name, "traces")
+        if trace:
+            traces.mkdir()
+        words = [python, __file__, "--run", recipe, name, queue(nodes), str(nodes), str(workers)]
+        # the page's way to find Parsl's programs
+        env = {**os.environ, "PATH": f"{Path(python).parent}:{os.environ['PATH']}"}
+        said = json.loads(subprocess.check_output(words, env=env, text=True).splitlines()[-1])
         script = "import sys; print(sys.prefix); print(sys.base_prefix)"
-        prefixes = subprocess.run(
-            [python, "-c", script], capture_output=True, text=True, check=True
-        ).stdout.split()
-        return count(trace, {"run": str(run_dir), "env": prefixes[0], "base": prefixes[1]})
+        prefixes = subprocess.check_output([python, "-c", script], text=True).split()
+        roots = {"run": str(folder / "runs"), "env": prefixes[0], "base": prefixes[1]}
+        if recipe != PAGE:
+            roots["install"] = str(Path(prefixes[0]).parent)
+        found = [asked(each, roots) for each in sorted(traces.iterdir())] if trace else []
+        return Block(found, said["seconds"], said["cpu"])
+
+
+def by_kind(blocks: dict[str, Block], more: dict[str, float]) -> str:
+    """The table of kinds, of one node each; and what each worker more asks."""
+    lines = [f"| path calls of one node | {' | '.join(blocks)} |", f"|{'---|' * (len(blocks) + 1)}"]
+    lines.append(f"| all | {' | '.join(str(each.calls) for each in blocks.values())} |")
+    for name in dict.fromkeys(each for block in blocks.values() for each in block.kinds):
+        counts = (str(each.kinds.get(name, 0)) for each in blocks.values())
+        lines.append(f"| {name} | {' | '.join(counts)} |")
+    lines.append(f"| each worker more | {' | '.join(f'{each:.0f}' for each in more.values())} |")
+    for name in ("opened", "size"):
+        title = {"opened": "files opened to be read", "size": "bytes of them"}[name]
+        lines.append(
+            f"| {title} | {' | '.join(str(getattr(each, name)) for each in blocks.values())} |"
+        )
+    return "\n".join(lines)
+
+
+def by_nodes(rows: list[tuple[str, int, Block]]) -> str:
+    """The table of blocks of several nodes, beside what `polaris-parsl scale` predicts."""
+    from polaris_parsl.scale.prediction import predict
+
+    heads = (
+        "nodes", "recipe", "path calls", "predicted", "MB read", "predicted MB",
+        "nodes that read the archive", "seconds",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for recipe, nodes, block in rows:
+        guess = {each.recipe: each for each in predict(nodes, workers=WORKERS)}.get(recipe)
+        cells = (
+            nodes, recipe, block.calls, guess.calls if guess else "-", f"{block.size / 1e6:.0f}",
+            f"{guess.size / 1e6:.0f}" if guess else "-", block.archives or "-", f"{block.seconds:.0f}",
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def counts(python: str, recipe: str) -> dict[str, float]:
+    """What a prediction needs: a node with four workers and with one, two nodes, and CPU without strace."""
+    one, fewer = measure(python, recipe), measure(python, recipe, workers=1)
+    two = measure(python, recipe, nodes=2)
+    worker = round((one.calls - fewer.calls) / (WORKERS - 1))
+    other = two.calls - one.calls
+    return {
+        "worker_calls": worker,
+        "node_calls": other - WORKERS * worker,
+        # what the first node of a block asks more than the others
+        "block_calls": one.calls - other,
+        "node_bytes": two.size - one.size,
+        "block_bytes": one.size - (two.size - one.size),
+        "cpu_seconds": round(measure(python, recipe, workers=1, trace=False).cpu, 2),
+        **(handing_on() if recipe == STAGED else {}),
+    }
+
+
+def handing_on() -> dict[str, float]:
+    """To how many nodes each gives the archive, and the CPU seconds of unpacking it."""
+    from polaris_parsl.configuration.node import serve
+    from polaris_parsl.installs import archive_of, own_install
+
+    root = own_install()
+    assert root, "only an install has an archive"
+    archive = archive_of(root)
+    script = Path(serve.__file__).with_name("stage.sh").read_text(encoding="utf-8")
+    found = re.search(r"^fanout=(\d+)", script, re.MULTILINE)
+    assert found, "stage.sh says to how many"
+    before = os.times()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["sha256sum", archive], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["tar", "-xzf", archive, "-C", folder], check=True)
+    after = os.times()
+    used = sum(after[2:4]) - sum(before[2:4])
+    return {"fanout": int(found.group(1)), "unpack_seconds": round(used, 2)}
+
+
+def counts_file(old: str, pythons: dict[str, str]) -> str:
+    """The file of `polaris-parsl scale`; what stands before the counts is kept."""
+    (library,) = Path(sys.base_prefix, "lib").glob("python3.*/site-packages")
+    packages = {each.metadata["Name"] for each in distributions(path=[str(library)])}
+    lines = [
+        "[measured]",
+        f"date = {datetime.datetime.now(tz=datetime.UTC).date()}",
+        'source = "benchmarks/node_calls.py, in the sandbox"',
+        f'parsl = "{parsl.__version__}"',
+        f'python = "{sys.version.split()[0]}"',
+        f"base_packages = {len(packages)}",
+    ]
+    for recipe, python in pythons.items():
+        lines += ["", "[[recipe]]", f'name = "{recipe}"']
+        lines += [f"{name} = {value}" for name, value in counts(python, recipe).items()]
+    return old.partition("\n[measured]\n")[0] + "\n" + "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Print the table, or make one run."""
+    """Print a table, make one run, or write the counts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--page", help="Python of an environment made as the page says")
-    parser.add_argument("--stage", action="store_true", help="ours staged, too")
-    parser.add_argument(
-        "--run", nargs=3, metavar=("WHAT", "RUN_DIR", "TRACE"), help=argparse.SUPPRESS
-    )
+    parser.add_argument("--nodes", type=int, nargs="*", help="blocks of so many nodes")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=[PAGE, NOT_STAGED, STAGED])
+    parser.add_argument("--write", type=Path, help="file of counts")
+    parser.add_argument("--run", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run:
-        what, run_dir, trace = args.run
-        if what == "ours":
-            run_ours(Path(run_dir), Path(trace), args.stage)
-        else:
-            run_page(Path(run_dir), Path(trace))
+        recipe, name, queue_name, nodes, workers = args.run
+        request = Request(Path(name, "runs"), queue_name, int(nodes), int(workers))
+        print(json.dumps(run(recipe, Path(name), request)))
         return
-    rows: dict[str, dict[str, int]] = {}
-    if args.page:
-        rows["page"] = measure(args.page, "page", False)
-    if not os.environ.get("ONLY"):
-        rows["ours"] = measure(sys.executable, "ours", False)
-    if args.stage:
-        rows["ours, staged"] = measure(sys.executable, "ours", True)
-    print(json.dumps(rows))
-    names = list(dict.fromkeys(each for row in rows.values() for each in row))
-    print(f"| calls | {' | '.join(rows)} |\n|{'---|' * (len(rows) + 1)}")
-    for name in names:
-        print(f"| {name} | {' | '.join(str(row.get(name, 0)) for row in rows.values())} |")
+    recipes = [each for each in args.recipes if each != PAGE or args.page]
+    pythons = {each: args.page if each == PAGE else sys.executable for each in recipes}
+    if args.write:
+        old = args.write.read_text(encoding="utf-8")
+        args.write.write_text(counts_file(old, pythons), encoding="utf-8")
+    elif args.nodes:
+        rows = []
+        for nodes in args.nodes:
+            for recipe in recipes:
+                rows.append((recipe, nodes, measure(pythons[recipe], recipe, nodes)))
+                print(by_nodes(rows[-1:]).splitlines()[-1], file=sys.stderr)
+        print(by_nodes(rows))
+    else:
+        blocks = {each: measure(pythons[each], each) for each in recipes}
+        fewer = {each: measure(pythons[each], each, workers=1) for each in recipes}
+        more = {each: (blocks[each].calls - fewer[each].calls) / (WORKERS - 1) for each in recipes}
+        print(by_kind(blocks, more))
 
 
 if __name__ == "__main__":

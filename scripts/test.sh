@@ -40,6 +40,7 @@ need lua-check command -v luacheck
 need lua5.3 command -v luac5.3
 need zstd command -v zstd
 need openssl command -v openssl
+need strace command -v strace
 need "chromium fonts-dejavu-core" command -v chromium
 for shell in zsh tcsh fish; do
   need "$shell" command -v "$shell"
@@ -63,7 +64,7 @@ eval "$network"
 ENVIRONMENT_MODULES_INIT=${ENVIRONMENT_MODULES_INIT:-$(scripts/environment-modules.sh "$root/.venv/environment-modules")}
 export ENVIRONMENT_MODULES_INIT
 # On a laptop a test is skipped if these are missing; here that would be a failure.
-export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules,docs,chromium
+export POLARIS_PARSL_REQUIRE=lmod,shells,environment-modules,docs,chromium,strace
 # What takes longest comes first (tests/conftest.py).
 exec .venv/bin/python -m pytest -n "$workers" --dist loadfile --no-loadscope-reorder \
   "${chosen[@]}" "$@"

@@ -48,6 +48,7 @@ PANELS = {
         Verb("status", "Show how a run stands: blocks, tasks, rate, and what the walltime will cut."),
         Verb("runs", "List the runs of a directory with state, tasks and node-hours."),
         Verb("report", "Show what happened in a run: one HTML file, text or JSON."),
+        Verb("scale", "Predict what the start of a block asks of shared file systems."),
         Verb("queues", "List the queues with their limits, or compare them with PBS."),
         Verb("list", "List the versions of a prefix.", function="list_versions"),
         Verb("doctor", "Check an install, the shell and this machine; name causes and remedies."),

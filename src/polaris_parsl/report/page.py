@@ -62,7 +62,7 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         charts=charts,
         version=VERSION,
         data=_json(charts),
-        libraries=_libraries(),
+        libraries=libraries(),
         script=(_TEMPLATES / "report.js").read_text(encoding="utf-8"),
         style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     )
@@ -83,7 +83,12 @@ def _json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _libraries() -> str:
+def libraries() -> str:
+    """Vega and Vega-Lite, as the text of a script.
+
+    Raises:
+        MissingToolError: they are not installed.
+    """
     found = find_spec(_VEGA)
     if found is None or found.origin is None:
         raise MissingToolError(

@@ -70,17 +70,21 @@ find_place() {
 
 receive() {
   [ -n "$parent" ] || return 1
-  tries=$((patience * 5))
-  while [ "$tries" -gt 0 ]; do
-    if bash -c 'exec 3<>"/dev/tcp/$0/$1" && cat <&3 >"$2"' "$parent" "$port" "$1" 2>/dev/null; then
-      # nothing comes from a node that has no archive itself
-      [ -s "$1" ]
-      return
-    fi
-    tries=$((tries - 1))
-    sleep 0.2
-  done
-  return 1
+  # a shell looks at its directory when it starts, and the job's is shared: all nodes that wait would ask for it
+  (
+    cd "$folder" && unset OLDPWD || exit 1
+    tries=$((patience * 5))
+    while [ "$tries" -gt 0 ]; do
+      if bash -c 'exec 3<>"/dev/tcp/$0/$1" && cat <&3 >"$2"' "$parent" "$port" "$1" 2>/dev/null; then
+        # nothing comes from a node that has no archive itself
+        [ -s "$1" ]
+        exit
+      fi
+      tries=$((tries - 1))
+      sleep 0.2
+    done
+    exit 1
+  )
 }
 
 is_whole() { [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$digest" ]; }

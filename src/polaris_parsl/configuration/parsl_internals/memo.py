@@ -110,11 +110,32 @@ class Task:
             return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundResult:
     """A result that was found; None is one, too."""
 
     value: Any
+
+    @property
+    def future(self) -> Future[Any]:
+        """What Parsl takes it from."""
+        future: Future[Any] = Future()
+        future.set_result(self.value)
+        return future
+
+
+@dataclass(frozen=True, slots=True)
+class FoundError:
+    """How the same call has failed before, in this run."""
+
+    error: BaseException
+
+    @property
+    def future(self) -> Future[Any]:
+        """What Parsl takes it from."""
+        future: Future[Any] = Future()
+        future.set_exception(self.error)
+        return future
 
 
 class WatchedMemoizer(BasicMemoizer):
@@ -126,7 +147,8 @@ class WatchedMemoizer(BasicMemoizer):
 
     def __init__(self) -> None:
         super().__init__(checkpoint_mode="task_exit", memoize=True)
-        self._known: dict[str, Future[Any]] = {}
+        # Parsl's future of a task holds its whole record: six kilobytes for each task until the run ends
+        self._known: dict[str, FoundResult | FoundError] = {}
         self._of_earlier_runs: set[str] = set()
 
     def run_begins(self, run_dir: Path) -> None:
@@ -174,18 +196,16 @@ class WatchedMemoizer(BasicMemoizer):
         if key is None:
             return None
         if key in self._known:
-            return self._known[key]
+            return self._known[key].future
         found = self.find(key, seen)
         if found is None:
             return None
         self._of_earlier_runs.add(key)
-        future: Future[Any] = Future()
-        future.set_result(found.value)
-        return future
+        return found.future
 
     def update_memo_result(self, task: TaskRecord, r: Any) -> None:
         """Remember the result of a task, and keep it if it is new."""
-        seen, key = self._remember(task)
+        seen, key = self._remember(task, FoundResult(r))
         if key and not task["from_memo"]:
             self.keep(key, seen, r)
         state = "memo_done" if task["from_memo"] else "exec_done"
@@ -194,15 +214,17 @@ class WatchedMemoizer(BasicMemoizer):
 
     def update_memo_exception(self, task: TaskRecord, e: BaseException) -> None:
         """Remember that a task has failed."""
-        seen, _ = self._remember(task)
+        seen, _ = self._remember(task, FoundError(e))
         state = "dep_fail" if isinstance(e, DependencyError) else "failed"
         self.task_failed(seen, e)
         self.task_ends(seen, state, is_of_earlier_run=False)
 
-    def _remember(self, task: TaskRecord) -> tuple[Task, str | None]:
+    def _remember(
+        self, task: TaskRecord, found: FoundResult | FoundError
+    ) -> tuple[Task, str | None]:
         key = task.get("hashsum") if task["memoize"] else None
         if key is not None:
-            self._known[key] = task["app_fu"]
+            self._known[key] = found
         return _task(task), key
 
     def checkpoint_queue(self) -> None:

@@ -1,5 +1,7 @@
+import gc
 import json
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,21 @@ def test_the_second_run_takes_every_result_from_the_checkpoints(tmp_path: Path) 
         with parsl.load(config(tmp_path / "runs")):
             assert [kept(str(record), n).result() for n in range(3)] == [0, 1, 4]
     assert record.read_text().split() == ["0", "1", "2"]
+
+
+def test_of_a_task_that_has_ended_only_its_result_is_kept(tmp_path: Path) -> None:
+    """Parsl's record of it, which its future holds, would be kilobytes of memory for each task."""
+    with parsl.load(config(tmp_path / "runs")) as kernel:
+        futures = [kept(str(tmp_path / "record"), number) for number in range(20)]
+        kernel.wait_for_current_tasks()
+        gone = [weakref.ref(each) for each in futures]
+        assert [each.result() for each in futures][-1] == 361
+        futures.clear()
+        gc.collect()
+        # threads of the executor may still hold the last ones
+        assert len([each for each in gone if each() is not None]) < 10
+        assert kept(str(tmp_path / "record"), 19).result() == 361
+    assert len((tmp_path / "record").read_text().split()) == 20
 
 
 def test_an_app_without_cache_is_named_once(tmp_path: Path) -> None:

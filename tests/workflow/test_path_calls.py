@@ -1,0 +1,78 @@
+"""What the start of a node asks of shared places keeps below its ceilings, and what `scale` predicts comes true.
+
+The program is benchmarks/node_calls.py. The page's recipe is not run again: what it asked is in counts.toml.
+"""
+
+import json
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+import builder
+import isolations
+from polaris_parsl.scale.prediction import predict
+
+PROGRAM = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import node_calls
+
+blocks = [
+    (node_calls.STAGED, 1, 4), (node_calls.STAGED, 1, 1), (node_calls.STAGED, 3, 4), (node_calls.NOT_STAGED, 1, 4),
+]
+found = []
+for recipe, nodes, workers in blocks:
+    block = node_calls.measure(sys.executable, recipe, nodes, workers)
+    found.append({"calls": block.calls, "archives": block.archives, "size": block.size})
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def blocks(install: Any, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, int]]:
+    """Blocks of ours: staged with four workers, with one, on three nodes, and not staged."""
+    isolations.need("namespaces")
+    if shutil.which("strace") is None:
+        if "strace" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
+            pytest.fail("strace is missing: scripts/test.sh installs it")
+        pytest.skip("the program strace is not on this machine")
+    folder = tmp_path_factory.mktemp("calls")
+    (folder / "program.py").write_text(PROGRAM)
+    shared = ["--shared", install.prefix, "--shared", folder]
+    command = [install.root / "bin/polaris-parsl", "sandbox", "--nodes", "3", *shared, "--"]
+    python = install.root / "overlay/bin/python"
+    words = [*command, python, "program.py", builder.REPOSITORY / "benchmarks"]
+    env = {"HOME": str(folder), "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
+    done = builder.run(*words, env=env, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: list[dict[str, int]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def page() -> int:
+    """What a node with four workers asks by the page's recipe."""
+    return next(each.calls for each in predict(1, workers=4) if each.recipe == "page")
+
+
+def test_staged_workers_ask_half_a_percent_of_the_page(blocks: list[dict[str, int]]) -> None:
+    assert 0 < blocks[0]["calls"] <= 0.005 * page()
+
+
+def test_each_worker_more_asks_at_most_20_times(blocks: list[dict[str, int]]) -> None:
+    assert blocks[0]["calls"] - blocks[1]["calls"] <= 3 * 20
+
+
+def test_workers_that_are_not_staged_ask_a_third_of_the_page(blocks: list[dict[str, int]]) -> None:
+    assert blocks[0]["calls"] < blocks[3]["calls"] <= 0.35 * page()
+
+
+def test_of_three_nodes_one_reads_the_archive(blocks: list[dict[str, int]]) -> None:
+    assert [each["archives"] for each in blocks] == [1, 1, 1, 0]
+    assert blocks[2]["size"] < 1.1 * blocks[0]["size"]
+
+
+def test_three_nodes_ask_what_is_predicted(blocks: list[dict[str, int]]) -> None:
+    (staged,) = (each for each in predict(3, workers=4) if each.recipe == "ours")
+    assert blocks[2]["calls"] == pytest.approx(staged.calls, rel=0.1)
