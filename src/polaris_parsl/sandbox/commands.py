@@ -88,7 +88,7 @@ def _compile_preload(settings: Settings) -> None:
             remedy="install a C compiler and headers (Debian: gcc and libc6-dev)",
         )
     source = _HERE / "preload.c"
-    result = run([compiler, "-O2", "-shared", "-fPIC", "-o", settings.preload, source, "-ldl"])
+    result = run([compiler, "-shared", "-fPIC", "-o", settings.preload, source, "-ldl"])
     if result.returncode != 0:
         raise SandboxError(
             f"{compiler} cannot compile the preload library: {result.stderr.strip()}",

@@ -125,7 +125,7 @@ def test_a_change_of_the_input_is_found_by_conda_lock_itself(tree: Path) -> None
             "tools.lock",
             "\ntyper==",
             "\ntypewriter==",
-            "tools.lock: typer>=0.20 is wanted, it is not locked",
+            "tools.lock: typer>=0.20,<0.29 is wanted, it is not locked",
         ),
         (
             "pyproject.toml",
