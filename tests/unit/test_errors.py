@@ -44,6 +44,6 @@ def test_an_error_reads_problem_first_and_then_the_remedy() -> None:
 def test_a_warning_points_at_the_line_of_the_user(tmp_path: Path) -> None:
     with pytest.warns(errors.PolarisParslWarning) as caught:
         polaris_parsl.config(
-            account="datascience", address="10.0.0.1", run_dir=tmp_path, start_method="spawn"
+            account="datascience", address="10.0.0.1", run_dir=tmp_path, encrypted=False
         )
     assert [warning.filename for warning in caught] == [__file__]

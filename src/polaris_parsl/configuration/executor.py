@@ -38,6 +38,7 @@ from polaris_parsl.configuration.parsl_internals.provider import PolarisProvider
 from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import ExecutorSettings, values
 from polaris_parsl.configuration.signals import end_in_order
+from polaris_parsl.configuration.staged_modules import DIGEST, NO_DIGEST, StagedModules
 from polaris_parsl.errors import BlockError, warn
 from polaris_parsl.files import end_of
 from polaris_parsl.pbs.walltime import read_walltime
@@ -62,6 +63,7 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
 
     mode = ""
     leaves_out_debug = False
+    modules: StagedModules | None = None
     record: RunRecord
     terms: Terms
     lines: Lines
@@ -91,6 +93,8 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
             set_interchange_command(self, [*interchange_command(self), ENDS_WITH_PARENT])
         atexit.register(self._delete_jobs_at_exit, os.getpid())
         self.record.call_at_end(self.run_is_ending)
+        if self.modules:
+            self.launch_cmd = self.launch_cmd.replace(DIGEST, self._stage(self.modules))
         if self.leaves_out_debug:
             leave_out_debug(Path(self.run_dir, "parsl.log"))
         super().start()  # type: ignore[no-untyped-call]
@@ -106,6 +110,14 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
             self._waits_for_tasks = self.may_find_results()
         if not self._waits_for_tasks:
             self.submit_initial_blocks()
+
+    def _stage(self, modules: StagedModules) -> str:
+        """Write the archive of the user's packages; its digest."""
+        try:
+            return modules.write(Path(self.run_dir).parent)
+        except OSError as error:
+            warn(f"the packages of stage_modules are imported from where they are: {error}")
+            return NO_DIGEST
 
     def _shape(self) -> dict[str, Any]:
         """What a block of it is, for the record."""
@@ -295,6 +307,7 @@ def build_executor(
     executor.mode = mode
     executor.record = record
     executor.terms = settings.terms
+    executor.modules = settings.modules
     executor.losses = losses or Losses(Lines(), record.task_lost)
     executor.lines = executor.losses.lines
     if len(addresses) > 1:

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from polaris_parsl.configuration.image import choose_image
+from polaris_parsl.configuration.staged_modules import DIGEST, StagedModules, find_modules
 from polaris_parsl.driver import Driver
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.installs import own_package
@@ -19,15 +20,29 @@ def stages(options: ExecutorOptions) -> bool:
     return options.stage and choose_image().archive is not None
 
 
-def stage_prefix(options: ExecutorOptions, driver: Driver) -> str:
+def modules_to_stage(options: ExecutorOptions) -> StagedModules | None:
+    """The user's packages that go to the nodes' disks.
+
+    Raises:
+        OptionError: one of them is not there.
+    """
+    archive = choose_image().archive
+    if not options.stage_modules or not options.stage or archive is None:
+        return None
+    return find_modules(options.stage_modules, archive)
+
+
+def stage_prefix(options: ExecutorOptions, driver: Driver, modules: StagedModules | None) -> str:
     """What goes before the command of a pool to run it from the node's own disk; "" if it is not."""
     if not stages(options):
         return ""
     image, node = choose_image(), polaris().node
     assert image.archive, "stages looked"
-    places = f"{node.local_scratch}={_KIB}:{node.tmpdir}={_KIB_OF_MEMORY}"
+    more = modules.kib if modules else 0
+    places = f"{node.local_scratch}={_KIB + more}:{node.tmpdir}={_KIB_OF_MEMORY + more}"
+    archive = (modules.place(options.run_dir), DIGEST) if modules else (image.archive, image.digest)
     files = (driver.python, node_script("start.py"), image.path)
-    words = [node_script("stage.sh"), image.archive, image.digest, places, *files]
+    words = [node_script("stage.sh"), *archive, places, *files]
     return f"sh {shlex.join(str(each) for each in words)} -- "
 
 

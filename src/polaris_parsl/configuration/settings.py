@@ -15,8 +15,15 @@ from typing import Any, Literal
 from polaris_parsl.configuration.blocks.watch import Terms
 from polaris_parsl.configuration.image import choose_image
 from polaris_parsl.configuration.monitoring import COST, check_monitoring
-from polaris_parsl.configuration.on_node import node_script, stage_prefix, stages, start
+from polaris_parsl.configuration.on_node import (
+    modules_to_stage,
+    node_script,
+    stage_prefix,
+    stages,
+    start,
+)
 from polaris_parsl.configuration.parsl_internals.pool import (
+    FORK,
     HEARTBEAT_PERIOD,
     INTERCHANGE,
     POOL,
@@ -25,6 +32,7 @@ from polaris_parsl.configuration.parsl_internals.pool import (
 )
 from polaris_parsl.configuration.parsl_log import check_log, leaves_out_debug
 from polaris_parsl.configuration.proxies import proxy_variables
+from polaris_parsl.configuration.staged_modules import StagedModules
 from polaris_parsl.configuration.worker_init import compose
 from polaris_parsl.configuration.workers import accelerator_names, workers_of_node
 from polaris_parsl.driver import Driver
@@ -86,6 +94,7 @@ class ExecutorSettings:
         variables: what tasks get beside the environment of the driver.
         watch: what our watch over the blocks is handed.
         terms: the same, and what Parsl is handed, too, for the watch.
+        modules: the user's packages that go to the nodes' own disks.
     """
 
     executor_kind: Literal["htex", "mpi"]
@@ -98,6 +107,7 @@ class ExecutorSettings:
     variables: Settings
     watch: Settings
     terms: Terms
+    modules: StagedModules | None
 
 
 def executor_settings(
@@ -109,9 +119,11 @@ def executor_settings(
         OptionError: the workers do not fit on a node, or a path would break the job script.
     """
     is_mpi = options.max_workers_per_block is not None
+    modules = modules_to_stage(options)
+    common = _common(options, driver, modules)
     return ExecutorSettings(
         executor_kind="mpi" if is_mpi else "htex",
-        executor={**_common(options, driver), **(_mpi(options) if is_mpi else _pool(options))},
+        executor={**common, **(_mpi(options) if is_mpi else _pool(options))},
         provider_kind="local" if options.mode == "inside_job" else "pbspro",
         provider=_provider(options, driver),
         launcher_kind="simple" if is_mpi else options.launcher,
@@ -136,6 +148,7 @@ def executor_settings(
             ends_run=options.value("block_error_handler"),
             keeps_number=options.strategy == "none",
         ),
+        modules=modules,
     )
 
 
@@ -181,18 +194,27 @@ def _monitoring(options: ExecutorOptions) -> Settings:
     return {"monitoring": Setting("MonitoringHub", ("monitoring",), COST, _PARSL)}
 
 
-def _common(options: ExecutorOptions, driver: Driver) -> dict[str, Setting]:
+def _common(
+    options: ExecutorOptions, driver: Driver, modules: StagedModules | None
+) -> dict[str, Setting]:
     return {
         **_handed_on(options, "executor"),
         **_drain(options),
         "launch_cmd": Setting(
-            _launch_command(options, driver),
-            ("run_dir", "start_dir", "workers_per_gpu", "stage"),
+            _launch_command(options, driver, modules),
+            ("run_dir", "start_dir", "workers_per_gpu", "stage", "stage_modules", "start_method"),
             "the driver's interpreter by its path, not a look-up on PATH; tasks start in "
             + ("start_dir" if options.start_dir else "run_dir")
             + (f"; modules in {driver.beside} are found, after all others" if driver.beside else "")
-            + f"; the workers end with the driver; {choose_image().why}"
+            + "; the workers end with the driver"
+            + (
+                "; they are forked from a process that has imported Parsl"
+                if _forks(options)
+                else ""
+            )
+            + f"; {choose_image().why}"
             + ("; each node has a copy on its own disk" if stages(options) else "")
+            + (f", and of {', '.join(modules.roots)}" if modules else "")
             + ("; NVIDIA MPS runs on every node" if _needs_mps(options) else ""),
             source("node.mps") if _needs_mps(options) else _PARSL,
         ),
@@ -344,13 +366,18 @@ def mps_prefix(options: ExecutorOptions) -> str:
     return f"sh {script} {mps.pipe_directory} {mps.log_directory} -- "
 
 
-def _launch_command(options: ExecutorOptions, driver: Driver) -> str:
+def _forks(options: ExecutorOptions) -> bool:
+    return bool(options.value("start_method") == "forkserver")
+
+
+def _launch_command(options: ExecutorOptions, driver: Driver, modules: StagedModules | None) -> str:
     """Parsl's command of a pool, by absolute interpreter instead of a look-up on PATH."""
     python = f"{shlex.quote(str(interpreter(driver.python)))} -P"
     watch = f"{python} {shlex.join(start(_WATCH))}"
-    workers = f"{python} {shlex.join(start(POOL, driver.beside))}"
+    pool_words = [*start(POOL, driver.beside), *([FORK] if _forks(options) else [])]
+    workers = f"{python} {shlex.join(pool_words)}"
     pool = f"{mps_prefix(options)}{watch} {WHERE_DRIVER_LISTENS} -- {workers}"
-    pool = f"{stage_prefix(options, driver)}{pool}"
+    pool = f"{stage_prefix(options, driver, modules)}{pool}"
     # ssh starts in HOME, where tasks would leave their files.
     return f"cd {shlex.quote(str(options.start_dir or options.run_dir))} && exec {launch_command(pool)}"
 

@@ -22,6 +22,7 @@ Mode = Literal["blocks", "inside_job", "sandbox"]
 Proxy = Literal["driver", "site", "none"]
 ExitMode = Literal["cleanup", "wait"]
 Strategy = Literal["simple", "htex_auto_scale", "none"]
+StartMethod = Literal["forkserver", "spawn"]
 Check = Callable[[str, Any], Any]
 
 # Waiting longer than any job may last is a slip of the keyboard.
@@ -294,15 +295,29 @@ def optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
-def start_method(name: str, value: Any) -> Literal["spawn"]:
-    """The way in which Parsl starts workers, which is no longer a choice."""
-    if value != "spawn":
+def module_names(name: str, value: Any) -> tuple[str, ...]:
+    """Names of packages or modules of the top level."""
+    if not isinstance(value, list | tuple):
+        raise OptionError(f"{name}={value!r} is no list", remedy='give a list, as ["mypackage"]')
+    for each in value:
+        if not isinstance(each, str) or not each.isidentifier():
+            raise OptionError(
+                f"{name} names {each!r}, which is no package of the top level",
+                remedy="give the name by which it is imported, up to the first dot",
+            )
+    return tuple(dict.fromkeys(value))
+
+
+def start_method(name: str, value: Any) -> StartMethod:
+    """The way in which workers start."""
+    if value not in get_args(StartMethod):
         raise OptionError(
-            f"{name}={value!r} cannot be had: Parsl has always spawned its workers since release "
-            "2023.12.11 (forked ones could hang under MPI)",
+            f"{name}={value!r} cannot be had: workers are forked from a process of their own, or spawned; "
+            "forked from the pool, which has threads, they could hang under MPI",
             remedy=f"leave {name} out",
         )
-    return "spawn"
+    method: StartMethod = value
+    return method
 
 
 def address(name: str, value: Any) -> str | None:

@@ -54,6 +54,7 @@ class ExecutorOptions:
     queue: str
     unlisted_queue: bool
     stage: bool
+    stage_modules: tuple[str, ...]
     walltime: timedelta
     mode: checks.Mode
     nodes_per_block: int
@@ -170,12 +171,7 @@ def refuse_misfits(options: ExecutorOptions) -> None:
             f"max_blocks={options.max_blocks} are not in rising order",
             remedy="choose them so that min_blocks <= init_blocks <= max_blocks",
         )
-    if options.value("worker_debug") and not isinstance(options.value("initialize_logging"), bool):
-        raise OptionError(
-            f"worker_debug=True beside initialize_logging={options.value('initialize_logging')!r}, which says "
-            "how workers log",
-            remedy="leave worker_debug out, or give initialize_logging=True",
-        )
+    _refuse_misfit_workers(options)
     if options.address is not None and options.interface is not None:
         raise OptionError(
             f"both address={options.address!r} and interface={options.interface!r} are given",
@@ -199,6 +195,20 @@ def refuse_misfits(options: ExecutorOptions) -> None:
         )
     if options.max_workers_per_block is not None:
         _refuse_misfit_mpi(options)
+
+
+def _refuse_misfit_workers(options: ExecutorOptions) -> None:
+    if options.stage_modules and not options.stage:
+        raise OptionError(
+            f"stage_modules={list(options.stage_modules)!r} beside stage=False, with which nodes get no files",
+            remedy="leave one of the two out",
+        )
+    if options.value("worker_debug") and not isinstance(options.value("initialize_logging"), bool):
+        raise OptionError(
+            f"worker_debug=True beside initialize_logging={options.value('initialize_logging')!r}, which says "
+            "how workers log",
+            remedy="leave worker_debug out, or give initialize_logging=True",
+        )
 
 
 def _refuse_misfit_times(options: ExecutorOptions) -> None:

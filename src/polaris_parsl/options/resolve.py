@@ -60,7 +60,6 @@ def resolve(arguments: Mapping[str, Any], driver: Driver) -> list[ExecutorReques
         )
         sources_of = {name: given.source for name, given in entry.items()}
         requests.append(ExecutorRequest(options, sources_of, reason))
-    _warn_of_start_method(common)
     return requests
 
 
@@ -171,8 +170,3 @@ def _one_block(values: Mapping[str, Any], nodes: int) -> dict[str, int]:
         check_value(name, value)
         warn(f"{name}={value} is for blocks through PBS: this run has one, the running job")
     return {"nodes_per_block": nodes, **dict.fromkeys(with_more, 1)}
-
-
-def _warn_of_start_method(common: Mapping[str, Given]) -> None:
-    if "start_method" in common:
-        warn("start_method can be left out: Parsl always spawns its workers now")

@@ -68,7 +68,7 @@ def test_the_wrapper_is_found_in_a_prefix_with_blanks_and_other_odd_characters(
     odd.mkdir()
     (odd / "rank.sh").write_text('echo "$@"')
     monkeypatch.setattr(
-        "polaris_parsl.configuration.settings._node_script", lambda _: odd / "rank.sh"
+        "polaris_parsl.configuration.settings.node_script", lambda _: odd / "rank.sh"
     )
     found = settings(nodes_per_block=4, max_workers_per_block=2)
     lines = found.provider["worker_init"].value.splitlines()
@@ -109,7 +109,8 @@ def test_workers_start_from_the_disks_of_their_nodes_unless_stage_is_false(
     files = ImageChoice(
         Path("/eagle/v/workers.image"), "", Path("/eagle/v/workers.tar.gz"), "0" * 64
     )
-    monkeypatch.setattr("polaris_parsl.configuration.settings.choose_image", lambda: files)
+    for module in ("settings", "on_node"):
+        monkeypatch.setattr(f"polaris_parsl.configuration.{module}.choose_image", lambda: files)
     staged, shared = settings(), settings(stage=False)
     command = staged.executor["launch_cmd"].value
     assert f"exec sh {NODE_SCRIPTS / 'stage.sh'} /eagle/v/workers.tar.gz {'0' * 64} " in command

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-import polaris_parsl.configuration.settings
+import polaris_parsl.configuration.on_node
 from polaris_parsl.cli.main import app
 from polaris_parsl.endpoint.environment import Environment
 from polaris_parsl.endpoint.files import endpoint_files
@@ -115,7 +115,7 @@ def test_a_script_for_mps_whose_path_the_engine_would_split_is_refused(
 ) -> None:
     read(workers_per_gpu=2)
     monkeypatch.setattr(
-        polaris_parsl.configuration.settings, "own_package", lambda: Path("/eagle/my project")
+        polaris_parsl.configuration.on_node, "own_package", lambda: Path("/eagle/my project")
     )
     with pytest.raises(OptionError, match="workers_per_gpu=2 needs a script whose path"):
         read(workers_per_gpu=2)

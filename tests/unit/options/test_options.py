@@ -1,5 +1,4 @@
 import sys
-import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -187,9 +186,6 @@ def test_the_placeholder_environment_of_the_page_gets_a_warning() -> None:
         assert parse(worker_init=text).worker_init == text
 
 
-def test_start_method_spawn_is_accepted_and_said_to_be_needless() -> None:
-    with pytest.warns(PolarisParslWarning, match="always"):
-        assert parse(start_method="spawn").value("start_method") == "spawn"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert parse().value("start_method") == "spawn"
+def test_workers_are_spawned_unless_they_are_to_be_forked_from_a_process_of_their_own() -> None:
+    assert parse(start_method="forkserver").value("start_method") == "forkserver"
+    assert parse().value("start_method") == "spawn"

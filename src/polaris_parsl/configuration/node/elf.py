@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 _MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little end first
 _LOAD, _DYNAMIC = 1, 2
-_STRING_TABLE, _RPATH, _RUNPATH = 5, 15, 29
+_NEEDED, _STRING_TABLE, _RPATH, _RUNPATH = 1, 5, 15, 29
+_ORIGIN = ("$ORIGIN", "${ORIGIN}")
 
 
 def with_run_path(data: bytes, change: Callable[[str], str]) -> bytes:
@@ -15,7 +16,7 @@ def with_run_path(data: bytes, change: Callable[[str], str]) -> bytes:
         data: the file; one that is no such file is returned as it is.
         change: from the directories, with colons, to others. Others that are longer are not written.
     """
-    place = _run_path(data)
+    place, _ = _places(data)
     if place is None:
         return data
     end = data.index(b"\0", place)
@@ -26,24 +27,53 @@ def with_run_path(data: bytes, change: Callable[[str], str]) -> bytes:
     return data[:place] + new + b"\0" * (len(old) - len(new)) + data[end:]
 
 
-def _run_path(data: bytes) -> int | None:
-    """Where the directories stand in the file."""
+def beside(data: bytes) -> tuple[list[str], list[str]]:
+    """What a program or library looks for near itself.
+
+    Args:
+        data: the file; one that is no such file looks for nothing.
+
+    Returns:
+        Directories by their path from its own, and names of libraries.
+    """
+    place, names = _places(data)
+    if place is None:
+        return [], []
+    folders = _text(data, place).split(":")
+    near = [
+        each.removeprefix(start).lstrip("/") or "."
+        for each in folders
+        for start in _ORIGIN
+        if each.startswith(start)
+    ]
+    return near, [_text(data, each) for each in names]
+
+
+def _text(data: bytes, place: int) -> str:
+    return data[place : data.index(b"\0", place)].decode(errors="surrogateescape")
+
+
+def _places(data: bytes) -> tuple[int | None, list[int]]:
+    """Where in the file the directories stand, and the names of the libraries that are needed."""
     if data[: len(_MAGIC)] != _MAGIC:
-        return None
+        return None, []
     (headers,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     segments = [struct.unpack_from("<IIQQQQQQ", data, headers + at * size) for at in range(count)]
-    entries: dict[int, int] = {}
+    pairs: list[tuple[int, int]] = []
     for kind, _, offset, _, _, length, _, _ in segments:
         if kind == _DYNAMIC:
-            entries = dict(
+            pairs = [
                 struct.unpack_from("<QQ", data, at) for at in range(offset, offset + length, 16)
-            )
+            ]
+    entries = dict(pairs)
     name = entries.get(_RUNPATH, entries.get(_RPATH))
     if name is None:
-        return None
+        return None, []
     table = entries[_STRING_TABLE]
     for kind, _, offset, address, _, length, _, _ in segments:
         if kind == _LOAD and address <= table < address + length:
-            return int(offset + table - address + name)
-    return None
+            strings = offset + table - address
+            needed = [strings + value for kind, value in pairs if kind == _NEEDED]
+            return strings + name, needed
+    return None, []

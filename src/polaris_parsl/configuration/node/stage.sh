@@ -2,7 +2,7 @@
 # Run a command with its interpreter and modules on the node's own disk:
 #   stage.sh ARCHIVE DIGEST PLACES PYTHON START IMAGE -- COMMAND...
 # ARCHIVE is unpacked into the first of PLACES, DIRECTORY=KIB with colons, that has so much room; once
-# on a node, whatever runs there. In COMMAND, the local files replace PYTHON, START and IMAGE. When the
+# on a node, whatever runs there. It may be several archives, one behind the other. In COMMAND, the local files replace PYTHON, START and IMAGE. When the
 # last command on the node has ended, the files are removed. Where something fails, COMMAND runs as it is.
 # POLARIS_PARSL_BLOCK_NODES names the nodes of the block: the first reads ARCHIVE, others get it from another, or
 # know at once that it has none.
@@ -95,7 +95,7 @@ unpack() {
   if ! { receive "$file" && is_whole "$file"; }; then
     cat "$archive" >"$file" && is_whole "$file" || return 1
   fi
-  mkdir "$tree.part" && tar -xzf "$file" -C "$tree.part" && mv "$tree.part" "$tree" || return 1
+  mkdir "$tree.part" && tar -xzif "$file" -C "$tree.part" && mv "$tree.part" "$tree" || return 1
   for local in "$tree"/bin/python*; do :; done
   serve "$local" "$tree/serve.py" "$file"
   # waits for the end of all that use the files, also of those that are killed

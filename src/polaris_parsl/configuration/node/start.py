@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+# In an archive of a run: packages of the user's by name, each with its directory of sys.path; and where they lie.
+NAMES, PACKAGES = "packages.names", "packages"
 MAGIC = b"polaris-parsl image 1\n"
 _IDENTITY = "POLARIS_PARSL_IDENTITY"
 _LENGTH_BYTES = 8
@@ -214,6 +216,41 @@ class ImageFinder:
         }
 
 
+class StagedFinder:
+    """Finds the user's packages in their copies on this node, unless another comes first on the module path.
+
+    Attributes:
+        roots: by name, the directory of sys.path that each was copied from.
+        folder: below which the copies lie.
+    """
+
+    def __init__(self, roots: dict[str, str], folder: str) -> None:
+        self.roots, self.folder = roots, folder
+
+    def find_spec(
+        self, name: str, path: list[str] | None = None, _target: object = None
+    ) -> ModuleSpec | None:
+        """Where a package is; None if others are to look for it, as for what is in one."""
+        root = self.roots.get(name)
+        if path is not None or root is None or root not in sys.path:
+            return None
+        before = sys.path[: sys.path.index(root)]
+        found = PathFinder.find_spec(name, before) if before else None
+        if found is not None and found.loader is not None:
+            return None
+        return PathFinder.find_spec(name, [self.folder + root])
+
+
+def use_packages(folder: str) -> None:
+    """Take the user's packages from their copies from now on, where an archive of a run has some."""
+    try:
+        with open(f"{folder}/{NAMES}", "rb", buffering=0) as file:  # noqa: PTH123 (as above)
+            roots = marshal.loads(file.read())
+    except OSError:
+        return
+    sys.meta_path.insert(0, StagedFinder(roots, f"{folder}/{PACKAGES}"))  # type: ignore[arg-type]
+
+
 def become(folder: str) -> tuple[list[str], dict[str, str]]:
     """Let a copy of an interpreter be the one that it stands for.
 
@@ -273,6 +310,8 @@ def use(path: str, *, for_users: bool) -> None:
             sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
         )
         sys.meta_path.insert(place, ImageFinder(image, copies, python))  # type: ignore[arg-type]
+    if python:
+        use_packages(folder)
     for line in hooks if for_users else ():
         try:
             exec(line, {})  # noqa: S102 (as Python's site does)

@@ -1,4 +1,4 @@
-"""Starts a process that a pool spawns: a worker, or one of those that serve them.
+"""Starts a process that a pool spawns: the one that workers are forked from, or one that serves them.
 
     python -P start.py IMAGE - -- polaris_parsl.configuration.parsl_internals.child GPUS CODE [WORD]
 
@@ -26,6 +26,8 @@ def main(arguments: list[str]) -> None:
             from polaris_parsl.configuration.parsl_internals import logs  # noqa: PLC0415 (Parsl's imports)
 
             logs.make_what_is_logged()
+            # it is run as the main module, from what is imported already
+            sys.modules.pop(name, None)
             import_main(name)
         if gpus != "-":
             _answer(inspect.unwrap(sys.modules["__mp_main__"].worker).__globals__, gpus)

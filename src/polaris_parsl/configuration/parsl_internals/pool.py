@@ -8,6 +8,7 @@ from polaris_parsl.configuration.parsl_internals.internal import Internal, find
 
 _PACKAGE = "parsl.executors.high_throughput"
 INTERCHANGE = "polaris_parsl.configuration.parsl_internals.interchange"
+FORK = "--fork-workers"
 ENDS_WITH_PARENT = "--ends-with-parent"
 HEARTBEAT_PERIOD = "--heartbeat-period"
 # Commands to our interchange.

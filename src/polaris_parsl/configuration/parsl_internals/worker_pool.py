@@ -24,8 +24,9 @@ from polaris_parsl.configuration.parsl_internals.lean import image_finder, lean_
 with lean_imports():
     import parsl.executors.high_throughput.errors as parsl_errors
 
+    from polaris_parsl.configuration.parsl_internals.forks import fork_workers
     from polaris_parsl.configuration.parsl_internals.logs import make_what_is_logged
-    from polaris_parsl.configuration.parsl_internals.pool import GPU_COUNT, PARSLS_POOL
+    from polaris_parsl.configuration.parsl_internals.pool import FORK, GPU_COUNT, PARSLS_POOL
     from polaris_parsl.configuration.parsl_internals.worker_starts import watch_workers
 
 _CHILD = "polaris_parsl.configuration.parsl_internals.child"
@@ -35,10 +36,14 @@ _NONE = "-"
 
 def main() -> None:
     """Run Parsl's pool in this process."""
-    parsl_errors.WorkerLost = watch_workers().lost  # type: ignore[assignment,misc]
     make_what_is_logged()
     finder = image_finder()
     _spawn_leanly(finder)
+    forks = sys.argv[1:2] == [FORK]
+    del sys.argv[1 : 1 + forks]
+    # early: it imports Parsl while this process sets up its connections
+    workers = watch_workers(fork_workers() if forks else None)
+    parsl_errors.WorkerLost = workers.lost  # type: ignore[assignment,misc]
     if finder is not None:
         importlib.metadata.distributions = functools.partial(_recorded, finder.image)
     runpy.run_module(PARSLS_POOL, run_name="__main__", alter_sys=True)

@@ -42,12 +42,16 @@ class Workers:
     Args:
         start: makes a process, as multiprocessing does.
         end: ends the pool with an exit code.
+        start_worker: makes a worker; None if workers start as other processes do.
     """
 
     def __init__(
-        self, start: Callable[..., SpawnProcess], end: Callable[[int], NoReturn] = os._exit
+        self,
+        start: Callable[..., SpawnProcess],
+        end: Callable[[int], NoReturn] = os._exit,
+        start_worker: Callable[..., Any] | None = None,
     ) -> None:
-        self._start, self._end = start, end
+        self._start, self._end, self._start_worker = start, end, start_worker or start
         self._processes: dict[int, SpawnProcess] = {}
         self._busy: set[int] = set()
         self._idle_ends: Counter[int] = Counter()
@@ -60,7 +64,9 @@ class Workers:
         if number in self._processes:
             self._has_ended(number, how_it_ended(self._processes[number].exitcode))
         target, arguments = options["target"], options["args"]
-        process = self._start(name=name, target=run_worker, args=(target, *arguments))
+        process: SpawnProcess = self._start_worker(
+            name=name, target=run_worker, args=(target, *arguments)
+        )
         self._processes[number] = process
         return process
 
@@ -85,11 +91,15 @@ class Workers:
             self._end(EXIT_CODE)
 
 
-def watch_workers() -> Workers:
-    """Start the workers of this process by ours from now on."""
+def watch_workers(start_worker: Callable[..., Any] | None = None) -> Workers:
+    """Start the workers of this process by ours from now on.
+
+    Args:
+        start_worker: makes a worker; None if workers start as other processes do.
+    """
     logging.raiseExceptions = False
     context: Any = SpawnContext
-    workers = Workers(context.Process)
+    workers = Workers(context.Process, start_worker=start_worker)
     context.Process = workers.process
     return workers
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options import checks, logs, preset
@@ -69,6 +69,13 @@ class WorkerOptions(TypedDict, total=False):
     stage: Annotated[bool | None, Option(
         help="Whether workers start from the disk of their node, where it has room.",
         check=checks.flag, default=True, not_for_endpoint="an endpoint starts its own workers",
+    )]
+    stage_modules: Annotated[Sequence[str] | None, Option(
+        help="Packages that go to the disk of each node, too: your own, or heavy ones of the base.",
+        check=checks.module_names,
+        default=(),
+        otherwise="what workers start from, alone",
+        not_for_endpoint="an endpoint starts its own workers",
     )]
 
 
@@ -200,8 +207,11 @@ class LogOptions(TypedDict, total=False):
         handed_to="config",
         not_for_endpoint="only parsl.load reports it",
     )]
-    start_method: Annotated[Literal["spawn"] | None, Option(
-        help="How workers start; Parsl has only this method, so leave it out.",
+    start_method: Annotated[checks.StartMethod | None, Option(
+        help='How workers start: with "spawn", each imports Parsl itself; "forkserver" forks them from a process that '
+        'has, with one thread and nothing of CUDA or MPI. It was not tried under the MPI of the system.',
         check=checks.start_method,
+        default="spawn",
         is_for_run=True,
+        not_for_endpoint="an endpoint starts its own workers",
     )]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from polaris_parsl.configuration.node import serve, start
+from polaris_parsl.configuration.staged_modules import find_modules
 
 NODE = Path(serve.__file__).parent
 LOOK = """
@@ -58,9 +59,25 @@ def test_modules_and_names_are_those_of_the_interpreter_that_it_stands_for(
     (tmp_path / "look.py").write_text(LOOK)
     disk = tmp_path / "disk"
     disk.mkdir()
-    image, archive, program = install / "workers.image", install / "workers.tar.gz", start.__file__
-    command = [sys.executable, "-P", program, image, tmp_path, "--", "look"]
-    real = lines(command)
+    archive = install / "workers.tar.gz"
+    real = lines(program(install, tmp_path))
+    digest = archive.with_name(f"{archive.name}.sha256").read_text().strip()
+    local = staged(install, tmp_path, archive, digest, disk)
+    for each in ("names", "path", "zmq"):
+        assert local[each] == real[each]
+    assert Path(local["exe"]).is_relative_to(disk)
+    assert not Path(real["exe"]).is_relative_to(disk)
+
+
+def program(install: Path, folder: Path) -> list[object]:
+    """The command of look.py in a directory."""
+    image = install / "workers.image"
+    return [sys.executable, "-P", start.__file__, image, folder, "--", "look"]
+
+
+def staged(install: Path, folder: Path, archive: Path, digest: str, disk: Path) -> dict[str, str]:
+    """What it prints from the disk of a node."""
+    image = install / "workers.image"
     identity = subprocess.run(
         [sys.executable, "-P", "-m", "polaris_parsl.configuration.node.identity", image],
         env={**os.environ, "PYTHONNOUSERSITE": "1"},
@@ -68,13 +85,48 @@ def test_modules_and_names_are_those_of_the_interpreter_that_it_stands_for(
         text=True,
         check=True,
     ).stdout
-    digest = archive.with_name(f"{archive.name}.sha256").read_text().strip()
-    stage = ["sh", NODE / "stage.sh", archive, digest, f"{disk}=1", sys.executable, program, image]
-    local = lines([*stage, "--", *command], POLARIS_PARSL_IDENTITY=identity.strip())
-    for each in ("names", "path", "zmq"):
-        assert local[each] == real[each]
-    assert Path(local["exe"]).is_relative_to(disk)
-    assert not Path(real["exe"]).is_relative_to(disk)
+    files = (sys.executable, start.__file__, image)
+    stage = ["sh", NODE / "stage.sh", archive, digest, f"{disk}=1", *files]
+    command = [*stage, "--", *program(install, folder)]
+    return lines(command, POLARIS_PARSL_IDENTITY=identity.strip())
+
+
+LOOK_AT_PACKAGES = """
+import sys
+from pathlib import Path
+import numpy, mine.part
+mapped = Path("/proc/self/maps").read_text().splitlines()
+print("numpy", numpy.__file__, numpy.ones(3).sum())
+print("blas", *{each.split()[-1] for each in mapped if "openblas" in each})
+print("mine", mine.__file__, mine.part.__file__, Path(mine.__file__).with_name("data").read_text())
+print("path", *sys.path)
+"""
+
+
+def test_packages_of_the_user_come_from_the_disk_with_the_libraries_beside_them(
+    install: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, disk, run_dir = (tmp_path / name for name in ("project", "disk", "runs"))
+    (project / "mine").mkdir(parents=True)
+    disk.mkdir()
+    for name, text in (("__init__.py", ""), ("part.py", ""), ("data", "kept")):
+        (project / "mine" / name).write_text(text)
+    (project / "look.py").write_text(LOOK_AT_PACKAGES)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(project)])
+    modules = find_modules(["numpy", "mine"], install / "workers.tar.gz")
+    digest = modules.write(run_dir)
+    made = modules.place(run_dir).stat()
+    assert modules.write(run_dir) == digest
+    assert modules.place(run_dir).stat().st_mtime_ns == made.st_mtime_ns
+    real = lines(program(install, project))
+    local = staged(install, project, modules.place(run_dir), digest, disk)
+    assert local["path"] == real["path"]
+    for each in ("numpy", "blas", "mine"):
+        words = local[each].split()
+        assert Path(words[0]).is_relative_to(disk), local
+        # it is the same below the copy of its directory
+        assert words[0].endswith(real[each].split()[0])
+        assert words[-1] == real[each].split()[-1] or each == "blas"
 
 
 def test_the_archive_holds_the_compiled_libraries_of_the_overlay(install: Path) -> None:
