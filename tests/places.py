@@ -49,8 +49,8 @@ class Place:
         (prefix / "conda-meta/history").write_text("==> 2026-10-09 00:00:00 <==\n")
         for folder in ("bin", "condabin"):
             executable(prefix / folder / "conda", "echo conda 26.7.1")
-            # as conda's: `source activate NAME` takes the first on PATH
-            executable(prefix / folder / "activate", "echo activate of conda")
+        # as conda's: `source activate NAME` takes the first on PATH, and condabin/ has none
+        executable(prefix / "bin/activate", "echo activate of conda")
         self.modulefile(name, (SITE / f"conda{self.suffix or '.tcl'}").read_text())
 
     def modulefile(self, name: str, text: str) -> None:

@@ -148,6 +148,18 @@ def test_the_active_conda_prefix_is_the_default_base_and_the_loaded_module_is_ta
         assert f"conda prefix {conda_base} (from CONDA_PREFIX" in each.stdout
 
 
+def test_a_conda_module_that_is_loaded_and_not_activated_gives_the_base(
+    plan: Callable[..., Any], conda_base: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "site/conda/2031-01-02.lua"
+    file.parent.mkdir(parents=True)
+    file.write_text(f'setenv("CONDA_EXE", "{conda_base}/bin/conda")\n')
+    loaded = {"LOADEDMODULES": "conda/2031-01-02", "_LMFILES_": str(file)}
+    done = plan(CONDA_EXE=f"{conda_base}/bin/conda", **loaded)
+    assert f"conda prefix {conda_base} (from the loaded module, whose conda is not" in done.stdout
+    assert "module: conda/2031-01-02" in done.stdout
+
+
 def test_the_base_of_the_loaded_module_is_that_of_the_next_version(
     plan: Callable[..., Any], install: Any
 ) -> None:

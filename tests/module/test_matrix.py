@@ -28,7 +28,8 @@ module load polaris-parsl && [ "$(python)" = "python of conda/2025-09-25" ] \
   && [ "$(polaris-parsl)" = "command of 1.0" ] && echo "load: yes"
 echo "$PATH" | tr : '\\n' | grep -v condabin | head -1 | grep -q '/versions/1.0/bin$' \
   && echo "bin/ is first on PATH, but for conda's condabin: yes"
-[ "$(. activate x)" = "activate of conda" ] && echo "\\`source activate NAME\\` is conda's: yes"
+! command -v activate && conda activate && [ "$(. activate x)" = "activate of conda" ] && conda deactivate \
+  && echo "\\`source activate NAME\\` is conda's: yes"
 module load polaris-parsl/2.0 && [ "$(python)" = "python of conda/2026-10-09" ] \
   && echo "another version, with its base: yes"
 module purge && [ "$PATH|$MODULEPATH" = "$before" ] && echo "purge gives PATH and MODULEPATH back: yes"

@@ -43,7 +43,7 @@ def install(
         typer.Option(
             "--base",
             help="Python to build on: a conda prefix or an interpreter, CPython 3.11-3.13; or "
-            "`locked`: the Python of conda-lock.yml, installed into PREFIX/bases. [default: the active conda prefix, else python3 on PATH]",
+            "`locked`: the Python of conda-lock.yml, installed into PREFIX/bases. [default: the active conda prefix, else that of the loaded conda module, else python3 on PATH]",
             readable=False,  # choose_base says it with a remedy
         ),
     ] = None,

@@ -64,7 +64,8 @@ def choose_base(given: Path | None, env: Mapping[str, str]) -> tuple[Path, str]:
 
     Args:
         given: a conda prefix, any prefix with bin/python, or an interpreter; None
-            takes the active conda prefix, else the python3 on PATH.
+            takes the active conda prefix, else that of the loaded conda module, else the
+            python3 on PATH.
         env: environment variables.
 
     Raises:
@@ -84,7 +85,16 @@ def choose_base(given: Path | None, env: Mapping[str, str]) -> tuple[Path, str]:
         raise BaseEnvironmentError("there is no python3 on PATH", remedy=_CHOOSE)
     if behind := base_behind(Path(found)):
         return behind, f"the base of the loaded {found}"
+    if root := _conda_of_the_module(env):
+        return _interpreter(root), f"the loaded module, whose conda is not active: {root}"
     return Path(found), "the first python3 on PATH"
+
+
+def _conda_of_the_module(env: Mapping[str, str]) -> Path | None:
+    """The prefix of a conda whose module is loaded: `module load conda` alone puts no python on PATH."""
+    root = Path(env.get("CONDA_EXE") or "/").parent.parent
+    loaded = {name.partition("/")[0] for name in env.get("LOADEDMODULES", "").split(":")}
+    return root if "conda" in loaded and (root / "bin/python").exists() else None
 
 
 def base_behind(python: Path) -> Path | None:
