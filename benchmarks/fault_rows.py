@@ -154,7 +154,7 @@ ROWS: dict[str, Row] = {
         done=12,
     ),
     "the workers' directory is not there": Row(
-        "always", is_lost=True, said="No such file or directory", done=0
+        "always", is_lost=True, said="can't cd to /lus/nowhere", done=0
     ),
     "worker_init ends with exit 3": Row(
         "always", worker_init="true\nexit 3", said="exit code 3, at its line 2: exit 3", done=0

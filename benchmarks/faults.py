@@ -106,6 +106,7 @@ def cells(folder: Path) -> dict[str, str]:
         for line in file.read_text().splitlines()
     ]
     failed = [end for end in ends if end not in {"done", "never"}]
+    tracebacks = sum(text.startswith("Traceback") for _, text in lines)
     codes = [path.read_text().strip() for path in sorted(folder.glob("code*"))]
     return {
         "done": f"{ends.count('done')} of {len(ends)}" if ends else "-",
@@ -116,7 +117,7 @@ def cells(folder: Path) -> dict[str, str]:
         "jobs left": str(sum(job["job_state"] not in "FX" for job in jobs)),
         "known after": known(folder, lines),
         "exit code": ", ".join("never ended" if code == _NEVER else code for code in codes),
-        "traceback": "yes" if any("Traceback" in text for _, text in lines) else "no",
+        "traceback": {0: "no", 1: "yes"}.get(tracebacks, str(tracebacks)),
         "what the user sees": without_paths(shown(lines, failed), folder),
     }
 

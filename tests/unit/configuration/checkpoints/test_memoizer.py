@@ -1,5 +1,7 @@
 import gc
 import json
+import subprocess
+import sys
 import warnings
 import weakref
 from pathlib import Path
@@ -276,3 +278,34 @@ def test_what_others_could_have_written_is_refused_by_name_with_the_remedy(tmp_p
 @pytest.fixture(autouse=True)
 def _parsl_is_left_clean() -> None:
     parsl.clear()
+
+
+SCRIPT = """
+import parsl
+from parsl import python_app
+from parsl.config import Config
+from parsl.executors import ThreadPoolExecutor
+from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
+from polaris_parsl.configuration.run_record import RunRecord
+
+@python_app(cache=True)
+def work(number):
+    print("computed")
+    return number
+
+memoizer = CheckpointMemoizer(RunRecord({}))
+threads = ThreadPoolExecutor(label="threads")
+with parsl.load(Config(executors=[threads], memoizer=memoizer, run_dir="runs")):
+    work(1).result()
+"""
+
+
+def test_scripts_of_one_directory_take_no_results_of_each_other(tmp_path: Path) -> None:
+    computed = []
+    for name in ("one.py", "two.py", "one.py"):
+        (tmp_path / name).write_text(SCRIPT)
+        done = subprocess.run(
+            [sys.executable, name], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        computed.append(done.stdout.count("computed"))
+    assert computed == [1, 1, 0]
