@@ -1,4 +1,4 @@
-"""Starts a process that a pool spawns: the one that workers are forked from, or one that serves them.
+"""Starts a process that a pool spawns: a worker, what workers are forked from, or one that serves them.
 
     python -P start.py IMAGE - -- polaris_parsl.configuration.parsl_internals.child GPUS CODE [WORD]
 
