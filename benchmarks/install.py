@@ -41,8 +41,9 @@ def page(base: str, folder: Path, cache: Path) -> list[list[str]]:
 
 
 def ours(base: str, folder: Path, _cache: Path) -> list[list[str]]:
-    """Our command; its cache is set by XDG_CACHE_HOME."""
-    return [[str(ROOT / "scripts/install.sh"), "--prefix", str(folder), "--base", base]]
+    """What scripts/install.sh does, with the base's Python; its cache is set by XDG_CACHE_HOME."""
+    bootstrap = str(ROOT / "scripts/bootstrap.py")
+    return [[base, "-I", bootstrap, "install", "--prefix", str(folder), "--base", base]]
 
 
 def run(commands: list[list[str]], env: dict[str, str]) -> tuple[float, float]:

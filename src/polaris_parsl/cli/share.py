@@ -3,15 +3,15 @@
 python -I -m polaris_parsl.cli.share DIRECTORY
 """
 
-import os
 import sys
 from pathlib import Path
+
+from typer.completion import get_completion_script  # type: ignore[attr-defined] # not listed
 
 from polaris_parsl.cli.reference import helps_of
 from polaris_parsl.cli.table import PANELS, Verb, works_here
 from polaris_parsl.errors import ExitCode
 from polaris_parsl.options.table import OPTIONS
-from polaris_parsl.process import run
 from polaris_parsl.version import NAME, VERSION
 
 SHELLS = ("bash", "fish", "zsh")
@@ -30,8 +30,7 @@ def main(folder: Path) -> None:
 def completion(shell: str) -> str:
     """The text with which a shell learns to complete the command."""
     variable = f"_{NAME.upper().replace('-', '_')}_COMPLETE"
-    command = [sys.executable, "-I", "-m", "polaris_parsl"]
-    text = run(command, env={**os.environ, variable: f"source_{shell}"}).stdout.strip()
+    text = get_completion_script(prog_name=NAME, complete_var=variable, shell=shell).strip()
     # zsh knows compdef once its user has asked for completion
     return f"if (( $+functions[compdef] )); then\n{text}\nfi\n" if shell == "zsh" else f"{text}\n"
 
