@@ -1,14 +1,18 @@
-"""Which locked packages an overlay must add to a base: what a base has is kept where all requirements accept it."""
+"""Which locked packages an overlay must add to a base: what a base has is kept where all requirements accept it.
 
-from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+resolvelib chooses, as it does inside pip.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 
 from polaris_parsl.errors import LockError
 
@@ -18,15 +22,32 @@ class Distribution:
     """A version of a package, and what it requires, as its metadata says."""
 
     version: str
-    requires: tuple[str, ...]
+    requires: tuple[str, ...] = field(repr=False)
+
+
+# A package, or one of its extras, which requires the package itself.
+_Identifier = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A distribution that may be chosen, or an extra of it."""
+
+    name: str
+    extra: str
+    distribution: Distribution
+    is_locked: bool
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A requirement, and the names of those that require it, the nearest first."""
+    """A requirement; an extra requires its own package, so the same candidate."""
 
-    requirement: Requirement
-    by: tuple[str, ...] = ()
+    name: str
+    extra: str
+    text: str
+    specifier: SpecifierSet
+    same_as: _Candidate | None = None
 
 
 def resolve(
@@ -49,62 +70,93 @@ def resolve(
     Raises:
         LockError: no choice meets all requirements.
     """
-    wanted = [_Wanted(Requirement(text)) for text in (*requirements, *sorted(refused))]
-    choice = _Choice(locked, base, set(refused))
-    # each round replaces one more package of the base, so it ends
-    while clash := choice.clash(wanted, markers):
-        choice.replaced.add(clash)
-    return {name for name in choice.seen if name in choice.replaced or name not in base}
+    usable = {name: each for name, each in base.items() if name not in refused}
+    wanted = [each for text in (*requirements, *sorted(refused)) for each in _wanted(text)]
+    resolver = Resolver(_Choices(locked, usable, markers), BaseReporter())
+    try:
+        found = resolver.resolve(wanted, max_rounds=10_000)
+    except ResolutionImpossible as error:
+        cause = next(iter(error.causes))
+        raise _refused(cause.requirement, cause.parent, usable, locked) from error
+    return {each.name for each in found.mapping.values() if each.is_locked}
 
 
-@dataclass
-class _Choice:
-    """A choice: what the base has, but for what is replaced, and locked packages for the rest."""
+class _Choices(AbstractProvider[_Wanted, _Candidate, _Identifier]):
+    """Two candidates at most of each package: that of the base, then the locked one."""
 
-    locked: Mapping[str, Distribution]
-    base: Mapping[str, Distribution]
-    replaced: set[str]
-    seen: set[str] = field(default_factory=set)
+    def __init__(
+        self,
+        locked: Mapping[str, Distribution],
+        base: Mapping[str, Distribution],
+        markers: Mapping[str, str],
+    ) -> None:
+        self._locked, self._base, self._markers = locked, base, markers
 
-    def clash(self, first: Sequence[_Wanted], markers: Mapping[str, str]) -> str:
-        """A package of the base that must be replaced, because a requirement is not met; "" if all are."""
-        waiting, expanded = deque(first), set[tuple[str, str]]()
-        self.seen.clear()
-        while waiting:
-            wanted = waiting.popleft()
-            name = canonicalize_name(wanted.requirement.name)
-            chosen = self._chosen(name)
-            if chosen is None or not accepts(wanted.requirement.specifier, chosen.version):
-                return self._replaceable(wanted, name) or _refuse(wanted, name, chosen)
-            self.seen.add(name)
-            for extra in ("", *sorted(wanted.requirement.extras)):
-                if (name, extra) not in expanded:
-                    expanded.add((name, extra))
-                    needed = applicable(chosen.requires, {**markers, "extra": extra})
-                    waiting += [_Wanted(each, (name, *wanted.by)) for each in needed]
-        return ""
+    def identify(self, requirement_or_candidate: _Wanted | _Candidate) -> _Identifier:
+        return requirement_or_candidate.name, requirement_or_candidate.extra
 
-    def _chosen(self, name: str) -> Distribution | None:
-        present = None if name in self.replaced else self.base.get(name)
-        return present or self.locked.get(name)
+    def get_preference(
+        self,
+        identifier: _Identifier,
+        resolutions: Any,  # noqa: ARG002
+        candidates: Any,
+        information: Any,  # noqa: ARG002
+        backtrack_causes: Any,  # noqa: ARG002
+    ) -> tuple[bool, _Identifier]:
+        # where only one fits, that is known at once
+        return len(list(candidates[identifier])) > 1, identifier
 
-    def _replaceable(self, wanted: _Wanted, name: str) -> str:
-        """What may still change: the package itself, else the nearest that requires it."""
-        return next(
-            (
-                each
-                for each in (name, *wanted.by)
-                if each in self.base and each in self.locked and each not in self.replaced
-            ),
-            "",
-        )
+    def find_matches(
+        self,
+        identifier: _Identifier,
+        requirements: Mapping[_Identifier, Iterator[_Wanted]],
+        incompatibilities: Mapping[_Identifier, Iterator[_Candidate]],
+    ) -> list[_Candidate]:
+        name, extra = identifier
+        wanted, excluded = [*requirements[identifier]], [*incompatibilities[identifier]]
+        found = []
+        for is_locked, source in ((False, self._base), (True, self._locked)):
+            if name in source:
+                candidate = _Candidate(name, extra, source[name], is_locked)
+                if candidate not in excluded and all(
+                    self.is_satisfied_by(each, candidate) for each in wanted
+                ):
+                    found.append(candidate)
+        return found
+
+    def is_satisfied_by(self, requirement: _Wanted, candidate: _Candidate) -> bool:
+        same = requirement.same_as
+        if same is not None and same.is_locked != candidate.is_locked:
+            return False
+        return accepts(requirement.specifier, candidate.distribution.version)
+
+    def get_dependencies(self, candidate: _Candidate) -> Iterable[_Wanted]:
+        if candidate.extra:
+            yield _Wanted(candidate.name, "", candidate.name, SpecifierSet(), candidate)
+        markers = {**self._markers, "extra": candidate.extra}
+        for each in applicable(candidate.distribution.requires, markers):
+            yield from _wanted(str(each))
 
 
-def _refuse(wanted: _Wanted, name: str, chosen: Distribution | None) -> str:
-    who = wanted.by[0] if wanted.by else "the environment file"
-    there = f"there is {chosen.version}" if chosen else "there is none"
-    raise LockError(
-        f"{who} requires {wanted.requirement}, and of {name} {there}",
+def _wanted(text: str) -> Iterator[_Wanted]:
+    """A requirement of a package, and of each of its extras."""
+    requirement = Requirement(text)
+    name = canonicalize_name(requirement.name)
+    for extra in ("", *sorted(requirement.extras)):
+        yield _Wanted(name, extra, text, requirement.specifier)
+
+
+def _refused(
+    wanted: _Wanted,
+    parent: _Candidate | None,
+    base: Mapping[str, Distribution],
+    locked: Mapping[str, Distribution],
+) -> LockError:
+    who = parent.name if parent else "the environment file"
+    versions = [each[wanted.name].version for each in (base, locked) if wanted.name in each]
+    there = f"there is {' and '.join(versions)}" if versions else "there is none"
+    return LockError(
+        f"{who} requires {wanted.text}, and of {wanted.name} {there}",
         remedy="lock again with `polaris-parsl lock`, or choose another base",
     )
 

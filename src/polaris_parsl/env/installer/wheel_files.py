@@ -1,4 +1,4 @@
-"""Where each file of a wheel goes in an environment, and what is written there (packaging.python.org, binary distributions)."""
+"""A wheel, and what an environment gets of it: PyPA's `installer` says where each file goes."""
 
 import base64
 import hashlib
@@ -6,9 +6,17 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Literal
+
+from installer import install
+from installer.destinations import WheelDestination
+from installer.exceptions import InstallerError
+from installer.records import Hash, RecordEntry
+from installer.sources import WheelFile as Source
+from installer.utils import Scheme, construct_record_file, fix_shebang
 
 from polaris_parsl.env.installer.wheels import Wheel
 from polaris_parsl.errors import LockError
@@ -16,21 +24,18 @@ from polaris_parsl.version import NAME
 
 SITE = "site-packages"
 # the environment can be moved: a program finds the Python that lies beside it
-_SHEBANG = """\
-#!/bin/sh
+_INTERPRETER = """\
+/bin/sh
 '''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
-' '''
-"""
+' '''"""
 _PROGRAM = """\
+#!{interpreter}
 # -*- coding: utf-8 -*-
 import sys
 from {module} import {first}
 if __name__ == "__main__":
     sys.exit({function}())
 """
-_OWN_SHEBANG = re.compile(rb"#!python[^\n]*\n?")
-_ENTRY = re.compile(r"([^\s=\[]+)\s*=\s*([\w.]+)\s*:\s*([\w.]+)")
-_RECORD_LINE = re.compile(r'^(?:"((?:[^"]|"")*)"|([^,]*)),', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,13 @@ class OpenWheel:
         self.wheel = wheel
         self._site = f"lib/python{minor}/{SITE}"
         try:
-            self._archive = zipfile.ZipFile(io.BytesIO(content))
-        except zipfile.BadZipFile as error:
-            raise _refused(wheel, f"is no wheel: {error}") from error
-        self._members = {each.filename: each for each in self._archive.infolist()}
-        infos = {each.partition("/")[0] for each in self._members if "/" in each}
-        found = [each for each in sorted(infos) if f"{each}/WHEEL" in self._members]
-        if len(found) != 1 or not found[0].endswith(".dist-info"):
-            raise _refused(wheel, "is no wheel of one distribution")
-        self._info = found[0]
-        self._data = self._info.removesuffix(".dist-info") + ".data/"
+            archive = zipfile.ZipFile(io.BytesIO(content))
+            archive.filename = wheel.path.name
+            self._source = Source(archive)
+            self._info = self._source.dist_info_dir
+        except (zipfile.BadZipFile, ValueError) as error:
+            raise _refused(wheel, f"is no wheel of one distribution: {error}") from error
+        self._members = [each for each in archive.namelist() if not each.endswith("/")]
 
     @property
     def is_only_modules(self) -> bool:
@@ -73,103 +75,95 @@ class OpenWheel:
         return all(
             name.endswith((".py", ".pyi", "/py.typed"))
             for name in self._members
-            if not name.startswith(f"{self._info}/") and not name.endswith("/")
+            if not name.startswith(f"{self._info}/")
         )
 
     def modules(self) -> dict[str, str]:
         """The sources of its modules: their names in the wheel, and below site-packages."""
+        data = f"{self._source.data_dir}/"
         found = {}
         for name in self._members:
-            place = self._place(name)
-            if place.startswith(f"{self._site}/") and place.endswith(".py"):
-                found[name] = place.removeprefix(f"{self._site}/")
+            scheme, _, rest = name.removeprefix(data).partition("/")
+            is_elsewhere = name.startswith(data)
+            if name.endswith(".py") and (not is_elsewhere or scheme in {"purelib", "platlib"}):
+                found[name] = rest if is_elsewhere else name
         return found
 
     def metadata(self) -> str:
         """What it says of its distribution."""
-        return self._read(f"{self._info}/METADATA").decode("utf-8", "replace")
+        try:
+            return self._source.read_dist_info("METADATA")
+        except (KeyError, ValueError) as error:
+            raise _refused(self.wheel, f"has no metadata: {error}") from error
 
-    def files(self) -> Iterator[WheelFile]:
-        """What the environment gets: all members, programs, and the record of them."""
-        record, changed = f"{self._info}/RECORD", []
-        for name, member in self._members.items():
-            if name.endswith("/") or name == record:
-                continue
-            file = WheelFile(
-                self._place(name),
-                self._archive.read(member),
-                bool(member.external_attr >> 16 & 0o111),
-            )
-            if name.startswith(f"{self._data}scripts/"):
-                file = _own_python(file)
-                changed.append((name, file))
-            yield file
-        more = [*self._programs()]
-        info = f"{self._site}/{self._info}"
-        more += [WheelFile(f"{info}/INSTALLER", NAME.encode()), WheelFile(f"{info}/REQUESTED", b"")]
-        yield from more
-        yield WheelFile(f"{info}/RECORD", self._record(record, changed, more).encode())
+    def files(self) -> list[WheelFile]:
+        """What the environment gets: all members, programs, and the record of them.
 
-    def _place(self, name: str) -> str:
-        """Where a member goes, below the environment."""
-        parts = PurePosixPath(name).parts
-        if name.startswith("/") or ".." in parts or "\\" in name:
-            raise _refused(self.wheel, f"holds the path {name!r}")
-        if not name.startswith(self._data):
-            return f"{self._site}/{name}"
-        scheme, _, rest = name.removeprefix(self._data).partition("/")
-        places = {
-            "purelib": self._site,
-            "platlib": self._site,
+        Raises:
+            LockError: it holds what nothing says a place of, or a path that leads elsewhere.
+        """
+        collected = _Files(self.wheel, self._site)
+        try:
+            install(self._source, collected, {"INSTALLER": NAME.encode(), "REQUESTED": b""})
+        except (InstallerError, ValueError, KeyError, AssertionError) as error:
+            raise _refused(self.wheel, f"cannot be unpacked: {error}") from error
+        return collected.files
+
+
+class _Files(WheelDestination):
+    """Keeps what `installer` would write."""
+
+    def __init__(self, wheel: Wheel, site: str) -> None:
+        self.files: list[WheelFile] = []
+        self._folders = {
+            "purelib": site,
+            "platlib": site,
             "scripts": "bin",
-            "data": "",
-            "headers": f"include/{self.wheel.name}",
+            "data": ".",
+            "headers": f"include/{wheel.name}",
         }
-        if scheme not in places:
-            raise _refused(self.wheel, f"holds {name!r}, of which nothing says where it goes")
-        return f"{places[scheme]}/{rest}".lstrip("/")
 
-    def _programs(self) -> Iterator[WheelFile]:
-        """The programs that its entry points name."""
-        name = f"{self._info}/entry_points.txt"
-        if name not in self._members:
-            return
-        section = ""
-        for line in self._read(name).decode("utf-8").splitlines():
-            if line.startswith("["):
-                section = line.strip()
-            elif section == "[console_scripts]" and (entry := _ENTRY.match(line.strip())):
-                program, module, function = entry.groups()
-                first = function.partition(".")[0]
-                text = _PROGRAM.format(module=module, first=first, function=function)
-                yield WheelFile(f"bin/{program}", f"{_SHEBANG}{text}".encode(), runs=True)
+    def write_script(
+        self,
+        name: str,
+        module: str,
+        attr: str,
+        section: Literal["console", "gui"],  # noqa: ARG002 - both are the same here
+    ) -> RecordEntry:
+        """A program that an entry point names."""
+        first = attr.partition(".")[0]
+        text = _PROGRAM.format(interpreter=_INTERPRETER, module=module, first=first, function=attr)
+        return self._add("scripts", name, text.encode(), runs=True)
 
-    def _record(
-        self, name: str, changed: list[tuple[str, WheelFile]], more: list[WheelFile]
-    ) -> str:
-        """The wheel's own record, with the lines of what was changed or added; sorted."""
-        moved = {each for each, _ in changed} | {each.name for each in more}
-        lines = []
-        for line in self._read(name).decode("utf-8").splitlines():
-            found = _RECORD_LINE.match(line)
-            if not found:
-                continue
-            member = (found[1] or found[2] or "").replace('""', '"')
-            if member == name or member in moved:
-                continue
-            lines.append(f"{self._listed(self._place(member))}{line[found.end() - 1 :]}\n")
-        lines += [_record_line(self._listed(each.name), each.content) for _, each in changed]
-        lines += [_record_line(self._listed(each.name), each.content) for each in more]
-        return "".join(sorted([*lines, f"{name},,\n"]))
+    def write_file(
+        self, scheme: Scheme, path: "str | os.PathLike[str]", stream: BinaryIO, is_executable: bool
+    ) -> RecordEntry:
+        """A file of the wheel; a script, which says `#!python`, gets the Python of its environment."""
+        if scheme != "scripts":
+            return self._add(scheme, os.fspath(path), stream.read(), runs=is_executable)
+        with fix_shebang(stream, _INTERPRETER) as own:
+            return self._add(scheme, os.fspath(path), own.read(), runs=True)
 
-    def _listed(self, place: str) -> str:
-        path = os.path.relpath(place, self._site)
-        return f'"{path}"' if "," in path else path
+    def finalize_installation(
+        self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
+    ) -> None:
+        """The record of all files."""
+        site = self._folders[scheme]
 
-    def _read(self, name: str) -> bytes:
-        if name not in self._members:
-            raise _refused(self.wheel, f"lacks {name}")
-        return self._archive.read(name)
+        def prefix(other: str) -> str | None:
+            way = os.path.relpath(self._folders[other], site)
+            return None if way == "." else f"{way}/"
+
+        with construct_record_file(records, prefix) as stream:
+            self._add(scheme, record_file_path, stream.read(), runs=False)
+
+    def _add(self, scheme: str, path: str, content: bytes, *, runs: bool) -> RecordEntry:
+        if path.startswith("/") or ".." in PurePosixPath(path).parts or "\\" in path:
+            raise ValueError(f"it holds the path {path!r}")
+        name = str(PurePosixPath(self._folders[scheme], path))
+        self.files.append(WheelFile(name, content, runs))
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        return RecordEntry(path, Hash("sha256", digest), len(content))
 
 
 def requirements_of(metadata: str) -> list[str]:
@@ -190,18 +184,6 @@ def write_file(folder: Path, file: WheelFile) -> None:
         number = os.open(target, flags, mode)
     with os.fdopen(number, "wb") as stream:
         stream.write(file.content)
-
-
-def _own_python(file: WheelFile) -> WheelFile:
-    """A script of a wheel, which says `#!python`, with the Python of its environment."""
-    content = _OWN_SHEBANG.sub(lambda _: _SHEBANG.encode(), file.content, count=1)
-    is_python = _OWN_SHEBANG.match(file.content) is not None
-    return WheelFile(file.name, content if is_python else file.content, runs=True)
-
-
-def _record_line(name: str, content: bytes) -> str:
-    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-    return f"{name},sha256={digest},{len(content)}\n"
 
 
 def _refused(wheel: Wheel, why: str) -> LockError:
