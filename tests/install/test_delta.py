@@ -16,7 +16,8 @@ import builder
 from polaris_parsl.env.base.choice import Base, probe
 from polaris_parsl.env.installer.byte_code import BYTE_CODE, byte_code
 from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
-from polaris_parsl.env.installer.environments import compile_all, create, fill
+from polaris_parsl.env.installer.environments import create, fill
+from polaris_parsl.env.installer.locked_base import compile_all
 from polaris_parsl.env.installer.wheel_files import OpenWheel
 from polaris_parsl.env.installer.wheels import Wheel, fetch
 from polaris_parsl.env.locks.files import read_requirements, track_requirements

@@ -5,8 +5,6 @@ from pathlib import Path, PurePosixPath
 
 from polaris_parsl.env.base.choice import Base
 from polaris_parsl.env.installer.wheel_files import SITE, OpenWheel, WheelFile, write_file
-from polaris_parsl.env.variables import for_python
-from polaris_parsl.process import WORK_SECONDS, run
 
 _SETTINGS = """\
 home = {home}
@@ -70,20 +68,3 @@ def fill(
 def site_of(folder: Path, base: Base) -> Path:
     """Where an environment of a base keeps its packages."""
     return folder / "lib" / f"python{base.minor}" / SITE
-
-
-def compile_all(python: Path, folder: Path, *, env: Mapping[str, str]) -> None:
-    """Compile the modules of a base with its interpreter, always to the same bytes.
-
-    Args:
-        python: the interpreter.
-        folder: the base.
-        env: environment variables.
-    """
-    # unchecked-hash: Python does not look at the source again, which saves half of the
-    # file accesses of an import; an install is never edited
-    command: list[str | Path] = [python, "-I", "-B", "-m", "compileall", "-q"]
-    command += ["-f", "-j", "2", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", folder, "-p", "", folder / "lib"]
-    # its exit code counts files that are not valid Python, which some distributions ship as data
-    run(command, env=for_python(env), cwd=folder, timeout_seconds=WORK_SECONDS)
