@@ -21,7 +21,7 @@ INTERNALS = (
         _UTILS,
         "set_file_logger",
         "sets up the logs of interchange, pools and workers, which then make no record that they drop",
-        "2023.2.27",
+        "2026.2.23",
         (f"{_NODES}.interchange.Interchange.__init__",),
     ),
 )

@@ -40,8 +40,6 @@ _START = (
     'name="HTEX-Worker-{}".format(worker_id)',
 )
 # tasks are measured by a function of ours
-# its logs are set up by a function that ours replaces
-_LOGS = ("from parsl.log_utils import set_file_logger", "        set_file_logger(")
 _MEASURE = ('ctxt.get("task_executor", None)', "result = exec_func(req['buffer']")
 
 _LAUNCH = Internal(
@@ -164,7 +162,7 @@ INTERNALS = (
         "what killed a worker, and runs tasks by a function of ours; its division of accelerator names "
         "by the workers on a GPU is undone before (Parsl's issue 3509)",
         "2025.12.8",
-        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH, *_START, *_LOGS, *_MEASURE),
+        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH, *_START, *_MEASURE),
     ),
     Internal(
         PARSLS_POOL,
