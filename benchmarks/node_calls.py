@@ -104,7 +104,7 @@ def each_reads(request: Request) -> parsl.Config:
     made = staged(request)
     executor: Any
     (executor,) = made.executors
-    executor.launch_cmd = f"env -u POLARIS_PARSL_BLOCK_NODES {executor.launch_cmd}"
+    executor.launch_cmd = f"unset POLARIS_PARSL_BLOCK_NODES; {executor.launch_cmd}"
     return made
 
 

@@ -1,0 +1,59 @@
+"""Which benchmarks there are: a script that prints a Markdown table, and what it needs. A new one is one entry."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Python(Enum):
+    """Whose interpreter runs the script."""
+
+    INSTALL = "the install's, which is what users have"
+    TOOLS = "that of this command"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A benchmark.
+
+    Attributes:
+        name: of the row and its results.
+        script: of this directory.
+        words: arguments; {page} is the Python of the page's environment, {install} the install's directory.
+        nodes: of the sandbox that it runs in; 0 without one.
+        counts: whether it only counts, which other programs do not change.
+        long: whether it takes minutes; left out of `--quick`.
+        python: that runs it.
+    """
+
+    name: str
+    script: str
+    words: tuple[str, ...] = ()
+    nodes: int = 0
+    counts: bool = False
+    long: bool = False
+    python: Python = Python.INSTALL
+
+
+PAGE = ("--page", "{page}")
+# Counts first: what follows keeps the machine busy.
+ROWS = (
+    Row("node_calls", "node_calls.py", PAGE, nodes=1, counts=True),
+    Row("blocks", "node_calls.py", (*PAGE, "--nodes", "3", "8"), nodes=8, counts=True, long=True),
+    Row(
+        "tree",
+        "node_calls.py",
+        ("--nodes", "32", "64", "--recipes", "ours", "ours, each node reads"),
+        nodes=64,
+        counts=True,
+        long=True,
+    ),
+    Row("import_cost", "import_cost.py", python=Python.TOOLS),
+    Row("checkpoints", "checkpoints.py"),
+    Row("install", "install.py", ("--rounds", "3"), python=Python.TOOLS, long=True),
+    Row("commands", "commands.py", ("{install}",)),
+    Row("throughput", "throughput.py", ("--tasks", "2000"), nodes=1),
+    Row("run_record", "run_record.py", nodes=1),
+    Row("first_result", "first_result.py", nodes=1),
+    Row("first_results", "first_result.py", ("--nodes", "3", "--rounds", "3"), nodes=3),
+    Row("many_tasks", "many_tasks.py", nodes=1, long=True),
+)
