@@ -29,6 +29,9 @@ def pack(archive: Path, image: Path, root: Path) -> None:
     members = dict(_members(root))
     members["workers.image"] = image
     members["start.py"], members["serve.py"] = Path(start.__file__), Path(serve.__file__)
+    if not any("/lib-dynload/" in each for each in members):
+        # without that directory, a copy of the interpreter would take another's, and its packages
+        raise SystemExit(f"{sys.base_prefix} has no compiled modules in lib-dynload")
     stream = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=_LEVEL, mtime=0) as packed,
@@ -58,13 +61,22 @@ def _members(root: Path) -> Iterator[tuple[str, Path]]:
             code = Path(importlib.util.cache_from_source(str(source)))
             if code.exists():
                 yield f"lib/{minor}/{code.relative_to(library)}", code
-    # while an install is built, it is reached through a descriptor; the kernel names its files by where they lie
-    root = root.resolve()
-    for file in _mapped():
+    # the kernel names files by where they lie: an install that is being built is reached through a descriptor,
+    # and a base may have links to its modules
+    root, imported = root.resolve(), _extensions()
+    for lies in _mapped():
+        file = imported.get(lies, lies)
         if file.is_relative_to(root):
             yield f"install/{file.relative_to(root)}", file
         elif file.is_relative_to(base) and ".so" in file.name:
             yield str(file.relative_to(base)), file
+
+
+def _extensions() -> dict[Path, Path]:
+    """The files of the compiled modules that are imported: where each lies, and how the module path leads to it."""
+    named = (getattr(module, "__file__", None) or "" for module in sys.modules.values())
+    files = (Path(each) for each in named if each.endswith(".so"))
+    return {each.resolve(): each for each in files if each.is_relative_to(sys.base_prefix)}
 
 
 def _mapped() -> Iterator[Path]:

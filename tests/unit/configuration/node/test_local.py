@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+import builder
 from polaris_parsl.configuration.node import serve, start
 from polaris_parsl.configuration.staged_modules import find_modules
 
 NODE = Path(serve.__file__).parent
+OWN = Path(sys.executable)
 LOOK = """
 import os, sys, zmq, parsl, encodings
 print("exe", os.readlink("/proc/self/exe"))
@@ -69,25 +71,46 @@ def test_modules_and_names_are_those_of_the_interpreter_that_it_stands_for(
     assert not Path(real["exe"]).is_relative_to(disk)
 
 
-def program(install: Path, folder: Path) -> list[object]:
+def test_so_are_those_of_a_base_of_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = builder.stand_in_base(tmp_path / "base") / "bin/python3"
+    ours = [each for each in sys.path if each and not Path(each).is_relative_to(sys.base_prefix)]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(ours))
+    install, disk = tmp_path / "install", tmp_path / "disk"
+    install.mkdir()
+    disk.mkdir()
+    archive = install / "workers.tar.gz"
+    record = "polaris_parsl.configuration.node.record"
+    image = install / "workers.image"
+    subprocess.run([python, "-P", "-m", record, image, install, archive], check=True)
+    (tmp_path / "look.py").write_text(LOOK)
+    real = lines(program(install, tmp_path, python))
+    digest = archive.with_name(f"{archive.name}.sha256").read_text().strip()
+    local = staged(install, tmp_path, archive, digest, disk, python)
+    assert (local["names"], local["path"]) == (real["names"], real["path"])
+    assert Path(local["exe"]).is_relative_to(disk)
+
+
+def program(install: Path, folder: Path, python: Path = OWN) -> list[object]:
     """The command of look.py in a directory."""
     image = install / "workers.image"
-    return [sys.executable, "-P", start.__file__, image, folder, "--", "look"]
+    return [python, "-P", start.__file__, image, folder, "--", "look"]
 
 
-def staged(install: Path, folder: Path, archive: Path, digest: str, disk: Path) -> dict[str, str]:
+def staged(  # noqa: PLR0917 - of these tests
+    install: Path, folder: Path, archive: Path, digest: str, disk: Path, python: Path = OWN
+) -> dict[str, str]:
     """What it prints from the disk of a node."""
     image = install / "workers.image"
     identity = subprocess.run(
-        [sys.executable, "-P", "-m", "polaris_parsl.configuration.node.identity", image],
+        [python, "-P", "-m", "polaris_parsl.configuration.node.identity", image],
         env={**os.environ, "PYTHONNOUSERSITE": "1"},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    files = (sys.executable, start.__file__, image)
+    files = (python, start.__file__, image)
     stage = ["sh", NODE / "stage.sh", archive, digest, f"{disk}=1", *files]
-    command = [*stage, "--", *program(install, folder)]
+    command = [*stage, "--", *program(install, folder, python)]
     return lines(command, POLARIS_PARSL_IDENTITY=identity.strip())
 
 
