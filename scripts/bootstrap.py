@@ -68,6 +68,8 @@ class RefusalError(Exception):
 
 def main(arguments):
     """Make or find the tools environment, then become the polaris-parsl command in it."""
+    # a bundle is complete as it is, and -I ignores PYTHONDONTWRITEBYTECODE
+    sys.dont_write_bytecode = True
     python = str(tools_python(arguments))
     if arguments == ["--only-print-python"]:
         print(python)
@@ -75,7 +77,8 @@ def main(arguments):
     own = {"PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
     # some verbs look at the user's (env/variables.py)
     given = {f"POLARIS_BOOTSTRAP_{name}": os.environ.get(name, "") for name in own}
-    env = {**os.environ, **given, **own}
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1"} if lies_in_bundle() else {}
+    env = {**os.environ, **given, **own, **quiet}
     os.execve(python, [python, "-P", "-m", "polaris_parsl", *arguments], env)
 
 
@@ -171,8 +174,13 @@ def candidates(arguments):
 def wheelhouse(arguments):
     """The wheelhouse that is named, or that of the bundle which holds this source tree; else None."""
     beside = ROOT.parent / "wheelhouse"
-    is_bundle = (ROOT.parent / "SHA256SUMS").is_file() and beside.is_dir()
-    return value_of("--wheelhouse", arguments) or (str(beside) if is_bundle else None)
+    is_there = lies_in_bundle() and beside.is_dir()
+    return value_of("--wheelhouse", arguments) or (str(beside) if is_there else None)
+
+
+def lies_in_bundle():
+    """Whether this source tree is that of a bundle, into which nothing is written."""
+    return (ROOT.parent / "SHA256SUMS").is_file()
 
 
 def bundled(arguments):
@@ -181,8 +189,6 @@ def bundled(arguments):
     if not house:
         return None
     sys.path.insert(0, str(ROOT / "scripts"))
-    # a bundle is complete as it is
-    sys.dont_write_bytecode = True
     import bundled_python  # noqa: PLC0415 - few need it
 
     archives = bundled_python.find_archives(Path(house))

@@ -13,6 +13,7 @@ from polaris_parsl.env.prefix.audit import audit as look_at
 from polaris_parsl.env.prefix.permissions import find_group, group_name
 from polaris_parsl.errors import ExitCode
 from polaris_parsl.installs import group_of
+from polaris_parsl.report.words import counted
 from polaris_parsl.text import in_line
 
 _SHOWN = 5
@@ -41,7 +42,7 @@ def audit(
         say(json.dumps(report.as_json(), indent=2))
     else:
         whose = "a person" if report.group is None else f"the group {group_name(report.group)}"
-        say(f"{len(report.findings)} findings: {place}, which belongs to {whose}")
+        say(f"{counted(len(report.findings), 'finding')}: {place}, which belongs to {whose}")
         alike = defaultdict(list)
         for finding in report.findings:
             alike[finding.kind, finding.text].append(finding)

@@ -132,7 +132,7 @@ def install(
     members_write = not no_group_write
     writers = find_writers(request.prefix, group=number if members_write else None)
     if not trust_writers and not _is_accepted(writers):
-        refuse_writers(writers, request.prefix)
+        refuse_writers(writers, request.prefix, group=number)
     for variable, proxy in chosen_proxies(env).items() if wheelhouse is None else ():
         say(f"proxy for downloads: {proxy} ({variable})", to_errors=True)
     leave_nothing_when_stopped()
@@ -286,6 +286,10 @@ def _print_installed(plan: InstallPlan, installed: Installed, *, group: int | No
     is_default = installed.default == plan.request.release
     if not is_default:
         say(f"the default has not changed: {installed.default or 'none'}")
+    elif installed.default_before not in {None, installed.default}:
+        say(
+            f"default: {installed.default_before} -> {installed.default}; `{NAME} rollback` undoes it"
+        )
     say("next:")
     say(f"  module use {shlex.quote(str(installed.module_tree))}")
     say(f"  module load {NAME if is_default else installed.module}")

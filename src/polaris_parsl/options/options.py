@@ -183,7 +183,8 @@ def refuse_misfits(options: ExecutorOptions) -> None:
             "reach it",
             remedy="give the address that compute nodes reach, or leave it out",
         )
-    if options.interface == "lo" and options.mode == "blocks":
+    # in the sandbox, too, which rehearses what Polaris will refuse
+    if options.interface == "lo" and options.mode != "inside_job":
         raise OptionError(
             "interface='lo' is the loopback interface; workers on other nodes cannot reach it",
             remedy="name one that compute nodes reach, or leave it out",

@@ -9,6 +9,7 @@ import difflib
 import logging
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ _NAMES = ("argument", "environment", "project file", "install", "preset")
 # Of each of these pairs a stronger source's choice overrules the other in a weaker one.
 _ALTERNATIVES = {"address": "interface", "interface": "address"}
 
+
+# Misspelt variables that this process has warned of.
+_named: set[str] = set()
 
 # Variables of the module, of tasks and of the sandbox.
 _OF_OTHER_USE = re.compile(
@@ -160,19 +164,21 @@ def parse(name: str, text: str) -> Any:
 
 
 def _warn_of_misspelt(driver: Driver) -> None:
+    """Warn of variables that stand for no option, of each once in a process."""
     # other variables POLARIS_PARSL_* mean something else
     options = {name.upper() for name in OPTIONS}
-    for name in sorted(driver.variables.keys() - options):
+    for name in sorted(driver.variables.keys() - options - _named):
         if _OF_OTHER_USE.fullmatch(name):
             continue
-        if name.lower() in REPLACED:
-            warn(f"{variable(name)} is set and stands for no option; {REPLACED[name.lower()]}")
-            continue
         near = difflib.get_close_matches(name, options, n=1, cutoff=0.7)
-        if near:
-            warn(
-                f"{variable(name)} is set and stands for no option; did you mean {variable(near[0])}?"
-            )
+        if name.lower() in REPLACED:
+            remedy = REPLACED[name.lower()]
+        elif near:
+            remedy = f"did you mean {variable(near[0])}?"
+        else:
+            continue
+        _named.add(name)
+        warn(f"{variable(name)} is set and stands for no option; {remedy}")
 
 
 def _of_project(folder: Path, prefix: Path | None) -> Iterator[Source]:
@@ -236,8 +242,24 @@ def _read(file: Path, *, owners: Collection[int], group: int | None) -> Mapping[
     except ForeignFileError:
         raise
     except (OSError, ValueError, RecursionError) as error:
-        default = OPTIONS["walltime"].default_value
+        problem, remedy = _not_readable(file, error)
         raise OptionError(
-            f"{file} is not readable as a file of options: {error}",
-            remedy=f'write lines such as walltime = "{default}" into it, or move it away',
+            f"{file} is not readable as a file of options: {problem}", remedy=remedy
         ) from error
+
+
+def _not_readable(file: Path, error: Exception) -> tuple[str, str]:
+    """What is wrong with a file of options, and the remedy."""
+    if isinstance(error, FileNotFoundError) and file.is_symlink():
+        return (
+            f"it is a link to {file.readlink()}, which does not exist",
+            "let it lead to a file of options, or remove it",
+        )
+    if isinstance(error, PermissionError):
+        return (
+            f"{error.strerror}: its mode, or that of a directory above, keeps you out",
+            f"let its owner open it: chmod a+r {shlex.quote(str(file))}",
+        )
+    default = OPTIONS["walltime"].default_value
+    remedy = f'write lines such as walltime = "{default}" into it, or move it away'
+    return str(error), remedy

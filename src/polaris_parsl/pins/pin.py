@@ -189,6 +189,7 @@ def _write_texts(
         facts,
         has_explanation=bool(run and run.explanation),
         has_configuration=bool(run and run.configuration),
+        has_scripts=bool(run and run.scripts),
         has_wheelhouse=(folder / WHEELHOUSE).is_dir(),
         has_base=any((folder / WHEELHOUSE / ARCHIVES).glob("python-3*")),
     )

@@ -127,7 +127,8 @@ def pbs_jobs(facts: Mapping[str, Any]) -> int:
 
 def summary(facts: Mapping[str, Any]) -> str:
     """What a recorded run did, in a few words."""
-    jobs = f"{pbs_jobs(facts)} jobs"
+    number = pbs_jobs(facts)
+    jobs = "1 job" if number == 1 else f"{number} jobs"
     if facts["tasks"] is None:
         return f"tasks not counted, {jobs}"
     found = facts["from_checkpoints"]

@@ -23,6 +23,7 @@ def texts(
     *,
     has_explanation: bool,
     has_configuration: bool,
+    has_scripts: bool,
     has_wheelhouse: bool,
     has_base: bool,
 ) -> dict[str, str]:
@@ -35,6 +36,7 @@ def texts(
         run: content of run.json; None without a run.
         has_explanation: whether the bundle has the run's explanation.
         has_configuration: whether the run's configuration is known.
+        has_scripts: whether the run left job scripts.
         has_wheelhouse: whether the bundle has the artifacts.
         has_base: whether it has those of the locked base.
     """
@@ -69,6 +71,7 @@ def texts(
         "node_source": source_of("node"),
         "explained": has_explanation,
         "configured": has_configuration,
+        "has_scripts": has_scripts,
         "wheelhouse": has_wheelhouse,
         "with_base": has_base,
         "locked": bool(receipt.get("locked_base")),

@@ -58,6 +58,15 @@ def test_what_cannot_work_is_refused(options: dict[str, Any], words: str) -> Non
         build(**options)
 
 
+def test_the_sandbox_refuses_what_workers_on_polaris_could_not_reach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pretended(0):
+        monkeypatch.setenv("POLARIS_PARSL_SANDBOX", "1")
+        with pytest.raises(OptionError, match="interface='lo' is the loopback interface"):
+            config(**ACCOUNT, interface="lo")
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -135,3 +136,18 @@ def test_what_an_outsider_planted_in_a_shared_cache_is_not_used(
     cache.chmod(0o700)
     if part:
         assert f"{place} belongs to nobody" in act("victim", way)
+
+
+def test_nothing_is_written_beside_the_source_of_a_bundle(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home.parent / "cache"))
+    monkeypatch.setattr(bootstrap.os, "execve", lambda *words: started.append(words[-1]))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    bootstrap.main(["verify"])
+    (home.parent / "SHA256SUMS").touch()
+    bootstrap.main(["verify"])
+    assert not [*home.parent.rglob("__pycache__")]
+    assert [each.get("PYTHONDONTWRITEBYTECODE") for each in started] == [None, "1"]

@@ -1,3 +1,4 @@
+import errno
 import os
 import sys
 import warnings
@@ -131,6 +132,36 @@ def test_a_misspelt_variable_gets_a_warning_and_those_of_other_use_do_not(tmp_pa
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ask(tmp_path, others, account="datascience")
+
+
+def test_a_misspelt_variable_is_named_once_in_a_process(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            ask(tmp_path, {"WALLTIMES": "x"}, account="datascience")
+    assert len([each for each in found if "WALLTIMES" in str(each.message)]) == 1
+
+
+def test_a_file_of_options_that_cannot_be_opened_gets_the_remedy_that_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "polaris-parsl.toml"
+    file.symlink_to("nowhere.toml")
+    with pytest.raises(OptionError) as refused:
+        ask(tmp_path)
+    assert "it is a link to nowhere.toml, which does not exist" in refused.value.problem
+    assert refused.value.remedy == "let it lead to a file of options, or remove it"
+    file.unlink()
+    file.write_text("retries = 1\n")
+
+    def closed(*_: Any, **__: Any) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", "/proc/self/fd/5")
+
+    monkeypatch.setattr("polaris_parsl.options.sources.read_trusted", closed)
+    with pytest.raises(OptionError) as refused:
+        ask(tmp_path)
+    assert "/proc" not in refused.value.problem
+    assert refused.value.remedy == f"let its owner open it: chmod a+r {file}"
 
 
 @pytest.mark.parametrize("words", [["retries"], ["retries=1", "retries=2"]])

@@ -35,9 +35,9 @@ def receipt(tmp_path: Path) -> dict[str, Any]:
     return {**found, "gnu_parallel": {"version": "20241122"}}
 
 
-def written(receipt: dict[str, Any], **run: Any) -> dict[str, str]:
+def written(receipt: dict[str, Any], *, has_scripts: bool = True, **run: Any) -> dict[str, str]:
     names = ("has_explanation", "has_configuration", "has_wheelhouse", "has_base")
-    given = dict.fromkeys(names, False)
+    given = {**dict.fromkeys(names, False), "has_scripts": has_scripts}
     return texts(builder.REPOSITORY, receipt["base"], receipt, {**RUN, **run}, **given)
 
 
@@ -67,8 +67,16 @@ def test_a_run_names_its_script_commit_inputs_and_nodes(receipt: dict[str, Any])
         f"`run/workflow.py` is the script wf.py as it was when the run began, sha256 {'5' * 64}"
         in (made["REPRODUCE.md"])
     )
+    assert "The authors name these files as inputs of the run" in made["REPRODUCE.md"]
     rehearsed = written(receipt, modes={"gpu": "sandbox (…)"})
     assert "cores" not in rehearsed["METHODS.md"]
+
+
+def test_job_scripts_are_named_only_where_there_are_some(receipt: dict[str, Any]) -> None:
+    assert "`run/submit_scripts/` has the job scripts" in written(receipt)["REPRODUCE.md"]
+    without = written(receipt, has_scripts=False)["REPRODUCE.md"]
+    assert "`run/run.json` describes the run." in without
+    assert "submit_scripts" not in without
 
 
 def test_a_base_that_gave_no_package_leaves_no_empty_table(receipt: dict[str, Any]) -> None:

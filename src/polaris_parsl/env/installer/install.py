@@ -29,6 +29,7 @@ from polaris_parsl.env.modules.module_system import module_tree
 from polaris_parsl.env.modules.modulefile import render_modulefiles, values_of
 from polaris_parsl.env.prefix.lifecycle import publish
 from polaris_parsl.env.prefix.permissions import seal
+from polaris_parsl.env.prefix.state import read_state
 from polaris_parsl.env.receipt import Tree, read_receipt, scan, write_receipt
 from polaris_parsl.env.variables import for_python, user_cache
 from polaris_parsl.errors import ExitCode, MissingToolError
@@ -54,6 +55,7 @@ class Installed:
     module_tree: Path
     module: str
     default: str | None
+    default_before: str | None
     warnings: tuple[str, ...]
 
 
@@ -104,6 +106,7 @@ def build(
         def check() -> None:
             untested.append(_check_in_place(plan, scratch=scratch, env=env))
 
+        before = read_state(plan.request.prefix).default
         state = publish(plan.request.prefix, folder, plan.request.release, check=check)
     notes = (plan.parallel.note, *warnings, *untested)
     return Installed(
@@ -111,6 +114,7 @@ def build(
         module_tree=module_tree(plan.request.prefix, env),
         module=f"{NAME}/{plan.request.release}",
         default=state.default,
+        default_before=before,
         warnings=tuple(text for text in notes if text),
     )
 

@@ -180,7 +180,7 @@ def _earlier(prefix: Path, state: State, present: Collection[str]) -> State:
             return today
         removed |= each.withdrawn
     raise VersionError(
-        f"{prefix} has no earlier decision than that of generation {last}",
+        f"{prefix} has no earlier decision to go back to",
         remedy=f"choose a default: {NAME} default VERSION; `{_LIST}` shows the versions",
     )
 

@@ -43,22 +43,24 @@ def find_writers(prefix: Path, *, group: int | None) -> list[str]:
     return found
 
 
-def refuse_writers(found: list[str], prefix: Path) -> None:
+def refuse_writers(found: list[str], prefix: Path, *, group: int | None) -> None:
     """Refuse to install where others can change what you and your jobs will run.
 
     Args:
         found: from find_writers.
         prefix: the prefix.
+        group: number of the group that it belongs, or will belong, to; None if there is none.
 
     Raises:
         PrefixError: there is somebody.
     """
     if found:
         listed = "\n    ".join(found)
+        shared = "" if group is not None else "share it with your project: --group NAME; or "
         raise PrefixError(
             f"others could change what you install in {prefix}, and so run programs as you:\n"
             f"    {listed}",
-            remedy="choose another --prefix, or let its owner end that (`chmod go-w`); "
+            remedy=f"{shared}choose another --prefix, or let its owner end that (`chmod go-w`); "
             f"--trust-writers installs all the same: --prefix {shlex.quote(str(prefix))} "
             "--trust-writers",
         )

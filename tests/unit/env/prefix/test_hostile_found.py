@@ -145,6 +145,7 @@ def test_an_install_where_others_can_write_is_refused_unless_that_is_said(world:
             assert refusal in said
             assert f"can write {world.prefix.parent} (" in said
             assert "--trust-writers installs all the same" in said
+            assert ("share it with your project: --group NAME" in said) == ("--group" not in more)
         assert "/nowhere/python" in install(*more, "--trust-writers")
     world.prefix.parent.chmod(0o2755)
     if IS_ROOT:
