@@ -95,7 +95,10 @@ def _engine(
     options: ExecutorOptions, driver: Driver, environment: Environment, choices: frozenset[str]
 ) -> Table:
     in_endpoint = replace(driver, python=environment.python, parsl=environment.parsl)
-    asked = replace(options, worker_init=_MARK) if "worker_init" in choices else options
+    # its workers are the engine's, started where they are installed
+    asked = replace(options, stage=False)
+    if "worker_init" in choices:
+        asked = replace(asked, worker_init=_MARK)
     found = executor_settings(asked, in_endpoint, [])
     kept = {name: each for name, each in found.executor.items() if name not in _ENGINE_SETS}
     return {

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import polaris_parsl.configuration.on_node
 from polaris_parsl.cli.main import app
+from polaris_parsl.configuration.image import ImageChoice
 from polaris_parsl.endpoint.environment import Environment
 from polaris_parsl.endpoint.files import endpoint_files
 from polaris_parsl.errors import MissingToolError, OptionError, PrefixError
@@ -141,6 +142,17 @@ def test_the_script_of_a_block_stops_if_another_endpoint_comes_first_on_path(
     assert done.returncode == 1
     assert "globus-compute-endpoint on PATH is not" in done.stderr
     assert (tmp_path / "runs").is_dir()
+
+
+def test_the_script_of_a_block_asks_the_endpoints_python_for_nothing_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = ImageChoice(Path("/p/workers.image"), "", Path("/p/workers.tar.gz"), "0" * 64)
+    for module in ("on_node", "settings"):
+        monkeypatch.setattr(f"polaris_parsl.configuration.{module}.choose_image", lambda: whole)
+    script = read()["engine"]["provider"]["worker_init"]
+    assert "polaris_parsl.configuration" not in script
+    assert "workers.image" not in script
 
 
 @pytest.fixture
