@@ -81,7 +81,7 @@ class Report:
             f"{found} of them from checkpoints" if found else "",
             f"{failed} failed" if failed else "",
             f"{lost} not ended" if lost else "",
-            f"{self._blocks} {'block' if self._blocks == 1 else 'blocks'} ran, {self._node_seconds / _SECONDS:.2f} node-hours",
+            self._use(is_computed=done > found),
         ]
         self._lines.say(f"{', '.join(part for part in parts if part)}")
         self._say_results()
@@ -96,6 +96,13 @@ class Report:
                 f"{lost} tasks had not ended when the run did, and their results are lost: wait "
                 'for each with .result() before `with parsl.load(...)` ends, or pass exit_mode="wait"'
             )
+
+    def _use(self, *, is_computed: bool) -> str:
+        """What was used of the system; a block can end before PBS is asked and says that it runs."""
+        if is_computed and not self._blocks:
+            return "PBS was not asked while a block ran"
+        blocks = "1 block" if self._blocks == 1 else f"{self._blocks} blocks"
+        return f"{blocks} ran, {self._node_seconds / _SECONDS:.2f} node-hours"
 
     def _say_results(self) -> None:
         """Say from which runs results were taken, and of which apps they were left."""

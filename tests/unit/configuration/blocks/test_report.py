@@ -48,6 +48,22 @@ def test_the_end_says_from_which_runs_results_were_taken_and_which_were_left(
     ]
 
 
+def test_no_block_is_said_to_have_run_only_where_nothing_was_computed(
+    report: Report, said: list[str]
+) -> None:
+    report.say(COUNTS)
+    assert said[0].endswith("1 failed, PBS was not asked while a block ran")
+    said.clear()
+    found = Report(report._lines)
+    found.say({**COUNTS, "tasks": 2, "states": {"memo_done": 2}})
+    assert said[0].endswith("0 blocks ran, 0.00 node-hours")
+    said.clear()
+    ran = Report(report._lines)
+    ran.block_ended(nodes=2, seconds=1800)
+    ran.say(COUNTS)
+    assert said[0].endswith("1 block ran, 1.00 node-hours")
+
+
 def test_results_of_many_runs_are_counted_together(report: Report, said: list[str]) -> None:
     report.results_were_found({f"{number:03}": 2 for number in range(200)}, {})
     report.say(COUNTS)
