@@ -40,10 +40,8 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check an install, the shell and this machine; name causes and remedies."""
-    # parsl takes its time
     from polaris_parsl.doctor.findings import Status, examine  # noqa: PLC0415
     from polaris_parsl.doctor.here import Here  # noqa: PLC0415
-    from polaris_parsl.doctor.node_checks import examine_nodes  # noqa: PLC0415
     from polaris_parsl.doctor.registry import CHECKS  # noqa: PLC0415
 
     place = _root(root)
@@ -55,6 +53,9 @@ def doctor(
         if not as_json:
             _show(result)
     if on_node:
+        # imports Parsl, and the install whose Parsl it is may be damaged
+        from polaris_parsl.doctor.node_checks import examine_nodes  # noqa: PLC0415
+
         leave_nothing_when_stopped()
         of_nodes = list(examine_nodes(here, results))
         results += of_nodes

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from polaris_parsl.configuration.plan import PlannedExecutor, plan
 from polaris_parsl.driver import Driver
 from polaris_parsl.env.prefix.verify import WHOLE, Trust
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.errors import OptionError, ReceiptError
 from polaris_parsl.installs import overlay_of
 from polaris_parsl.process import run
+
+if TYPE_CHECKING:
+    from polaris_parsl.configuration.plan import PlannedExecutor
 
 _PROBE = Path(__file__).with_name("python_probe.py")
 _TIMEOUT_SECONDS = 120
@@ -48,7 +50,7 @@ class Planned:
         has_account: whether an account is given; without one, a placeholder is used.
     """
 
-    requests: tuple[PlannedExecutor, ...]
+    requests: "tuple[PlannedExecutor, ...]"
     refusal: OptionError | None
     warned: tuple[str, ...]
     has_account: bool
@@ -154,7 +156,10 @@ class Here:
         warned = tuple(dict.fromkeys(str(each.message) for each in caught))
         return Planned(requests, refusal, warned, has_account)
 
-    def _plan(self) -> tuple[tuple[PlannedExecutor, ...], OptionError | None, bool]:
+    def _plan(self) -> "tuple[tuple[PlannedExecutor, ...], OptionError | None, bool]":
+        # imports Parsl, and the install whose Parsl it is may be damaged
+        from polaris_parsl.configuration.plan import plan  # noqa: PLC0415
+
         try:
             return plan(self.user_opts, self.driver).executors, None, True
         except OptionError:

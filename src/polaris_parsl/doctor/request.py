@@ -3,10 +3,6 @@
 import socket
 from collections.abc import Iterator
 
-from polaris_parsl.configuration.addresses import (
-    LOOPBACK,
-    refuse_foreign_address,
-)
 from polaris_parsl.doctor.findings import DoctorFinding, note, ok, problem, unknown
 from polaris_parsl.doctor.here import Here
 from polaris_parsl.errors import OptionError
@@ -36,6 +32,9 @@ def look_at_options(here: Here) -> Iterator[DoctorFinding]:
 
 def look_at_interfaces(here: Here) -> Iterator[DoctorFinding]:
     """This node has the address that workers connect to."""
+    # imports Parsl, and the install whose Parsl it is may be damaged
+    from polaris_parsl.configuration.addresses import LOOPBACK  # noqa: PLC0415
+
     present = [name for _, name in socket.if_nameindex()]
     for request in here.planned.requests:
         options, error = request.options, request.address_error
@@ -74,6 +73,8 @@ def _known(present: list[str]) -> str:
 
 def _is_ours(address: str) -> bool:
     """Whether a process can listen on the address here."""
+    from polaris_parsl.configuration.addresses import refuse_foreign_address  # noqa: PLC0415 - as above
+
     try:
         refuse_foreign_address(address)
     except OptionError:

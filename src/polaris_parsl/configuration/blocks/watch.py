@@ -156,6 +156,8 @@ class Watch:
     def give_back(self, numbers: Sequence[str]) -> None:
         """Blocks were deleted because nobody needs them."""
         with self._lock:
+            # of a short run, workers may have come since the last look
+            self._act(self._see_workers())
             blocks = [self.judge.blocks[each] for each in numbers if each in self.judge.blocks]
             self._act(
                 [
@@ -173,6 +175,7 @@ class Watch:
         """Delete all jobs; those that were left, and PBS's complaint where it may have kept some."""
         self._pbs.hurry()
         with self._lock:
+            self._act(self._see_workers())
             self._is_over = True
             jobs = [block.job for block in self.judge.alive() if block.job]
             jobs += [*self._undeleted, *self._requests.unknown_jobs()]

@@ -121,7 +121,7 @@ def probe(python: Path, *, names: Sequence[str], env: Mapping[str, str]) -> Base
     Raises:
         BaseEnvironmentError: it is not a working Python, not supported, without pip, or a venv.
     """
-    answer = ask(python, names=names, quick=False, env=env)
+    answer = ask(python, names=names, quick=False, env=env, requires=True)
     _refuse_unsupported(python, answer)
     # one name for the same interpreter, however it was called
     named = Path(answer["prefix"], "bin", f"python{answer['markers']['python_version']}")

@@ -24,7 +24,12 @@ _COMPARED = ("version", "sha256", "modules", "files", "files_sha256")
 
 
 def ask(
-    python: Path, *, names: Iterable[str], quick: bool, env: Mapping[str, str]
+    python: Path,
+    *,
+    names: Iterable[str],
+    quick: bool,
+    env: Mapping[str, str],
+    requires: bool = False,
 ) -> dict[str, Any]:
     """Start a Python once, and return its report on itself (probe.py).
 
@@ -33,6 +38,7 @@ def ask(
         names: distributions to look at closely.
         quick: read no file of the distributions that are not named.
         env: environment variables.
+        requires: also tell what each distribution requires, which its metadata says.
 
     Raises:
         BaseEnvironmentError: it does not start, or is not a working Python.
@@ -43,7 +49,8 @@ def ask(
             f"{odd[0]!r} is not the name of a distribution",
             remedy="do not use this receipt: it was not written by polaris-parsl",
         )
-    command: list[str | Path] = [python, "-I", _PROBE, *(["--quick"] if quick else []), *names]
+    words = [*(["--quick"] if quick else []), *(["--requires"] if requires else [])]
+    command: list[str | Path] = [python, "-I", _PROBE, *words, *names]
     try:
         done = run(
             command,

@@ -3,10 +3,11 @@
 Started by its path in the base's own Python, which may be any Python 3: it uses
 the standard library only, imports nothing of this package and avoids newer syntax.
 
-    python -I probe.py [--quick] NAME...
+    python -I probe.py [--quick | --requires] NAME...
 
 NAMEs are distributions to look at closely: these, and what they require, have
-their files read. `--quick` reads the RECORDs of the named ones only.
+their files read. `--quick` reads the RECORDs of the named ones only; `--requires`
+reads the METADATA of all others, too.
 """
 
 import csv
@@ -148,8 +149,8 @@ def required(names, found):
     return seen
 
 
-def described(names, quick):
-    """Version and digest of each distribution; more of those that are named."""
+def described(names, quick, requires):
+    """Version and digest of each distribution; more of those that are named; of all what they require, if asked."""
     found = distributions()
     close = set(names) if quick else required(names, found)
     entries = {}
@@ -165,7 +166,7 @@ def described(names, quick):
             entries[name]["sha256"] = first.summary()
         if name in close and not quick:
             entries[name].update(first.details(), copies=len(beside))
-        elif not quick:
+        elif requires:
             entries[name]["requires"] = first.requires()
     return entries
 
@@ -218,7 +219,8 @@ def markers():
 def main(arguments):
     """Print the answer."""
     quick = "--quick" in arguments
-    names = [name for name in arguments if name != "--quick"]
+    requires = "--requires" in arguments
+    names = [name for name in arguments if not name.startswith("--")]
     answer = {
         "executable": sys.executable,
         "prefix": sys.prefix,
@@ -235,7 +237,7 @@ def main(arguments):
         "markers": markers(),
         "start_files": start_files(),
         "conda": conda(),
-        "distributions": described(names, quick),
+        "distributions": described(names, quick, requires),
     }
     sys.stdout.write(json.dumps(answer, sort_keys=True) + "\n")
 

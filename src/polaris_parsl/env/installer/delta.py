@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from packaging.utils import canonicalize_name
 
 from polaris_parsl.env.base.choice import Base
-from polaris_parsl.env.installer.resolution import Distribution, applicable, resolve
+from polaris_parsl.env.installer.requirements import Distribution, applicable
 from polaris_parsl.env.installer.wheel_files import OpenWheel, requirements_of
 from polaris_parsl.env.installer.wheels import Wheel
 from polaris_parsl.errors import LockError, OptionError
@@ -51,6 +51,9 @@ def compute_delta(
     Raises:
         LockError: there is no solution, or it would come before a protected package of the base.
     """
+    # only a source tree has resolvelib
+    from polaris_parsl.env.installer.resolution import resolve  # noqa: PLC0415
+
     broken = {name: why for name in wheels if (why := _damage(name, base))}
     try:
         answer = resolve(

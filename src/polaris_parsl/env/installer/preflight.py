@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from polaris_parsl.env.base.choice import Base
 from polaris_parsl.env.installer.delta import base_distributions, distributions_of
-from polaris_parsl.env.installer.resolution import unmet
+from polaris_parsl.env.installer.requirements import unmet
 from polaris_parsl.env.installer.wheel_files import OpenWheel
 from polaris_parsl.env.modules.module_system import NONE_HERE, module_system
 from polaris_parsl.env.prefix.staging import write_atomically

@@ -1,29 +1,19 @@
 """Which locked packages an overlay must add to a base: what a base has is kept where all requirements accept it.
 
-resolvelib chooses, as it does inside pip.
+resolvelib chooses, as it does inside pip; only a source tree has it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 
+from polaris_parsl.env.installer.requirements import Distribution, accepts, applicable
 from polaris_parsl.errors import LockError
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A version of a package, and what it requires, as its metadata says."""
-
-    version: str
-    requires: tuple[str, ...] = field(repr=False)
-
 
 # A package, or one of its extras, which requires the package itself.
 _Identifier = tuple[str, str]
@@ -159,43 +149,3 @@ def _refused(
         f"{who} requires {wanted.text}, and of {wanted.name} {there}",
         remedy="lock again with `polaris-parsl lock`, or choose another base",
     )
-
-
-def unmet(installed: Mapping[str, Distribution], markers: Mapping[str, str]) -> set[str]:
-    """Which requirements of what is installed are not met, in the words of `pip check`."""
-    found = set()
-    for name, each in installed.items():
-        for needed in applicable(each.requires, {**markers, "extra": ""}):
-            target = canonicalize_name(needed.name)
-            present = installed.get(target)
-            if present is None:
-                found.add(f"{name} {each.version} requires {target}, which is not installed.")
-            elif not accepts(needed.specifier, present.version):
-                found.add(
-                    f"{name} {each.version} has requirement {needed}, but you have {target} "
-                    f"{present.version}."
-                )
-    return found
-
-
-def applicable(texts: Sequence[str], markers: Mapping[str, str]) -> Iterator[Requirement]:
-    """The requirements whose markers apply; old distributions have some that nothing can read."""
-    for requirement in filter(None, map(_parsed, texts)):
-        if requirement.marker is None or requirement.marker.evaluate(dict(markers)):
-            yield requirement
-
-
-@cache
-def _parsed(text: str) -> Requirement | None:
-    try:
-        return Requirement(text)
-    except InvalidRequirement:
-        return None
-
-
-def accepts(specifier: SpecifierSet, version: str) -> bool:
-    """Whether a requirement accepts a version that is there, a pre-release too."""
-    try:
-        return specifier.contains(Version(version), prereleases=True)
-    except InvalidVersion:
-        return not specifier

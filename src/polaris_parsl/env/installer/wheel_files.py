@@ -1,41 +1,17 @@
-"""A wheel, and what an environment gets of it: PyPA's `installer` says where each file goes."""
+"""A wheel, and what an environment gets of it."""
 
-import base64
 import hashlib
 import io
 import os
 import re
 import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Literal
-
-from installer import install
-from installer.destinations import WheelDestination
-from installer.exceptions import InstallerError
-from installer.records import Hash, RecordEntry
-from installer.sources import WheelFile as Source
-from installer.utils import Scheme, construct_record_file, fix_shebang
+from pathlib import Path
 
 from polaris_parsl.env.installer.wheels import Wheel
 from polaris_parsl.errors import LockError
-from polaris_parsl.version import NAME
 
 SITE = "site-packages"
-# the environment can be moved: a program finds the Python that lies beside it
-_INTERPRETER = """\
-/bin/sh
-'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
-' '''"""
-_PROGRAM = """\
-#!{interpreter}
-# -*- coding: utf-8 -*-
-import sys
-from {module} import {first}
-if __name__ == "__main__":
-    sys.exit({function}())
-"""
 
 
 @dataclass(frozen=True)
@@ -55,19 +31,21 @@ class OpenWheel:
     """
 
     def __init__(self, wheel: Wheel, minor: str) -> None:
+        # only a source tree has what it imports
+        from polaris_parsl.env.installer import unpacking  # noqa: PLC0415
+
         content = wheel.path.read_bytes()
         if hashlib.sha256(content).hexdigest() != wheel.sha256:
             raise _refused(wheel, "has changed since it was checked")
         self.wheel = wheel
         self._site = f"lib/python{minor}/{SITE}"
+        self._unpack = unpacking.unpack
         try:
-            archive = zipfile.ZipFile(io.BytesIO(content))
-            archive.filename = wheel.path.name
-            self._source = Source(archive)
-            self._info = self._source.dist_info_dir
-        except (zipfile.BadZipFile, ValueError) as error:
+            self._source = unpacking.open_source(content, wheel.path.name)
+        except ValueError as error:
             raise _refused(wheel, f"is no wheel of one distribution: {error}") from error
-        self._members = [each for each in archive.namelist() if not each.endswith("/")]
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            self._members = [each for each in archive.namelist() if not each.endswith("/")]
 
     @property
     def is_only_modules(self) -> bool:
@@ -75,7 +53,7 @@ class OpenWheel:
         return all(
             name.endswith((".py", ".pyi", "/py.typed"))
             for name in self._members
-            if not name.startswith(f"{self._info}/")
+            if not name.startswith(f"{self._source.dist_info_dir}/")
         )
 
     def modules(self) -> dict[str, str]:
@@ -102,68 +80,10 @@ class OpenWheel:
         Raises:
             LockError: it holds what nothing says a place of, or a path that leads elsewhere.
         """
-        collected = _Files(self.wheel, self._site)
         try:
-            install(self._source, collected, {"INSTALLER": NAME.encode(), "REQUESTED": b""})
-        except (InstallerError, ValueError, KeyError, AssertionError) as error:
+            return self._unpack(self._source, self.wheel.name, self._site)
+        except ValueError as error:
             raise _refused(self.wheel, f"cannot be unpacked: {error}") from error
-        return collected.files
-
-
-class _Files(WheelDestination):
-    """Keeps what `installer` would write."""
-
-    def __init__(self, wheel: Wheel, site: str) -> None:
-        self.files: list[WheelFile] = []
-        self._folders = {
-            "purelib": site,
-            "platlib": site,
-            "scripts": "bin",
-            "data": ".",
-            "headers": f"include/{wheel.name}",
-        }
-
-    def write_script(
-        self,
-        name: str,
-        module: str,
-        attr: str,
-        section: Literal["console", "gui"],  # noqa: ARG002 - both are the same here
-    ) -> RecordEntry:
-        """A program that an entry point names."""
-        first = attr.partition(".")[0]
-        text = _PROGRAM.format(interpreter=_INTERPRETER, module=module, first=first, function=attr)
-        return self._add("scripts", name, text.encode(), runs=True)
-
-    def write_file(
-        self, scheme: Scheme, path: "str | os.PathLike[str]", stream: BinaryIO, is_executable: bool
-    ) -> RecordEntry:
-        """A file of the wheel; a script, which says `#!python`, gets the Python of its environment."""
-        if scheme != "scripts":
-            return self._add(scheme, os.fspath(path), stream.read(), runs=is_executable)
-        with fix_shebang(stream, _INTERPRETER) as own:
-            return self._add(scheme, os.fspath(path), own.read(), runs=True)
-
-    def finalize_installation(
-        self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
-    ) -> None:
-        """The record of all files."""
-        site = self._folders[scheme]
-
-        def prefix(other: str) -> str | None:
-            way = os.path.relpath(self._folders[other], site)
-            return None if way == "." else f"{way}/"
-
-        with construct_record_file(records, prefix) as stream:
-            self._add(scheme, record_file_path, stream.read(), runs=False)
-
-    def _add(self, scheme: str, path: str, content: bytes, *, runs: bool) -> RecordEntry:
-        if path.startswith("/") or ".." in PurePosixPath(path).parts or "\\" in path:
-            raise ValueError(f"it holds the path {path!r}")
-        name = str(PurePosixPath(self._folders[scheme], path))
-        self.files.append(WheelFile(name, content, runs))
-        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-        return RecordEntry(path, Hash("sha256", digest), len(content))
 
 
 def requirements_of(metadata: str) -> list[str]:

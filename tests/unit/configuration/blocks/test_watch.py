@@ -390,11 +390,11 @@ def test_a_job_that_pbs_cannot_delete_is_deleted(world: World, watch: Watch, end
     assert len(world.deleted) == before
 
 
-def test_all_jobs_are_deleted_at_the_end_and_a_complaint_is_handed_on(
-    world: World, watch: Watch
-) -> None:
+def test_at_the_end_all_jobs_are_deleted_and_complaints_shown(world: World, watch: Watch) -> None:
     watch.ask_for(["0", "1"])
     world.complaint = "Connection refused"
+    world.pools = {"pool": Pool("0", "n1")}
     assert watch.close() == (["1.pbs", "2.pbs"], "Connection refused")
+    assert [watch.judge.blocks[each].began is not None for each in "01"] == [True, False]
     assert [line for line in world.said if "is in the queue" not in line] == []
     assert watch.room() == 0
