@@ -98,9 +98,9 @@ class Report:
             )
 
     def _use(self, *, is_computed: bool) -> str:
-        """What was used of the system; a block can end before PBS is asked and says that it runs."""
+        """What was used of the system; "" where that is not known, as inside of a job."""
         if is_computed and not self._blocks:
-            return "PBS was not asked while a block ran"
+            return ""
         blocks = "1 block" if self._blocks == 1 else f"{self._blocks} blocks"
         return f"{blocks} ran, {self._node_seconds / _SECONDS:.2f} node-hours"
 
