@@ -144,6 +144,8 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
         super().shutdown(timeout)
         self._delete_jobs()
         atexit.unregister(self._delete_jobs_at_exit)
+        # what was lost since the last look
+        self.losses.say()
         self.record.executor_ends(self.label)
         if self.record.has_ended:
             self._report_end()
