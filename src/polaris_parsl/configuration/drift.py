@@ -90,8 +90,8 @@ def _changes(receipt: Mapping[str, Any], root: Path, path: Sequence[str]) -> Ite
     overlay[NAME] = str(receipt["version"])
     there = _distributions([each for each in folders if own in each.parents])
     yield from _differences("of the overlay", overlay, there)
-    if (why := choose_image().why).endswith("has changed since the install"):
-        yield why
+    if (image := choose_image()).changed:
+        yield image.why
 
 
 def _distributions(folders: Sequence[Path]) -> dict[str, str]:

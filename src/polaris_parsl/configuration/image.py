@@ -17,12 +17,14 @@ class ImageChoice:
         why: the reason, for `explain`.
         archive: what nodes unpack to start workers from their own disk, None if there is none.
         digest: sha256 of the archive.
+        changed: a file of the base that is no longer as the image has it; "" if there is none.
     """
 
     path: Path | None
     why: str
     archive: Path | None = None
     digest: str = ""
+    changed: str = ""
 
 
 def choose_image() -> ImageChoice:
@@ -42,7 +44,8 @@ def _choice(path: Path) -> ImageChoice:
         return ImageChoice(None, f"{one_by_one}{error}")
     changed = next((each for each in image.sources if _has_changed(each, *image.sources[each])), "")
     if changed:
-        return ImageChoice(None, f"{one_by_one}{changed} has changed since the install")
+        why = f"{one_by_one}{changed} has changed since the install"
+        return ImageChoice(None, why, changed=changed)
     archive = archive_of(path.parent)
     try:
         digest = archive.with_name(f"{archive.name}.sha256").read_text(encoding="ascii").strip()
