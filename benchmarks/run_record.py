@@ -20,8 +20,8 @@ import parsl
 
 import polaris_parsl
 from polaris_parsl.configuration.executor import PolarisExecutor
-from polaris_parsl.configuration.record_file import RecordFile
-from polaris_parsl.configuration.task_attempts import TASKS, Attempts
+from polaris_parsl.configuration.record.record_file import RecordFile
+from polaris_parsl.configuration.record.task_attempts import TASKS, Attempts
 
 BATCH, WARM, PAIRS = 400, 400, 40
 

@@ -12,7 +12,7 @@ from parsl.config import Config
 from parsl.executors import ThreadPoolExecutor
 from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
 from polaris_parsl.configuration.full_logs import mind_full_disks
-from polaris_parsl.configuration.run_record import RunRecord
+from polaris_parsl.configuration.record.run_record import RunRecord
 
 @python_app(cache=True)
 def square(number):

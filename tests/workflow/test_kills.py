@@ -18,7 +18,7 @@ from parsl.app.app import python_app
 from parsl.config import Config
 from parsl.executors import ThreadPoolExecutor
 from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
-from polaris_parsl.configuration.run_record import RunRecord
+from polaris_parsl.configuration.record.run_record import RunRecord
 
 def note(name, number):
     file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

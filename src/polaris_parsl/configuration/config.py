@@ -14,8 +14,8 @@ from polaris_parsl.configuration.explain import explain_plan
 from polaris_parsl.configuration.monitoring import hub
 from polaris_parsl.configuration.parsl_log import leaves_out_debug, log_of
 from polaris_parsl.configuration.plan import Plan, PlannedExecutor, plan
+from polaris_parsl.configuration.record.run_record import RunRecord
 from polaris_parsl.configuration.retries import RetryHandler
-from polaris_parsl.configuration.run_record import RunRecord
 from polaris_parsl.configuration.settings import values
 from polaris_parsl.configuration.task_errors import TaskPlace
 from polaris_parsl.driver import Driver

@@ -35,7 +35,7 @@ from polaris_parsl.configuration.parsl_internals.pool import (
     set_interchange_command,
 )
 from polaris_parsl.configuration.parsl_internals.provider import PolarisProvider
-from polaris_parsl.configuration.run_record import RunRecord
+from polaris_parsl.configuration.record.run_record import RunRecord
 from polaris_parsl.configuration.settings import ExecutorSettings, values
 from polaris_parsl.configuration.signals import end_in_order
 from polaris_parsl.configuration.staged_modules import DIGEST, NO_DIGEST, StagedModules

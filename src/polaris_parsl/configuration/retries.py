@@ -10,7 +10,7 @@ from parsl.executors.high_throughput.errors import ManagerLost
 from polaris_parsl.configuration.blocks.losses import Loss, Losses
 from polaris_parsl.configuration.executor import PolarisExecutor, PolarisMPIExecutor
 from polaris_parsl.configuration.parsl_internals.node_lost import NodeLost
-from polaris_parsl.configuration.task_attempts import Attempts
+from polaris_parsl.configuration.record.task_attempts import Attempts
 from polaris_parsl.errors import BlockError
 
 

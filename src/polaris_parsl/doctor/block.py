@@ -18,7 +18,7 @@ from parsl.providers.errors import SubmitException
 
 from polaris_parsl.configuration.addresses import addresses_for_workers
 from polaris_parsl.configuration.executor import PolarisExecutor, build_executor
-from polaris_parsl.configuration.run_record import RunRecord
+from polaris_parsl.configuration.record.run_record import RunRecord
 from polaris_parsl.configuration.settings import executor_settings
 from polaris_parsl.configuration.workers import cpu_numbers
 from polaris_parsl.doctor.here import Here

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from polaris_parsl import below
-from polaris_parsl.configuration.run_record import FOLDER, PINS
+from polaris_parsl.configuration.record.run_record import FOLDER, PINS
 from polaris_parsl.errors import PrefixError
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl import below
-from polaris_parsl.configuration.run_record import FOLDER, FORMAT, RECORD, WORKFLOW
-from polaris_parsl.configuration.task_attempts import TASKS
+from polaris_parsl.configuration.record.run_record import FOLDER, FORMAT, RECORD, WORKFLOW
+from polaris_parsl.configuration.record.task_attempts import TASKS
 from polaris_parsl.errors import BundleError, PrefixError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import PACKAGES

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.configuration.task_attempts import LOST
+from polaris_parsl.configuration.record.task_attempts import LOST
 from polaris_parsl.report.reading import History, time_of
 
 GOES_ON, ENDED, CUT_SHORT, UNKNOWN = (

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from statistics import quantiles
 from typing import Any
 
-from polaris_parsl.configuration.task_attempts import (
+from polaris_parsl.configuration.record.task_attempts import (
     COMPUTED,
     FAILED,
     FROM_CHECKPOINT,

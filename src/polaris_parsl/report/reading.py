@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polaris_parsl.configuration.run_record import FOLDER, FORMAT, PINS, RECORD
-from polaris_parsl.configuration.task_attempts import FORMAT as FORMAT_OF_TASKS
-from polaris_parsl.configuration.task_attempts import TASKS
+from polaris_parsl.configuration.record.run_record import FOLDER, FORMAT, PINS, RECORD
+from polaris_parsl.configuration.record.task_attempts import FORMAT as FORMAT_OF_TASKS
+from polaris_parsl.configuration.record.task_attempts import TASKS
 from polaris_parsl.errors import RunError
 
 # Lines that are read at most, of a million tasks with a retry each; and bytes of a line.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.configuration.run_record import FOLDER, RECORD
+from polaris_parsl.configuration.record.run_record import FOLDER, RECORD
 from polaris_parsl.errors import BundleError
 from polaris_parsl.pins.run_record import read_run, write_run
 

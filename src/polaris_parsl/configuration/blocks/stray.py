@@ -9,7 +9,7 @@ from typing import Any
 
 from polaris_parsl.configuration.blocks.lines import Lines
 from polaris_parsl.configuration.blocks.pbs import Pbs
-from polaris_parsl.configuration.checkpoints.own_files import NotOwnError, open_own
+from polaris_parsl.configuration.own_files import NotOwnError, open_own
 
 # Older runs have long lost their jobs.
 _RUNS = 20

@@ -21,8 +21,8 @@ from polaris_parsl.configuration.checkpoints.entries import (
     index_from,
     look_at_rest,
 )
-from polaris_parsl.configuration.checkpoints.own_files import NotOwnError, open_own
 from polaris_parsl.configuration.checkpoints.results_file import CHECKPOINT, INDEX
+from polaris_parsl.configuration.own_files import NotOwnError, open_own
 
 # Indexes that belong to no run, in the directory of all runs.
 _FOLDER = "polaris_parsl"

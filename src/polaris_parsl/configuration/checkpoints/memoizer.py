@@ -16,7 +16,7 @@ from polaris_parsl.configuration.checkpoints.entries import Key, key_from
 from polaris_parsl.configuration.checkpoints.keys import NoKeyError, digest, key_of
 from polaris_parsl.configuration.checkpoints.results_file import ResultsFile
 from polaris_parsl.configuration.parsl_internals.memo import FoundResult, Task, WatchedMemoizer
-from polaris_parsl.configuration.run_record import RunRecord
+from polaris_parsl.configuration.record.run_record import RunRecord
 from polaris_parsl.configuration.task_errors import TaskPlace
 from polaris_parsl.errors import BlockError, warn
 

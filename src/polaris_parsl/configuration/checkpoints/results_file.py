@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.configuration.checkpoints.entries import Entry, Key, header
-from polaris_parsl.configuration.checkpoints.own_files import close_to_others
+from polaris_parsl.configuration.own_files import close_to_others
 
 CHECKPOINT = ("checkpoint", "tasks.pkl")
 INDEX = ("checkpoint", "tasks.index")

@@ -16,7 +16,7 @@ from parsl.dataflow.memoization import BasicMemoizer
 from parsl.executors import ThreadPoolExecutor
 
 from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
-from polaris_parsl.configuration.run_record import RunRecord
+from polaris_parsl.configuration.record.run_record import RunRecord
 from polaris_parsl.errors import PolarisParslWarning
 
 
@@ -286,7 +286,7 @@ from parsl import python_app
 from parsl.config import Config
 from parsl.executors import ThreadPoolExecutor
 from polaris_parsl.configuration.checkpoints.memoizer import CheckpointMemoizer
-from polaris_parsl.configuration.run_record import RunRecord
+from polaris_parsl.configuration.record.run_record import RunRecord
 
 @python_app(cache=True)
 def work(number):

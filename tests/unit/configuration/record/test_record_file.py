@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.configuration import record_file
-from polaris_parsl.configuration.record_file import RecordFile
+from polaris_parsl.configuration.record import record_file
+from polaris_parsl.configuration.record.record_file import RecordFile
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_of_too_many_lines_those_are_lost_that_may_be_and_it_says_how_many(
 FILLS = """
 import resource, signal, sys
 from pathlib import Path
-from polaris_parsl.configuration.record_file import RecordFile
+from polaris_parsl.configuration.record.record_file import RecordFile
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 complaints = []

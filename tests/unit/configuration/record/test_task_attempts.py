@@ -11,8 +11,8 @@ import pytest
 from parsl.executors.high_throughput.errors import WorkerLost
 
 from polaris_parsl.configuration.blocks.losses import Loss
-from polaris_parsl.configuration.run_record import FOLDER, RunRecord
-from polaris_parsl.configuration.task_attempts import TASKS, Attempt, Attempts
+from polaris_parsl.configuration.record.run_record import FOLDER, RunRecord
+from polaris_parsl.configuration.record.task_attempts import TASKS, Attempt, Attempts
 from polaris_parsl.errors import PolarisParslWarning
 
 PLACE = ("0", "pool", "1", "n1", "1", "0-7", "")

@@ -22,10 +22,10 @@ from typing import Any
 
 from polaris_parsl.configuration.blocks.block import BlockChange, BlockState
 from polaris_parsl.configuration.blocks.losses import Loss
-from polaris_parsl.configuration.drift import look_at_install
-from polaris_parsl.configuration.record_file import RecordFile
-from polaris_parsl.configuration.task_attempts import TASKS, Attempts
-from polaris_parsl.configuration.workflow_script import commit_of, running_script
+from polaris_parsl.configuration.record.drift import look_at_install
+from polaris_parsl.configuration.record.record_file import RecordFile
+from polaris_parsl.configuration.record.task_attempts import TASKS, Attempts
+from polaris_parsl.configuration.record.workflow_script import commit_of, running_script
 from polaris_parsl.errors import warn
 from polaris_parsl.files import digest
 from polaris_parsl.version import VERSION

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.configuration.blocks.losses import Loss
-from polaris_parsl.configuration.record_file import RecordFile
+from polaris_parsl.configuration.record.record_file import RecordFile
 
 TASKS = "tasks.jsonl"
 FORMAT = 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.configuration.drift import InstallAtStart, look_at_install
+from polaris_parsl.configuration.record.drift import InstallAtStart, look_at_install
 from polaris_parsl.files import digest
 from polaris_parsl.version import VERSION
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from polaris_parsl.configuration.checkpoints.own_files import close_to_others
+from polaris_parsl.configuration.own_files import close_to_others
 
 # So many lines wait at most; of those that may be lost, no more are kept.
 _WAITING = 20_000

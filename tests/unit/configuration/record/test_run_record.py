@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from polaris_parsl.configuration.run_record import FOLDER, RECORD, RunRecord
+from polaris_parsl.configuration.record.run_record import FOLDER, RECORD, RunRecord
 from polaris_parsl.errors import PolarisParslWarning
 
 ID = "cd5c99ef"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.configuration.workflow_script import commit_of, running_script
+from polaris_parsl.configuration.record.workflow_script import commit_of, running_script
 
 
 def git(folder: Path, *words: str) -> str:
