@@ -69,8 +69,8 @@ def cpu_seconds(run_dir: Path) -> tuple[float, float, float]:
     pool = {number for number, words in named.items() if f"--logdir={run_dir}" in words}
     while more := {number for number in above if above[number] in pool} - pool:
         pool |= more
-    own = sum(os.times()[:2])
-    return own, sum(map(_used, interchange)), sum(map(_used, pool))
+    others = sum(map(_used, interchange)), sum(map(_used, pool))
+    return time.process_time(), *others
 
 
 def _stat(number: int) -> list[str]:

@@ -25,8 +25,7 @@ from polaris_parsl.configuration.full_logs import mind_full_disks
 from polaris_parsl.configuration.mpi_tasks import complete_specification
 from polaris_parsl.configuration.parsl_internals.blocks import WatchedBlocks, count_finished_jobs
 from polaris_parsl.configuration.parsl_internals.logs import leave_out_debug
-from polaris_parsl.configuration.parsl_internals.measure import Measured
-from polaris_parsl.configuration.parsl_internals.measured import MeasuredTasks
+from polaris_parsl.configuration.parsl_internals.measured import MeasuredTasks, See
 from polaris_parsl.configuration.parsl_internals.node_lost import WorkerKilled
 from polaris_parsl.configuration.parsl_internals.pool import (
     ENDS_WITH_PARENT,
@@ -97,7 +96,7 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
             self.launch_cmd = self.launch_cmd.replace(DIGEST, self._stage(self.modules))
         if self.leaves_out_debug:
             leave_out_debug(Path(self.run_dir, "parsl.log"))
-        super().start()  # type: ignore[no-untyped-call]
+        super().start()
         # To Parsl's log, beside what it says about blocks.
         logging.getLogger("parsl.polaris_parsl").info("%s: %s", self.label, self.mode)
         self.record.executor_starts(self.label, self.mode, **self._shape())
@@ -132,12 +131,12 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
             "queue": getattr(provider, "queue", None),
         }
 
-    def see_measured(self) -> Callable[[Measured], None] | None:
+    def see_measured(self) -> See | None:
         """What gets the measurements of the task that this thread submits."""
         attempt = self.record.attempts.launching
         if attempt is None or attempt.executor != self.label:
             return None
-        return lambda seen: attempt.measured(seen.start, seen.end, seen.place)
+        return attempt.measured
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """End the interchange, then whatever is left of the jobs."""
