@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Write the pages of the reference that are made from the code: docs/commands.md, docs/facts.md, docs/errors.md.
+"""Write the pages of docs/ that are made from the code: options.md, commands.md, facts.md, errors.md.
 
     .venv/bin/python scripts/reference_pages.py
 
-tests/unit/cli/test_reference.py compares the committed pages with the code.
+Tests compare the committed pages with the code: tests/unit/options/test_reference.py, tests/unit/cli/test_reference.py.
 """
 
 import tomllib
@@ -13,6 +13,7 @@ from typing import Any
 
 from polaris_parsl import errors
 from polaris_parsl.cli.reference import commands_page
+from polaris_parsl.options.reference import reference_page
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS, FACTS = ROOT / "docs", ROOT / "src" / "polaris_parsl" / "facts" / "polaris.toml"
@@ -118,6 +119,7 @@ def _cell(text: str) -> str:
 
 
 PAGES = {
+    DOCS / "options.md": reference_page,
     DOCS / "commands.md": commands_page,
     DOCS / "facts.md": facts_page,
     DOCS / "errors.md": errors_page,

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from polaris_parsl.files import read_regular
+from polaris_parsl.files import read_regular, regular
 from polaris_parsl.version import NAME
 
 # in a prefix
@@ -40,6 +40,12 @@ LOCKED = "locked"
 # for messages
 INSTALL_PATH = f"PREFIX/{VERSIONS}/VERSION"
 INSTALL_COMMAND = f"{VERSIONS}/VERSION/{BIN}/{NAME}"
+
+# about ten times those of ours
+_RECEIPT_BYTES_MAX = 50_000_000
+# as env.receipt writes them: the files come last
+_FILES, _END, _NO_FILES = b',\n "links": {', b"}\n", b', "links": {}, "files": {}'
+_PIECE_BYTES = 1 << 16
 
 LINK = "polaris-parsl.pth"
 _LINK_BYTES_MAX = 1 << 16
@@ -122,6 +128,39 @@ def rebase_command(root: Path) -> str:
 def receipt_of(root: Path) -> Path:
     """The receipt of an install."""
     return root / RECEIPT
+
+
+def content_of_receipt(root: Path, *, with_files: bool = True) -> bytes:
+    """The receipt of an install, as JSON.
+
+    Args:
+        root: the install.
+        with_files: whether the files and links stand in it, which are nearly all of it.
+
+    Raises:
+        OSError: it is missing, a link, not a regular file, or very large.
+    """
+    path = receipt_of(root)
+    whole = None if with_files else _without_files(path)
+    return whole or read_regular(path, most_bytes=_RECEIPT_BYTES_MAX, through_link=False)
+
+
+def _without_files(path: Path) -> bytes | None:
+    """What stands before the files; None where no such part is found, or the end is missing."""
+    with regular(path, through_link=False) as stream:
+        head, begin = bytearray(), 0
+        # each byte is looked at once, however large somebody has made it
+        while (
+            head.find(_FILES, begin) < 0
+            and (more := stream.read(_PIECE_BYTES))
+            and len(head) < _RECEIPT_BYTES_MAX
+        ):
+            begin = max(0, len(head) - len(_FILES))
+            head += more
+        stream.seek(-min(len(head), len(_END)), os.SEEK_END)
+        is_whole = stream.read() == _END
+    first, files, _ = head.partition(_FILES)
+    return b"%s%s}" % (first, _NO_FILES) if files and is_whole else None
 
 
 def install_of(folder: Path) -> Path | None:

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from adopt.witness import FILES, HARMLESS, Witness
+from polaris_parsl import kernel
 from polaris_parsl.adopt import python_file, reading
-from polaris_parsl.adopt.confinement import kernel, seccomp
+from polaris_parsl.adopt.confinement import seccomp
 from polaris_parsl.adopt.confinement.system_calls import Refuse, Rule
 from polaris_parsl.cli import main
 from polaris_parsl.cli.adopt import adopt as adopt_verb

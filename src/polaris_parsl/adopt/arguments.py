@@ -23,6 +23,7 @@ _INSTEAD = {
     "working_dir": "left out: tasks start in run_dir",
     "mem_per_worker": "left out: the number of workers follows from GPUs and CPUs",
     "worker_logdir_root": "left out: logs are written to run_dir",
+    "start_method": 'left out: workers are spawned; start_method="forkserver" forks them from one process',
     "launch_cmd": "left out: workers run with the interpreter of your script",
     "interchange_launch_cmd": "left out: it runs with the interpreter of your script",
 }
@@ -89,7 +90,7 @@ def note_untranslated(
                 "PP501",
                 call.line,
                 f"{name} of {call.name}, gone since Parsl {removed[name]}",
-                REPLACED.get(name, "left out: nothing replaces it"),
+                REPLACED.get(name) or _INSTEAD.get(name, "left out: nothing replaces it"),
             )
         else:
             near = difflib.get_close_matches(name, known, n=1)

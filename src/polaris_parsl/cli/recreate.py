@@ -14,8 +14,8 @@ from polaris_parsl.cli.roots import AllowedSigners
 from polaris_parsl.cli.say import say
 from polaris_parsl.env.installer.locked_base import is_locked
 from polaris_parsl.env.modules.module_system import how_to_load
+from polaris_parsl.env.variables import own_command
 from polaris_parsl.errors import BundleError, ExitCode
-from polaris_parsl.version import NAME
 
 if TYPE_CHECKING:
     from polaris_parsl.pins.bundle import Bundle
@@ -65,10 +65,10 @@ def recreate(
         signer = signer_of(whole, allowed_signers, os.environ) if allowed_signers else ""
         command = pins.command(whole, prefix=absolute(prefix), base=named)
         _show(whole, command, signer)
-        again = [NAME, "recreate", str(bundle), "--prefix", str(prefix)]
+        again = ["recreate", str(bundle), "--prefix", str(prefix)]
         again += ["--base", str(base)] if base else []
         if trust or not signer:
-            _refuse_distrusted(whole, trust, shlex.join(again))
+            _refuse_distrusted(whole, trust, f"{own_command(os.environ)} {shlex.join(again)}")
         made = pins.recreate(whole, prefix=absolute(prefix), base=named, env=os.environ, step=step)
     _print_recreated(made)
     raise typer.Exit(ExitCode.RELEVANT if made.differing else ExitCode.DONE)

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from http.client import HTTPResponse, InvalidURL
 from typing import cast
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import (
     HTTPSHandler,
@@ -85,7 +85,7 @@ def open_url(
         method: HTTP method.
 
     Raises:
-        OSError: the server does not answer, or answers with an error.
+        OSError: the server does not answer, or answers with an error; it says so in words.
         ValueError: it is not a URL.
     """
     request = Request(url, method=method)
@@ -110,6 +110,23 @@ def _open(request: Request, env: Mapping[str, str], timeout_seconds: float) -> H
     except InvalidURL:
         # its words may quote a part of a password
         raise OSError("a proxy or the address is no URL") from None
+    except HTTPError:
+        # it was reached, and answers
+        raise
+    except URLError as error:
+        raise _no_connection(error.reason, request, env, timeout_seconds) from error
+
+
+def _no_connection(
+    reason: object, request: Request, env: Mapping[str, str], timeout_seconds: float
+) -> OSError:
+    """Why a server was not reached, in words: urllib's are `<urlopen error [Errno 111] ...>`."""
+    why = (reason.strerror if isinstance(reason, OSError) else None) or str(reason)
+    if request.type == "file":
+        return OSError(why)
+    through = "".join(f" through {shown_url(proxy)}" for proxy in _proxies(request, env).values())
+    host = urlsplit(request.full_url).netloc.rpartition("@")[2]
+    return OSError(f"no connection to {host}{through} within {timeout_seconds:g} s: {why}")
 
 
 def _proxies(request: Request, env: Mapping[str, str]) -> dict[str, str]:

@@ -14,10 +14,10 @@ from typing import Any
 
 from polaris_parsl.env.release_names import is_release_name, release_name
 from polaris_parsl.errors import PrefixError, ReceiptError
-from polaris_parsl.files import read_regular, regular
 from polaris_parsl.installs import (
     RECEIPT,
     command_of,
+    content_of_receipt,
     is_base_key,
     lies_in_a_prefix,
     receipt_of,
@@ -28,11 +28,6 @@ from polaris_parsl.version import NAME
 FORMAT = 2
 # where GNU Parallel comes from, in an install that has none
 NO_PARALLEL = "none"
-# about ten times those of ours
-RECEIPT_BYTES_MAX = 50_000_000
-# as written below: the files come last
-_FILES, _END, _NO_FILES = b',\n "links": {', b"}\n", b', "links": {}, "files": {}'
-_PIECE_BYTES = 1 << 16
 _AGAIN = "polaris-parsl remove VERSION, and install it again"
 
 
@@ -151,7 +146,7 @@ def read_receipt(root: Path, *, with_files: bool = True) -> Receipt:
     """
     path = receipt_of(root)
     try:
-        data = json.loads(_content(path) if with_files else _head(path))
+        data = json.loads(content_of_receipt(root, with_files=with_files))
         _refuse_other(data["format"], path)
         receipt = _receipt(data)
     except OSError as error:
@@ -166,28 +161,6 @@ def read_receipt(root: Path, *, with_files: bool = True) -> Receipt:
             remedy=f"ask who put it there; {_AGAIN}",
         )
     return receipt
-
-
-def _content(path: Path) -> bytes:
-    return read_regular(path, most_bytes=RECEIPT_BYTES_MAX, through_link=False)
-
-
-def _head(path: Path) -> bytes:
-    """What stands before the files; all of it where no such part is found, or the end is missing."""
-    with regular(path, through_link=False) as stream:
-        head, begin = bytearray(), 0
-        # each byte is looked at once, however large somebody has made it
-        while (
-            head.find(_FILES, begin) < 0
-            and (more := stream.read(_PIECE_BYTES))
-            and len(head) < RECEIPT_BYTES_MAX
-        ):
-            begin = max(0, len(head) - len(_FILES))
-            head += more
-        stream.seek(-min(len(head), len(_END)), os.SEEK_END)
-        is_whole = stream.read() == _END
-    first, files, _ = head.partition(_FILES)
-    return b"%s%s}" % (first, _NO_FILES) if files and is_whole else _content(path)
 
 
 def _refuse_other(number: object, path: Path) -> None:
@@ -245,6 +218,7 @@ def _receipt(data: Mapping[str, Any]) -> Receipt:
 
 def write_receipt(folder: Path, contents: Mapping[str, Any], tree: Tree) -> None:
     """Write the receipt of a tree into its top."""
+    # installs.content_of_receipt looks for what comes last
     receipt = {
         "format": FORMAT,
         **contents,

@@ -4,11 +4,15 @@ Nothing that a user set for another Python may reach them: a PYTHONPATH or a use
 site would change what pip takes for installed.
 """
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from polaris_parsl.driver import working_folder
 from polaris_parsl.env import own_cache
 from polaris_parsl.errors import PrefixError
+from polaris_parsl.files import checkout
+from polaris_parsl.version import NAME
 
 # uv and py-rattler start threads by the number of cores, and a login node, which has very many,
 # limits the threads of a user.
@@ -33,6 +37,17 @@ _GIVEN = {
     "PYTHONPATH": "POLARIS_BOOTSTRAP_PYTHONPATH",
     "PYTHONNOUSERSITE": "POLARIS_BOOTSTRAP_PYTHONNOUSERSITE",
 }
+
+
+def own_command(env: Mapping[str, str]) -> str:
+    """Shell text that starts this command again, in the way in which it was started."""
+    tree = checkout()
+    if tree is None or _GIVEN["PYTHONPATH"] not in env:
+        return NAME
+    program, here = tree / "scripts" / "bootstrap.py", working_folder()
+    if here in program.parents:
+        program = program.relative_to(here)
+    return f"python3 -I {shlex.quote(str(program))}"
 
 
 def of_user(env: Mapping[str, str]) -> dict[str, str]:

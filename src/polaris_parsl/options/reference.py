@@ -17,7 +17,7 @@ _WIDTH = 92
 _HEAD = """\
 # The options of `polaris_parsl.config`
 
-Made by `scripts/options_page.py` from the [table of options](../src/polaris_parsl/options/table). Give an option as an
+Made by `scripts/reference_pages.py` from the [table of options](../src/polaris_parsl/options/table). Give an option as an
 argument of `config`, in the environment (`{account}` and so on), in `polaris-parsl.toml`, or as `NAME=VALUE`
 to `polaris-parsl explain`, `script` and `endpoint`; [who sets a value](configuration.md#who-sets-a-value) says which wins.
 None counts as left out. A default without a source is this package's own choice; `polaris-parsl explain` names each, too.

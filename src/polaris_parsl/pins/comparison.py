@@ -8,6 +8,7 @@ from pathlib import Path
 from polaris_parsl.env.base.drift import Verdict, VerifyFinding
 from polaris_parsl.env.prefix.verify import Trust, VerifyReport, verify_base
 from polaris_parsl.env.receipt import read_receipt
+from polaris_parsl.env.variables import own_command
 from polaris_parsl.files import is_there
 from polaris_parsl.pins.bundle import Bundle
 
@@ -27,7 +28,7 @@ def verify_bundle(
     receipt = read_receipt(bundle.folder)
     asked = Trust(named=named, own=own).base_of(receipt)
     executable = Path((asked or receipt).base["executable"])
-    again = f"polaris-parsl recreate {shlex.quote(str(bundle.place))} --prefix DIR"
+    again = f"{own_command(env)} recreate {shlex.quote(str(bundle.place))} --prefix DIR"
     findings: list[VerifyFinding] = []
     unchecked = []
     if not is_there(executable):

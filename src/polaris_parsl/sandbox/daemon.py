@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
+from polaris_parsl import kernel
 from polaris_parsl.errors import PolarisParslError, SandboxError
 from polaris_parsl.sandbox import protocol
 from polaris_parsl.sandbox.faults import ask
@@ -198,7 +199,7 @@ def main(text: str, lifeline: int) -> int:
     logging.basicConfig(filename=settings.state / "daemon.log", level=logging.INFO)
     if settings.isolation is Isolation.LOOPBACK:
         syscalls.adopt_orphans()
-        syscalls.die_with_parent(signal.SIGTERM)
+        kernel.die_with_parent(signal.SIGTERM)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         # Ctrl-C is for the command, which inherits SIG_IGN but not a handler.
         signal.signal(signal.SIGINT, lambda *_: None)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_the_page_is_that_of_the_table() -> None:
-    again = "the page is older than the table: run scripts/options_page.py"
+    again = "the page is older than the table: run scripts/reference_pages.py"
     assert (ROOT / "docs" / "options.md").read_text() == reference_page(), again
 
 

@@ -2,7 +2,7 @@
 
 import signal
 
-from polaris_parsl.adopt.confinement import kernel
+from polaris_parsl import kernel
 from polaris_parsl.adopt.confinement.landlock import forbid_writing
 from polaris_parsl.adopt.confinement.limits import limit_resources
 from polaris_parsl.adopt.confinement.namespaces import enter_namespaces

@@ -5,7 +5,7 @@ import ctypes
 import os
 from pathlib import Path
 
-from polaris_parsl.adopt.confinement import kernel
+from polaris_parsl import kernel
 from polaris_parsl.adopt.confinement.namespaces import DEVICES
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446

@@ -1,25 +1,17 @@
 """User, network, mount, process and IPC namespaces, where the kernel lets the user have them."""
 
 import contextlib
-import ctypes
 import os
 import signal
 from pathlib import Path
 
-from polaris_parsl.adopt.confinement import kernel
+from polaris_parsl import kernel
 
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
 _NEW_USER = 0x10000000
 _NEW_OTHERS = 0x00020000 | 0x08000000 | 0x20000000 | 0x40000000  # mount, IPC, process, network
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
-_MOUNT_SETATTR = 442
-_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
-_READ_ONLY, _NO_SUID = 1, 2
-
-
-class _MountAttributes(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]
 
 
 def enter_namespaces() -> tuple[str, ...]:
@@ -77,14 +69,6 @@ def _close_file_system() -> None:
         Path("/dev", name).touch()
         kernel.mount(f"/proc/self/fd/{number}", f"/dev/{name}", None, _MS_BIND)
         os.close(number)
-    attributes = _MountAttributes(set=_READ_ONLY | _NO_SUID)
-    kernel.syscall(
-        _MOUNT_SETATTR,
-        _AT_FDCWD,
-        b"/",
-        _AT_RECURSIVE,
-        ctypes.byref(attributes),
-        ctypes.sizeof(attributes),
-    )
+    kernel.make_read_only("/", with_mounts_below=True, no_suid=True)
     with contextlib.suppress(OSError):  # refused in containers that hide a part of /proc
         kernel.mount("none", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)

@@ -5,7 +5,7 @@ import errno
 import os
 import platform
 
-from polaris_parsl.adopt.confinement import kernel
+from polaris_parsl import kernel
 from polaris_parsl.adopt.confinement.system_calls import UNKNOWN, Refuse, Rule, forbidden
 
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.configuration.image import choose_image
-from polaris_parsl.files import digest, read_regular
-from polaris_parsl.installs import is_same_place, overlay_of, own_install, receipt_of
+from polaris_parsl.files import digest
+from polaris_parsl.installs import content_of_receipt, is_same_place, overlay_of, own_install
 from polaris_parsl.version import NAME
 
-_BYTES_MAX = 50_000_000
 _CHANGES_MAX = 20
 _METADATA = (".dist-info", ".egg-info")
 
@@ -58,7 +57,7 @@ def look_at_install(
     if found is None:
         return None
     try:
-        receipt = json.loads(read_regular(receipt_of(found), most_bytes=_BYTES_MAX))
+        receipt = json.loads(content_of_receipt(found, with_files=False))
         changes = list(_changes(receipt, found, sys.path if path is None else path))
         module = (receipt["base"]["module"] or {}).get("name")
         locks = {str(name): str(value) for name, value in receipt["locks"].items()}

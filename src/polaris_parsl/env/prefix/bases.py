@@ -17,10 +17,15 @@ from polaris_parsl.env.prefix.publish import put, remove_atomically
 from polaris_parsl.env.prefix.releases import find_releases
 from polaris_parsl.env.prefix.staging import find_abandoned, staging_name
 from polaris_parsl.env.prefix.state import read_state
-from polaris_parsl.env.receipt import RECEIPT_BYTES_MAX
 from polaris_parsl.errors import PrefixError, ReceiptError
-from polaris_parsl.files import read_regular
-from polaris_parsl.installs import BASES, STAGING, base_root, is_base_key, receipt_of
+from polaris_parsl.installs import (
+    BASES,
+    STAGING,
+    base_root,
+    content_of_receipt,
+    is_base_key,
+    receipt_of,
+)
 
 _CLAIM = ".claim"
 
@@ -130,7 +135,7 @@ def base_files(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """
     path = receipt_of(root)
     try:
-        content = read_regular(path, most_bytes=RECEIPT_BYTES_MAX, through_link=False)
+        content = content_of_receipt(root)
         data: dict[str, Any] = json.loads(content)
         return dict(data["files"]), dict(data["links"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:

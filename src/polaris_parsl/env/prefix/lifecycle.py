@@ -147,8 +147,7 @@ def roll_back(prefix: Path, *, dry_run: bool) -> Change:
         before = _earlier(prefix, state, present)
         if before.default not in present:
             raise VersionError(
-                f"generation {before.generation} has the default {before.default}, which was "
-                "removed since",
+                f"the default before the last change was {before.default}, which was removed since",
                 remedy=f"choose one that is there: {NAME} default VERSION; `{_LIST}` shows them",
             )
         return replace(

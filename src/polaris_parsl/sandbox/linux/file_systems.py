@@ -7,6 +7,7 @@ the state directory. The rest is the node's image: as on this machine, but nobod
 from collections.abc import Iterable
 from pathlib import Path
 
+from polaris_parsl import kernel
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.sandbox.linux import syscalls
 
@@ -45,7 +46,7 @@ def enter_file_systems(scratch: Path, own: Path, shared: Iterable[Path]) -> None
         target = _below(scratch, folder)
         target.mkdir(parents=True, exist_ok=True)
         syscalls.bind_mount(folder, target)
-    syscalls.make_read_only(scratch, with_mounts_below=False)
+    kernel.make_read_only(scratch, with_mounts_below=False)
     syscalls.change_root(scratch)
     syscalls.let_bind(Path("/"), may=True)
 
@@ -63,7 +64,7 @@ def _lay_image(folder: Path, scratch: Path) -> None:
                 continue
             syscalls.bind_mount(entry, target)
             if entry not in _OF_LINUX:
-                syscalls.make_read_only(target, with_mounts_below=True)
+                kernel.make_read_only(target, with_mounts_below=True)
 
 
 def _lacks_own(folder: Path) -> bool:

@@ -4,9 +4,9 @@ import shutil
 import signal
 from collections.abc import Mapping
 
+from polaris_parsl import kernel
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.process import run
-from polaris_parsl.sandbox.linux import syscalls
 from polaris_parsl.sandbox.settings import Isolation
 
 ISOLATION = "POLARIS_PARSL_SANDBOX_ISOLATION"
@@ -76,7 +76,7 @@ def _why_no_namespaces() -> str | None:
     for tool in ("setpriv", "unshare", "ip"):
         if shutil.which(tool) is None:
             return f"no {tool} on PATH"
-    if not syscalls.can_make_read_only():
+    if not kernel.can_make_read_only():
         return "Linux is older than 5.12"
     try:
         result = run(

@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import Path
 
+from polaris_parsl import kernel
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.process import run
@@ -113,7 +114,7 @@ def _make_namespaces(settings: Settings, scratch: Path, name: str, number: int) 
 
 def _child(theirs: socket.socket, settings: Settings, number: int, inside: Path) -> None:
     try:
-        syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWNS)
+        kernel.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWNS)
         socket.sethostname(inside.name)
         if number != LOGIN:
             root, own = settings.folder("root"), settings.nodes_own / inside.name

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from polaris_parsl import kernel
 from polaris_parsl.sandbox.linux import syscalls
 from polaris_parsl.sandbox.linux.nodes import SandboxNode
 
@@ -43,7 +44,7 @@ def spawn(node: SandboxNode, process: Process) -> int:
 
 
 def _become(node: SandboxNode, process: Process) -> None:
-    syscalls.die_with_parent(signal.SIGKILL)
+    kernel.die_with_parent(signal.SIGKILL)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

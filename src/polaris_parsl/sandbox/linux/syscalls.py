@@ -1,9 +1,10 @@
-"""The system calls that Python 3.11 does not offer."""
+"""System calls that the nodes need and Python 3.11 does not offer, beside those of `kernel`."""
 
 import ctypes
-import errno
 import os
 from pathlib import Path
+
+from polaris_parsl.kernel import checked, prctl
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -13,12 +14,6 @@ _MS_REC = 16384
 _MS_UNBINDABLE = 1 << 17
 _MS_PRIVATE = 1 << 18
 _MNT_DETACH = 2
-# the same numbers on every architecture
-_SYS_MOUNT_SETATTR = 442
-_AT_FDCWD = -100
-_AT_RECURSIVE = 0x8000
-_MOUNT_ATTR_RDONLY = 1
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_TIMERSLACK = 29
 _SLACK_OF_LOGIN = 50000  # nanoseconds: the default of Linux; preload.c repeats it
@@ -28,63 +23,28 @@ _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _checked(result: int, call: str) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{call}: {os.strerror(number)}")
-
-
-def unshare(flags: int) -> None:
-    """Give the calling process namespaces of its own."""
-    _checked(_libc.unshare(flags), "unshare")
-
-
 def enter_namespace(fd: int) -> None:
     """Move the calling process into the namespace that fd refers to."""
-    _checked(_libc.setns(fd, 0), "setns")
+    checked(_libc.setns(fd, 0), "setns")
 
 
 def mount(source: str, target: Path, *, kind: str, data: str = "") -> None:
     """Mount a file system in this mount namespace."""
     words = [os.fsencode(word) for word in (source, target, kind)]
-    _checked(_libc.mount(*words, ctypes.c_ulong(0), data.encode()), f"mount {target}")
+    checked(_libc.mount(*words, ctypes.c_ulong(0), data.encode()), f"mount {target}")
 
 
 def let_bind(target: Path, *, may: bool) -> None:
     """Say whether bind mounts of a directory above include what is mounted at target."""
     flags = ctypes.c_ulong(_MS_PRIVATE if may else _MS_UNBINDABLE)
-    _checked(_libc.mount(None, os.fsencode(target), None, flags, None), f"mount {target}")
+    checked(_libc.mount(None, os.fsencode(target), None, flags, None), f"mount {target}")
 
 
 def bind_mount(source: Path, target: Path) -> None:
     """Mount source, with what is mounted in it, over target in this mount namespace."""
     words = [os.fsencode(word) for word in (source, target)]
     flags = ctypes.c_ulong(_MS_BIND | _MS_REC)
-    _checked(_libc.mount(*words, None, flags, None), f"mount {target}")
-
-
-class _MountAttributes(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]
-
-
-def make_read_only(target: Path, *, with_mounts_below: bool) -> None:
-    """Let nobody write to what is mounted at target."""
-    attributes = _MountAttributes(set=_MOUNT_ATTR_RDONLY)
-    result = _libc.syscall(
-        ctypes.c_long(_SYS_MOUNT_SETATTR),
-        _AT_FDCWD,
-        os.fsencode(target),
-        _AT_RECURSIVE if with_mounts_below else 0,
-        ctypes.byref(attributes),
-        ctypes.c_size_t(ctypes.sizeof(attributes)),
-    )
-    _checked(result, f"mount_setattr {target}")
-
-
-def can_make_read_only() -> bool:
-    """Whether Linux has the call; it is refused here for its arguments."""
-    _libc.syscall(ctypes.c_long(_SYS_MOUNT_SETATTR), _AT_FDCWD, b"", 0, None, ctypes.c_size_t(0))
-    return ctypes.get_errno() != errno.ENOSYS
+    checked(_libc.mount(*words, None, flags, None), f"mount {target}")
 
 
 def change_root(folder: Path) -> None:
@@ -92,21 +52,16 @@ def change_root(folder: Path) -> None:
     old = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
     os.chdir(folder)
     # The old root comes to lie over the new one, and is taken away from there.
-    _checked(_libc.pivot_root(b".", b"."), "pivot_root")
+    checked(_libc.pivot_root(b".", b"."), "pivot_root")
     os.fchdir(old)
-    _checked(_libc.umount2(b".", _MNT_DETACH), "umount")
+    checked(_libc.umount2(b".", _MNT_DETACH), "umount")
     os.close(old)
     os.chdir("/")
 
 
-def die_with_parent(signal_number: int) -> None:
-    """Make Linux send this signal when the parent process ends."""
-    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl")
-
-
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends."""
-    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def forget_ambient_capabilities() -> None:
@@ -116,4 +71,4 @@ def forget_ambient_capabilities() -> None:
 
 def set_node_number(number: int) -> None:
     """Mark this process and its descendants as being on a node, for preload.c to read."""
-    _checked(_libc.prctl(_PR_SET_TIMERSLACK, _SLACK_OF_LOGIN + number, 0, 0, 0), "prctl")
+    prctl(_PR_SET_TIMERSLACK, _SLACK_OF_LOGIN + number)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from polaris_parsl.configuration.record.drift import InstallAtStart, look_at_install
+from polaris_parsl.env.receipt import Tree, write_receipt
 from polaris_parsl.files import digest
 from polaris_parsl.version import VERSION
 
@@ -117,6 +118,26 @@ def test_of_a_receipt_that_cannot_be_read_drift_is_not_known(
         (place.root / "receipt.json").write_text(text)
     found = look_at_install(place.root, [])
     assert found == InstallAtStart(str(place.root), None, None, None)
+
+
+def test_of_a_receipt_that_lists_thousands_of_files_only_what_is_compared_is_parsed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"overlay/lib/{number}.py": "0" * 64 for number in range(20_000)}
+    write_receipt(place.root, place.receipt, Tree(files, {}, (), 7))
+    parsed: list[int] = []
+    parse = json.loads
+
+    def count(text: bytes) -> Any:
+        parsed.append(len(text))
+        return parse(text)
+
+    monkeypatch.setattr(json, "loads", count)
+    found = look_at_install(place.root, ["", str(place.overlay), str(place.above)])
+    assert found is not None
+    assert found.drift == []
+    assert (place.root / "receipt.json").stat().st_size > 1_500_000
+    assert sum(parsed) < 5_000
 
 
 def test_a_source_tree_is_no_install() -> None:

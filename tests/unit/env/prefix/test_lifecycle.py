@@ -200,7 +200,7 @@ def test_the_next_change_cleans_what_a_dead_install_left(prefix: Path) -> None:
 
 def test_rollback_does_not_bring_a_removed_version_back(prefix: Path) -> None:
     removal.remove(prefix, OLD, **QUIET)
-    with pytest.raises(VersionError, match=f"has the default {OLD}, which was removed"):
+    with pytest.raises(VersionError, match=f"the last change was {OLD}, which was removed"):
         roll_back(prefix, dry_run=False)
 
 
