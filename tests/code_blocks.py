@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,13 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/*.md")
 TABLE = ROOT / "tests" / "documents" / "blocks.toml"
 TYPED = "typed"
 
+# what differs from run to run and from install to install
+_DIFFERS = {
+    r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b": "UUID",
+    r"\b[0-9a-f]{64}\b": "SHA256",
+    r"SHA256:[0-9A-Za-z+/]{43}": "KEY",
+    r"\d+": "N",
+}
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -71,6 +78,17 @@ def of(path: Path) -> Iterator[Block]:
         yield Block(str(path.relative_to(ROOT)), line, found[1], found[2])
 
 
+def block(document: str, begin: str) -> Block:
+    """The block of a document that begins so."""
+    (found,) = [each for each in of(ROOT / document) if each.text.startswith(begin)]
+    return found
+
+
+def typed(document: str, begin: str) -> list["Typed"]:
+    """The commands of that block."""
+    return commands(block(document, begin))
+
+
 def rows() -> list[Row]:
     """The table."""
     read = tomllib.loads(TABLE.read_text())
@@ -90,6 +108,17 @@ class Typed:
         parts = [self._line(line) for line in self.shown.splitlines()]
         return re.fullmatch("".join(parts) or pattern, printed) is not None
 
+    def shows(self, printed: str, places: Mapping[object, str]) -> bool:
+        """The same, whatever numbers, versions and digests are in it.
+
+        Args:
+            printed: by the command.
+            places: what the document calls the paths of this test; the first that fits counts.
+        """
+        for real, name in places.items():
+            printed = printed.replace(str(real), name)
+        return Typed(self.command, _blurred(self.shown)).fits(_blurred(printed))
+
     @staticmethod
     def _line(line: str) -> str:
         if line == "...":
@@ -97,8 +126,16 @@ class Typed:
         return ".*".join(re.escape(part) for part in line.split("...")) + r"\n"
 
 
+def _blurred(text: str) -> str:
+    for pattern, word in _DIFFERS.items():
+        text = re.sub(pattern, word, text)
+    return text
+
+
 def commands(block: Block) -> list[Typed]:
-    """The commands of a console block."""
+    """The commands of a block: of a console with what they print, of a script each line."""
+    if block.kind == "bash":
+        return [Typed(line, "") for line in block.text.splitlines()]
     parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
     assert not parts[0], f"{block}: a console block begins with a command"
     return [Typed(*(part.partition("\n")[::2])) for part in parts[1:]]

@@ -146,7 +146,7 @@ def content_of_receipt(root: Path, *, with_files: bool = True) -> bytes:
 
 
 def _without_files(path: Path) -> bytes | None:
-    """What stands before the files; None where no such part is found, or the end is missing."""
+    """What stands before the files; None if no such part is found, or the end is missing."""
     with regular(path, through_link=False) as stream:
         head, begin = bytearray(), 0
         # each byte is looked at once, however large somebody has made it

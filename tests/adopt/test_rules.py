@@ -110,6 +110,16 @@ def test_adopt_finds_that_worker_init_starts_mps_on_one_node_only(tmp_path: Path
     assert "mps" not in str(found.options["worker_init"])
 
 
+def test_adopt_says_what_start_method_is_now(tmp_path: Path) -> None:
+    file = tmp_path / "spawn.py"
+    file.write_text(
+        GOOD.read_text().replace("cores_per_worker", 'start_method="spawn", cores_per_worker')
+    )
+    (found,) = adopt(file, {}, os.environ)
+    (said,) = [str(each) for each in found.findings if each.rule == "PP501"]
+    assert 'start_method="forkserver"' in said
+
+
 def test_adopt_finds_a_number_of_nodes_that_ignores_the_job(tmp_path: Path) -> None:
     file = tmp_path / "fixed.py"
     file.write_text(

@@ -12,7 +12,7 @@ from code_blocks import TYPED, Block, Typed, blocks, commands, rows
 
 PREFIX = "/eagle/PROJECT/polaris-parsl"
 HOME = "/home/you"
-MARK = "\x1e"
+MARK, CODE = "\x1e", "\x1f"
 # What a page supposes to be there before its first command.
 BEFORE: Mapping[str, str] = {}
 
@@ -26,8 +26,8 @@ def typed_in(page: str) -> list[Block]:
 
 
 def session(typed: list[Typed], *, init: Path, install: Any, home: Path, before: str) -> str:
-    """A bash in which the commands are typed one after the other; prints a mark before each."""
-    lines = "".join(f"printf '{MARK}'\n{each.command}\n" for each in typed)
+    """A bash in which the commands are typed one after the other; prints a mark before each, and its exit code."""
+    lines = "".join(f"printf '{MARK}'\n{each.command}\nprintf '{CODE}%s' $?\n" for each in typed)
     lines = lines.replace(f"{PREFIX}/modulefiles", quote(f"{install.prefix}/modulefiles"))
     # a page that loads the module itself starts without it
     load = f"module use {quote(str(install.prefix))}/modulefiles; module load polaris-parsl\n"
@@ -64,5 +64,8 @@ def test_a_page_shows_what_its_commands_print(
     printed = session(typed, init=lmod, install=install, home=home, before=before)
     outputs = printed.split(MARK)[1:]
     assert len(outputs) == len(typed), printed
-    for each, output in zip(typed, outputs, strict=True):
+    for each, said in zip(typed, outputs, strict=True):
+        output, code = said.split(CODE)
         assert each.fits(output), f"$ {each.command}\n{output}\n-- shown:\n{each.shown}"
+        # where nothing is shown, it is not known what went wrong
+        assert each.shown or code == "0", f"$ {each.command}\n{output}\nexit code {code}"

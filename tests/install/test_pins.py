@@ -24,17 +24,19 @@ from parsl import python_app
 def double(number):
     return 2 * number
 
-with parsl.load(polaris_parsl.config(account="datascience", queue="debug", run_dir=sys.argv[1])):
+with parsl.load(polaris_parsl.config(queue="debug", run_dir=sys.argv[1])):
     assert double(21).result() == 42
 """
+OPTIONS = 'account = "datascience"  # ours\n'
 
 
 def polaris_parsl(
-    install: Any, *words: str | Path, before: tuple[str, ...] = ()
+    install: Any, *words: str | Path, before: tuple[str, ...] = (), folder: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*before, install.root / "bin/polaris-parsl", *words],
         env=install.env,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -47,9 +49,10 @@ def run_dir(install: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     script = folder / "workflow.py"
     script.write_text(TASK)
+    (folder / "polaris-parsl.toml").write_text(OPTIONS)
     python = install.root / "overlay/bin/python"
     words = ["sandbox", "--shared", folder, "--", python, script, folder / "runs"]
-    done = polaris_parsl(install, *words)
+    done = polaris_parsl(install, *words, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "runs" / "000"
 
@@ -86,6 +89,8 @@ def test_a_bundle_has_the_script_that_ran_and_the_hashes_of_its_inputs(
     assert done.returncode == 0, done.stderr
     facts = json.loads((tmp_path / "b/run/run.json").read_text())
     assert (tmp_path / "b/run/workflow.py").read_text() == TASK
+    assert (tmp_path / "b/run/polaris-parsl.toml").read_text() == OPTIONS
+    assert "$ python workflow.py\n" in (tmp_path / "b/REPRODUCE.md").read_text()
     assert facts["script_sha256"] == hashlib.sha256(TASK.encode()).hexdigest()
     digest = hashlib.sha256(b"data\n").hexdigest()
     assert facts["inputs"] == [{"name": str(given), "bytes": 5, "sha256": digest}]

@@ -20,6 +20,8 @@ OF_PARSLS_OBJECTS = {
     # their constructors take it, so settings may name it
     "interchange_launch_cmd": {"executor", "self"},
     "interchange": set(),
+    "tasks": {"executor"},
+    "_tasks": {"executor"},
     "process_worker_pool": set(),
     "distributions": set(),
 }

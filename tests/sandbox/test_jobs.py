@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from code_blocks import block
 from polaris_parsl.sandbox.programs import client
 
 only_loopback = pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
@@ -34,13 +35,15 @@ def test_a_job_runs_through_the_states_and_returns_its_exit_code(sandbox):
 @only_loopback
 def test_qsub_waits_for_the_end_of_a_job_and_returns_its_exit_code(sandbox):
     limits = ["-A", "me", "-q", "debug", "-l", "walltime=0:10:00", "-l", "filesystems=home"]
+    documented = block("docs/sandbox.md", "qsub -W block=true")
     for script, code in (
         ("exit 3\n", 3),
         ("#PBS -W block=true\nexit 4\n", 4),
         ("kill $$\n", 128 + 15),
     ):
-        block = [] if "block" in script else ["-W", "block=true"]
-        done = sandbox.call("qsub", *limits, *block, stdin=None, input=script)
+        word, *options, _ = documented.text.split()
+        words = [] if "block" in script else options
+        done = sandbox.call(word, *limits, *words, stdin=None, input=script)
         assert done.returncode == code, done.stderr
         assert sandbox.job(done.stdout.strip())["job_state"] == "F"
     done = sandbox.call("qsub", *limits, "-W", "umask=22", stdin=None, input="true\n")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from code_blocks import block
 from meeting import meet
 
 pytest.importorskip("parsl")
@@ -38,7 +39,7 @@ config = parsl.Config(
             nodes_per_block=3,
             select_options="ngpus=4",
             scheduler_options="#PBS -l filesystems=home:eagle",
-            worker_init="{worker_init}",
+            worker_init={worker_init!r},
             launcher={launcher}({options}),
             max_blocks=1,
         ),
@@ -50,7 +51,7 @@ json.dump(found, open("found.json", "w"))
 """
 PARSL = Path(sys.executable).parent
 MPIEXEC = ("MpiExecLauncher", 'bind_cmd="--cpu-bind", overrides="--depth=64 --ppn 1"', "")
-RECORD = "mkdir -p $HOME/.parallel; env -i HOME=$HOME /usr/bin/parallel --record-env; "
+RECORD = f"{block('docs/sandbox.md', 'mkdir -p ~/.parallel').text.strip()}; "
 PARALLEL = ("GnuParallelLauncher", "", RECORD)
 CPUS = {
     "0": [*range(24, 32), *range(56, 64)],

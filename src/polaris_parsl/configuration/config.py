@@ -23,6 +23,7 @@ from polaris_parsl.errors import warn
 from polaris_parsl.installs import PACKAGES, own_packages
 from polaris_parsl.options.options import ExecutorOptions
 from polaris_parsl.options.reference import takes_user_opts
+from polaris_parsl.options.sources import PROJECT_FILE
 from polaris_parsl.options.table import UserOpts
 
 _LOGGER = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def build(planned: Plan, driver: Driver) -> Config:
     first = planned.executors[0]
     _LOGGER.info("%s (%s)", first.options.mode, first.mode_reason)
     # for the run directory, beside the record
-    files = explain_plan(planned).as_files()
+    files = {**explain_plan(planned).as_files(), **_project_file(planned.executors)}
     if packages := own_packages():
         files[PACKAGES] = "".join(f"{each}\n" for each in packages)
     job = driver.job if first.options.mode == "inside_job" else None
@@ -118,6 +119,15 @@ def _executor(
     executor = build_executor(planned.settings, mode, record, losses)
     executor.leaves_out_debug = leaves_out_debug(planned.options)
     return executor
+
+
+def _project_file(executors: Sequence[PlannedExecutor]) -> dict[str, str]:
+    """The polaris-parsl.toml that set an option, as it is now; empty if there was none."""
+    for source in (each for executor in executors for each in executor.sources.values()):
+        if source.file is not None and source.file.name == PROJECT_FILE:
+            text = source.file.read_text(encoding="utf-8", errors="surrogateescape")
+            return {PROJECT_FILE: text}
+    return {}
 
 
 def _warn_of_open_ports(executors: Sequence[PlannedExecutor]) -> None:

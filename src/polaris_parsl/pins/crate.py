@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from polaris_parsl.configuration.record.run_record import WORKFLOW
 from polaris_parsl.installs import RECEIPT
+from polaris_parsl.options.sources import PROJECT_FILE
 from polaris_parsl.pins.bundle import BASE, RUN, SOURCE, SUMS, WHEELHOUSE
 from polaris_parsl.pins.run_record import summary
 
@@ -29,6 +31,8 @@ _WORDS = {
     RECEIPT: "Receipt of the install: locks, packages and the sha256 of each file",
     f"{RUN}/run.json": "What was run, from the record that polaris_parsl kept",
     f"{RUN}/configuration.txt": "The configuration as Parsl writes it",
+    f"{RUN}/{WORKFLOW}": "The script that ran, as it was when the run began",
+    f"{RUN}/{PROJECT_FILE}": "Options of the run that stood in a file",
     f"{RUN}/explain.txt": "Every value of the configuration, who set it, and why",
     f"{RUN}/explain.json": "The same, for programs",
 }

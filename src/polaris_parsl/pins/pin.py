@@ -17,6 +17,7 @@ from polaris_parsl.env.release_names import CURRENT
 from polaris_parsl.errors import BundleError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import RECEIPT, overlay_of, overlay_python, receipt_of
+from polaris_parsl.options.sources import PROJECT_FILE
 from polaris_parsl.pins.bundle import BASE, LOCKED_BASE, RUN, SOURCE, WHEELHOUSE, write_sums
 from polaris_parsl.pins.citation import bibtex, citation, write_citation
 from polaris_parsl.pins.crate import METADATA, crate
@@ -190,6 +191,7 @@ def _write_texts(
         has_explanation=bool(run and run.explanation),
         has_configuration=bool(run and run.configuration),
         has_scripts=bool(run and run.scripts),
+        has_options=bool(run and PROJECT_FILE in run.workflow),
         has_wheelhouse=(folder / WHEELHOUSE).is_dir(),
         has_base=any((folder / WHEELHOUSE / ARCHIVES).glob("python-3*")),
     )

@@ -13,6 +13,7 @@ from polaris_parsl.configuration.record.task_attempts import TASKS
 from polaris_parsl.errors import BundleError, PrefixError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import PACKAGES
+from polaris_parsl.options.sources import PROJECT_FILE
 
 SCRIPTS = "submit_scripts"
 _LOG = "parsl.log"
@@ -32,7 +33,8 @@ class Run:
         scripts: the job scripts that were submitted, by name.
         explanation: files in which polaris_parsl.config explained its values, by name; none if
             the configuration was not made by it.
-        workflow: the script as it was when the run began, by name; none in a notebook.
+        workflow: the script as it was when the run began, and the polaris-parsl.toml that set an option of
+            it, by name; there is no script in a notebook.
     """
 
     facts: Mapping[str, Any]
@@ -76,7 +78,7 @@ def read_run(folder: Path) -> Run:
         configuration=f"{configuration.rstrip()}\n" if configuration else "",
         scripts=scripts,
         explanation={name: text for name, text in ours.items() if name.startswith("explain.")},
-        workflow={name: text for name, text in ours.items() if name == WORKFLOW},
+        workflow={name: ours[name] for name in (WORKFLOW, PROJECT_FILE) if name in ours},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 
 from polaris_parsl.env.locks.files import read_requirements
+from polaris_parsl.env.release_names import release_name
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.facts.polaris import source as source_of
 from polaris_parsl.pins.run_record import pbs_jobs
@@ -24,6 +25,7 @@ def texts(
     has_explanation: bool,
     has_configuration: bool,
     has_scripts: bool,
+    has_options: bool,
     has_wheelhouse: bool,
     has_base: bool,
 ) -> dict[str, str]:
@@ -37,6 +39,7 @@ def texts(
         has_explanation: whether the bundle has the run's explanation.
         has_configuration: whether the run's configuration is known.
         has_scripts: whether the run left job scripts.
+        has_options: whether the run's polaris-parsl.toml is in the bundle.
         has_wheelhouse: whether the bundle has the artifacts.
         has_base: whether it has those of the locked base.
     """
@@ -72,6 +75,8 @@ def texts(
         "explained": has_explanation,
         "configured": has_configuration,
         "has_scripts": has_scripts,
+        "options": has_options,
+        "release": release_name(receipt["version"], receipt["track"], receipt.get("label", "")),
         "wheelhouse": has_wheelhouse,
         "with_base": has_base,
         "locked": bool(receipt.get("locked_base")),

@@ -60,6 +60,20 @@ def test_a_script_learns_what_to_type_and_that_runs_it(
     assert place.trace.exists()
 
 
+def test_whoever_has_only_a_source_tree_learns_to_start_that_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # as scripts/bootstrap.py starts the command
+    monkeypatch.setenv("POLARIS_BOOTSTRAP_PYTHONPATH", "")
+    again = ["python3", "-I", "scripts/bootstrap.py", "recreate", str(place.bundle)]
+    monkeypatch.chdir(builder.REPOSITORY)
+    _, said = call(*place.words, monkeypatch=monkeypatch, capsys=capsys)
+    assert shlex.split(said.rpartition("then type: ")[2])[: len(again)] == again
+    monkeypatch.chdir("/")
+    _, said = call("verify", str(place.bundle), monkeypatch=monkeypatch, capsys=capsys)
+    assert "polaris-parsl recreate" not in said
+
+
 def test_another_bundle_than_the_one_that_is_trusted_is_not_run(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

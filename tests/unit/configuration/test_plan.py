@@ -72,10 +72,19 @@ def test_an_endpoint_is_worked_out_once_and_needs_no_address_of_this_node(
     assert calls == dict.fromkeys(WORKED_OUT.keys() - {"addresses_for_workers"}, 1)
 
 
-def test_what_is_recorded_of_a_run_is_what_its_executors_were_built_from() -> None:
+def test_what_is_recorded_of_a_run_is_what_its_executors_were_built_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (executor,) = polaris_parsl.config(**GIVEN).executors
     record: Any = executor.record  # type: ignore[attr-defined]
     assert record.files["explain.txt"] == f"{polaris_parsl.explain(**GIVEN)}\n"
+    assert "polaris-parsl.toml" not in record.files
+    text = "retries = 2  # as the authors had it\n"
+    (tmp_path / "polaris-parsl.toml").write_text(text)
+    (executor,) = polaris_parsl.config(**GIVEN).executors
+    record = executor.record  # type: ignore[attr-defined]
+    assert record.files["polaris-parsl.toml"] == text
 
 
 def test_a_node_without_the_interfaces_has_a_plan_that_says_so(

@@ -3,7 +3,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from code_blocks import typed
+from polaris_parsl.cli.main import app
 from polaris_parsl.env.locks import check as lock_check
 from polaris_parsl.env.locks.check import check_locks
 from polaris_parsl.env.locks.files import lock_names, read_requirements
@@ -41,7 +44,10 @@ def problems_of(tree: Path) -> str:
 
 
 def test_the_committed_locks_match_their_input() -> None:
-    assert check_locks(ROOT, env=os.environ) == NAMES
+    (check,) = typed("docs/locks.md", "$ python3 scripts/bootstrap.py lock --check")
+    done = CliRunner().invoke(app, check.command.split()[2:])
+    assert check.fits(done.stdout), done.output
+    assert done.stdout.partition(": ")[2].strip().split(", ") == NAMES
 
 
 def test_a_change_of_the_input_is_found_by_conda_lock_itself(tree: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from code_blocks import typed
 from polaris_parsl.cli.main import app
 from polaris_parsl.files import shipped
 
@@ -23,6 +24,15 @@ def test_solving_checking_and_comparing_exclude_each_other(words: list[str]) -> 
     done = CliRunner().invoke(app, ["lock", *words])
     assert done.exit_code == 2
     assert "exclude each other" in done.output
+
+
+def test_the_locks_of_two_tracks_differ_as_the_document_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (diff,) = typed("docs/locks.md", "$ python3 scripts/bootstrap.py lock --diff")
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(app, diff.command.split()[2:])
+    assert diff.fits(done.stdout), done.output
 
 
 def test_a_lock_is_compared_with_that_of_the_source_tree(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from code_blocks import Typed, block
 from polaris_parsl.errors import PolarisParslError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.pbs.queue_listing import Listing, as_pbs, differences, read_listing
@@ -54,6 +55,16 @@ def test_a_recorded_listing_differs_from_the_facts_just_where_it_was_set_up_othe
         "capacity, queue: Execution in the facts, none here",
         "workq, queue: none in the facts, Execution here",
     ]
+
+
+def test_the_document_shows_these_differences() -> None:
+    found = recorded("queues_and_nodes.txt")
+    last = f"{len(shown(found))} differences between {found.server} (PBS {found.version}) and the facts"
+    printed = "".join(
+        f"{line}\n" for line in [*shown(found), f"{last}; to correct these see docs/queues.md"]
+    )
+    text = block("docs/queues.md", "debug-scaling, queued").text
+    assert Typed("polaris-parsl queues --refresh", text).fits(printed), printed
 
 
 def test_the_release_clients_print_the_same_queue_in_another_layout() -> None:

@@ -175,6 +175,7 @@ def test_a_directory_that_is_no_run_directory_is_refused(tmp_path: Path) -> None
         "polaris_parsl",
         "polaris_parsl/explain.txt",
         "polaris_parsl/workflow.py",
+        "polaris_parsl/polaris-parsl.toml",
         "polaris_parsl/run.jsonl",
     ],
 )

@@ -35,9 +35,11 @@ def receipt(tmp_path: Path) -> dict[str, Any]:
     return {**found, "gnu_parallel": {"version": "20241122"}}
 
 
-def written(receipt: dict[str, Any], *, has_scripts: bool = True, **run: Any) -> dict[str, str]:
+def written(
+    receipt: dict[str, Any], *, has_scripts: bool = True, has_options: bool = False, **run: Any
+) -> dict[str, str]:
     names = ("has_explanation", "has_configuration", "has_wheelhouse", "has_base")
-    given = {**dict.fromkeys(names, False), "has_scripts": has_scripts}
+    given = {**dict.fromkeys(names, False), "has_scripts": has_scripts, "has_options": has_options}
     return texts(builder.REPOSITORY, receipt["base"], receipt, {**RUN, **run}, **given)
 
 
@@ -77,6 +79,24 @@ def test_job_scripts_are_named_only_where_there_are_some(receipt: dict[str, Any]
     without = written(receipt, has_scripts=False)["REPRODUCE.md"]
     assert "`run/run.json` describes the run." in without
     assert "submit_scripts" not in without
+
+
+def test_it_says_how_the_workflow_runs_again(receipt: dict[str, Any]) -> None:
+    text = written(receipt)["REPRODUCE.md"]
+    commands = """\
+$ module use /path/to/new/prefix/modulefiles
+$ module load polaris-parsl/2026.12.0
+$ cp -r run /path/to/again
+$ cd /path/to/again
+$ python workflow.py
+"""
+    assert commands in text
+    assert "polaris-parsl.toml" not in text
+    assert "bring the inputs" not in text
+    assert "`run/polaris-parsl.toml` count" in written(receipt, has_options=True)["REPRODUCE.md"]
+    given = [{"name": "/eagle/in.dat", "bytes": 7, "sha256": "7" * 64}]
+    assert "bring the inputs above" in written(receipt, inputs=given)["REPRODUCE.md"]
+    assert "module use" not in written(receipt, script_sha256=None)["REPRODUCE.md"]
 
 
 def test_a_base_that_gave_no_package_leaves_no_empty_table(receipt: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from code_blocks import block
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.sandbox.faults.fault import KINDS, Fault
 from polaris_parsl.sandbox.faults.script import read_faults
@@ -14,6 +15,15 @@ def test_each_table_is_a_fault(tmp_path: Path) -> None:
         '[[fault]]\nkind = "hold"\nwhen = "running"\n'
     )
     assert read_faults(file) == (Fault("down", "qstat", 10, 2.5), Fault("hold", when="running"))
+
+
+def test_the_file_in_the_document_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text(block("docs/sandbox.md", "[[fault]]").text)
+    assert read_faults(file) == (
+        Fault("slow", "qsub", by=30),
+        Fault("preempt", "job-1", 5, 20, when="running"),
+    )
 
 
 @pytest.mark.parametrize(
