@@ -9,7 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +18,7 @@ import pytest
 
 from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.env.receipt import FORMAT, scan, write_receipt
+from polaris_parsl.files import digest
 from polaris_parsl.pins.bundle import write_sums
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -81,17 +82,22 @@ def user_environment(folder: Path, cache: Path) -> dict[str, str]:
     return environment(home, cache)
 
 
-def copy_cache(cache: Path, target: Path) -> Path:
-    """The cache of another user: the same wheels, downloaded at another time."""
-    (target / "polaris-parsl").mkdir(parents=True)
+def copy_cache(cache: Path, target: Path, locks: Sequence[str] = ("*.lock",)) -> Path:
+    """The cache of another user: the same wheels, downloaded at another time.
+
+    Args:
+        cache: of the one.
+        target: of the other.
+        locks: names, or patterns of names, of the locks whose wheels are copied.
+    """
+    (target / "polaris-parsl" / "wheels").mkdir(parents=True)
     for entry in (cache / "polaris-parsl").glob("tools-*"):
         (target / "polaris-parsl" / entry.name).symlink_to(entry)
-    shutil.copytree(
-        cache / "polaris-parsl" / "wheels",
-        target / "polaris-parsl" / "wheels",
-        copy_function=shutil.copyfile,
-        ignore=shutil.ignore_patterns(".*"),  # what another worker is fetching
-    )
+    for lock in (path for name in locks for path in REPOSITORY.glob(name)):
+        # names with a dot are what another worker is fetching
+        for wheels in (cache / "polaris-parsl/wheels").glob(f"[!.]*-{digest(lock)[:16]}"):
+            place = target / "polaris-parsl/wheels" / wheels.name
+            shutil.copytree(wheels, place, copy_function=shutil.copyfile)
     return target
 
 

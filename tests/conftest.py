@@ -77,9 +77,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
 
 @pytest.fixture(scope="session")
 def cache(shared: Shared) -> Path:
-    """The cache directory of all installs of this run; it holds the tools environment."""
+    """The cache directory of all installs of this run; it holds the tools environment.
+
+    That of scripts/test.sh is taken where it is there, with its wheels.
+    """
 
     def fill(folder: Path) -> Path:
+        own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        builder.copy_cache(own, folder, locks=("tools.lock", "installer.lock"))
         env = builder.environment(folder, folder)
         done = builder.run(builder.PYTHON, builder.BOOTSTRAP, "--only-print-python", env=env)
         assert done.returncode == 0, done.stderr
