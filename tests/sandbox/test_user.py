@@ -26,13 +26,14 @@ def look(folder, number):
 MEET    return socket.gethostname(), os.environ["CUDA_VISIBLE_DEVICES"], os.getuid()
 
 with parsl.load(polaris_parsl.config(
-    account="me", queue="debug-scaling", nodes_per_block=3, walltime="0:10:00", run_dir="runs"
+    account="me", queue="debug-scaling", nodes_per_block=2, available_accelerators=2,
+    walltime="0:10:00", run_dir="runs"
 )):
-    for row in sorted(task.result() for task in [look(os.getcwd(), number) for number in range(12)]):
+    for row in sorted(task.result() for task in [look(os.getcwd(), number) for number in range(4)]):
         print(*row)
 """
 SUBMIT = """
-id=$(qsub -A me -q debug-scaling -l select=3:ngpus=4 -l walltime=60 -l filesystems=home -j oe -o out job.sh) || exit 1
+id=$(qsub -A me -q debug-scaling -l select=2:ngpus=4 -l walltime=60 -l filesystems=home -j oe -o out job.sh) || exit 1
 until qstat -x "$id" | grep -q " F "; do sleep 0.1; done
 id -u
 sort out
@@ -65,8 +66,8 @@ def test_a_user_without_privileges_runs_jobs_and_a_workflow(
 ):
     (home / "bin").mkdir()
     (home / "bin/python").symlink_to(PYTHON)
-    (home / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(12)))
-    (home / "job.sh").write_text("mpiexec -n 3 --ppn 1 hostname; id -u\n")
+    (home / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(4)))
+    (home / "job.sh").write_text("mpiexec -n 2 --ppn 1 hostname; id -u\n")
     words = tools.launch_command(["bash", "-c", SUBMIT], python=str(PYTHON), shared=[PACKAGES])
     done = subprocess.run(
         [*BECOME, *words],
@@ -83,9 +84,9 @@ def test_a_user_without_privileges_runs_jobs_and_a_workflow(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    first, *lines = done.stdout.split("\n")[:5]
+    first, *lines = done.stdout.split("\n")[:4]
     assert first == str(NOBODY)
-    names = node_names(3)
+    names = node_names(2)
     assert sorted(lines) == [str(NOBODY), *names]
-    rows = [tuple(line.split()) for line in done.stdout.splitlines()[5:]]
-    assert rows == [(name, gpu, str(NOBODY)) for name in names for gpu in "0123"]
+    rows = [tuple(line.split()) for line in done.stdout.splitlines()[4:]]
+    assert rows == [(name, gpu, str(NOBODY)) for name in names for gpu in "01"]

@@ -12,7 +12,7 @@ import pytest
 
 import isolations
 
-Sandboxed = Callable[[str], str]
+Sandboxed = Callable[..., str]
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
@@ -43,21 +43,37 @@ def run_isolated(tmp_path: Path) -> Callable[..., str]:
 @pytest.fixture
 def in_sandbox(install: Any, lmod: Path, tmp_path: Path) -> Sandboxed:
     """Loads the module in a bash of its own, and runs a command in the sandbox, in project/."""
-    (tmp_path / "project").mkdir()
+    return _in_sandbox(install, lmod, tmp_path)
 
-    def run(command: str) -> str:
+
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of what several tests of a module look at."""
+    return tmp_path_factory.mktemp("module")
+
+
+@pytest.fixture(scope="module")
+def in_sandbox_once(install: Any, lmod: Path, module_folder: Path) -> Sandboxed:
+    """The same in the directory of the module, for runs that several of its tests look at."""
+    return _in_sandbox(install, lmod, module_folder)
+
+
+def _in_sandbox(install: Any, lmod: Path, folder: Path) -> Sandboxed:
+    (folder / "project").mkdir()
+
+    def run(command: str, *options: str) -> str:
         script = f"""
         set -e
         . {lmod}
         module use {quote(str(install.prefix))}/modulefiles
         module load polaris-parsl
-        cd {tmp_path}/project
-        polaris-parsl sandbox -- {command}
+        cd {folder}/project
+        polaris-parsl sandbox {" ".join(options)} -- {command}
         """
         return _output(
             ["/bin/bash", "--noprofile", "--norc", "-c", script],
-            cwd=tmp_path,
-            env={"HOME": str(tmp_path), "PATH": _PATH},
+            cwd=folder,
+            env={"HOME": str(folder), "PATH": _PATH},
         )
 
     return run
@@ -65,7 +81,7 @@ def in_sandbox(install: Any, lmod: Path, tmp_path: Path) -> Sandboxed:
 
 def _output(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> str:
     done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=240
+        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -25,7 +25,12 @@ COMMON: dict[str, Any] = {
 }
 SHAPES: dict[str, dict[str, Any]] = {
     "shared": {"nodes_per_block": 2, "workers_per_gpu": 2},
-    "shared_parallel": {"nodes_per_block": 2, "workers_per_gpu": 2, "launcher": "gnu_parallel"},
+    "shared_parallel": {
+        "nodes_per_block": 2,
+        "available_accelerators": 2,
+        "workers_per_gpu": 2,
+        "launcher": "gnu_parallel",
+    },
     "several": {"gpus_per_worker": 2},
     "cpu": {"available_accelerators": 0, "cores_per_worker": 8},
     "two": {"executors": {"gpu": {}, "cpu": {"available_accelerators": 0, "cores_per_worker": 16}}},

@@ -1,5 +1,6 @@
 """No job outlives its driver, however the driver ends."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,26 +17,32 @@ from parsl import python_app
 def number():
     return 42
 
-# four nodes are there: the first block runs, and the second waits for its nodes
+# two nodes are there: the first block runs, and the second waits for its nodes
 config = polaris_parsl.config(
     account="sandbox", queue="preemptable", walltime="0:10:00", run_dir="runs",
-    nodes_per_block=3, available_accelerators=1, init_blocks=2, max_blocks=2,
+    nodes_per_block=2, available_accelerators=1, init_blocks=2, max_blocks=2,
 )
 parsl.load(config)
 print(number().result(), flush=True)
 {}
 """
 
-# Runs the driver, then waits until no job is left; the sandbox itself would end them all.
+# Runs each driver, then waits until no job is left; the sandbox itself would end them all.
 SCRIPT = """
-setsid --wait python driver.py
-echo "driver ended with $?"
-for i in $(seq 300); do
-    [ -z "$(qstat)" ] && break
-    sleep 0.2
+for end in [0-9]; do
+    cd "$end"
+    qselect -x | sort >before
+    echo "== $end"
+    setsid --wait python driver.py
+    echo "driver ended with $?"
+    for i in $(seq 300); do
+        [ -z "$(qstat)" ] && break
+        sleep 0.2
+    done
+    qstat
+    qstat -x -f $(qselect -x | sort | comm -13 before -) | grep -E 'job_state|Exit_status'
+    cd ..
 done
-qstat
-qstat -x -f | grep -E 'job_state|Exit_status'
 """
 
 CONTROL_C = """
@@ -57,19 +64,28 @@ ENDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def printed(in_sandbox_once: Callable[..., str], module_folder: Path) -> dict[str, str]:
+    """What was printed of each driver, by how it ended; one after the other in one sandbox."""
+    project = module_folder / "project"
+    for number, (text, _) in enumerate(ENDS.values()):
+        (project / f"{number}").mkdir()
+        (project / f"{number}" / "driver.py").write_text(DRIVER.format(text))
+    (project / "script.sh").write_text(SCRIPT)
+    whole = in_sandbox_once("bash script.sh", "--nodes 2")
+    parts = re.split(r"^== \d\n", whole, flags=re.MULTILINE)[1:]
+    return dict(zip(ENDS, parts, strict=True))
+
+
 @pytest.mark.parametrize("end", ENDS)
 def test_no_job_is_left_when_the_driver_ends(
-    in_sandbox: Callable[[str], str], tmp_path: Path, end: str
+    printed: dict[str, str], module_folder: Path, end: str
 ) -> None:
-    text, code = ENDS[end]
-    (tmp_path / "project" / "driver.py").write_text(DRIVER.format(text))
-    (tmp_path / "project" / "script.sh").write_text(SCRIPT)
-    printed = in_sandbox("bash script.sh")
-    result, ended, *after = printed.splitlines()
-    assert (result, ended) == ("42", f"driver ended with {code}")
+    result, ended, *after = printed[end].splitlines()
+    assert (result, ended) == ("42", f"driver ended with {ENDS[end][1]}")
     states = [line.split()[2] for line in after if "job_state" in line]
-    assert states == ["F", "F"], printed
-    runs = tmp_path / "project" / "runs"
+    assert states == ["F", "F"], printed[end]
+    runs = module_folder / "project" / f"{list(ENDS).index(end)}" / "runs"
     assert [path.name for path in runs.iterdir()] == ["000"]
     if end == "by kill -9":
         errors = (runs / "000" / "submit_scripts").glob("*.stderr")

@@ -17,7 +17,8 @@ def number():
     return 42
 
 config = polaris_parsl.config(
-    account="sandbox", queue="preemptable", walltime="0:10:00", run_dir="runs", nodes_per_block=4
+    account="sandbox", queue="preemptable", walltime="0:10:00", run_dir="runs", nodes_per_block=4,
+    available_accelerators=1,
 )
 with parsl.load(config):
     task = number()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from meeting import meet
 
-# Eight tasks meet, one on each worker of two nodes; a ninth is there for the walltime to cut it off.
+# Two tasks meet, one on each of two nodes; a third is there for the walltime to cut it off.
 WORKFLOW = """
 import os, sys, socket
 import parsl, polaris_parsl
@@ -26,11 +26,11 @@ def last(folder):
 
 folder = os.getcwd()
 with parsl.load(polaris_parsl.config()):
-    tasks = [look(folder, number) for number in range(8)]
+    tasks = [look(folder, number) for number in range(2)]
     hosts = {task.result() for task in tasks}
     known = sum(bool(task.task_record["from_memo"]) for task in tasks)
     print(f"{len(hosts)} nodes, driver on the first: {socket.gethostname() == min(hosts)}, {known} known")
-    open("eight-are-done", "w").close()
+    open("two-are-done", "w").close()
     print("the last is", last(folder).result())
 sys.exit(3)
 """
@@ -39,10 +39,11 @@ account = "datascience"
 queue = "debug-scaling"
 nodes_per_block = 2
 walltime = "0:10:00"
+available_accelerators = 1
 """
 SCRIPT = """
 polaris-parsl submit -- python workflow.py
-until [ -e eight-are-done ]; do sleep 0.1; done
+until [ -e two-are-done ]; do sleep 0.1; done
 polaris-parsl sandbox fault walltime latest
 until qstat -x -f -F json | grep -q Exit_status; do sleep 0.1; done
 cat workflow.py.o*
@@ -56,7 +57,7 @@ def test_a_second_job_goes_on_where_the_walltime_ended_the_first(
     in_sandbox: Callable[[str], str], tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
-    (project / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(8)))
+    (project / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(2)))
     (project / "polaris-parsl.toml").write_text(OPTIONS)
     (project / "submit.sh").write_text(SCRIPT)
     printed = in_sandbox("bash submit.sh")
@@ -68,6 +69,6 @@ def test_a_second_job_goes_on_where_the_walltime_ended_the_first(
     assert "job killed: walltime" in before
     assert "the last is" not in before
 
-    assert "2 nodes, driver on the first: True, 8 known" in after
+    assert "2 nodes, driver on the first: True, 2 known" in after
     assert "the last is done" in after
     assert after.endswith("ended with exit code 3\ncode 3\n")

@@ -25,10 +25,10 @@ MEET    module = os.environ.get("POLARIS_PARSL_MODULE")
 
 config = polaris_parsl.config(
     account="sandbox", queue="debug-scaling", nodes_per_block=2, walltime="0:10:00", run_dir="runs",
-    launcher=sys.argv[1],
+    launcher=sys.argv[1], available_accelerators=1,
 )
 with parsl.load(config):
-    for row in sorted(set(task.result() for task in [look(os.getcwd(), n) for n in range(8)])):
+    for row in sorted(set(task.result() for task in [look(os.getcwd(), n) for n in range(2)])):
         print(*row, sep="|")
 """
 
@@ -51,7 +51,7 @@ def test_workers_import_what_only_the_environment_has(
     builder.add_distribution(plan.folder / plan.site_packages, "my-science", "1.0")
     package = plan.folder / plan.site_packages / "my_science.py"
     package.write_text("def double(number):\n    return 2 * number\n")
-    (tmp_path / "project" / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(8)))
+    (tmp_path / "project" / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(2)))
     (tmp_path / "project" / "run.sh").write_text(
         f"{f'. {lmod}; module unload polaris-parsl' if module == 'not loaded' else ''}\n"
         f'. "{plan.folder}/bin/activate"\n'
