@@ -3,10 +3,11 @@
     python3 scripts/bootstrap.py install --prefix DIR      any verb of polaris-parsl
     python3 scripts/bootstrap.py install --wheelhouse DIR  without a network
     python3 scripts/bootstrap.py --only-print-python       path of the tools environment's Python
+    python3 scripts/bootstrap.py --only-print-python lock  the same, with what the verb needs
 
 The tools environment is made on first use in the user's cache directory
 ($XDG_CACHE_HOME or ~/.cache), from wheels whose sha256 stands in tools.lock and
-installer.lock (for the verb `lock` also in maintainer.lock), and found there
+installer.lock (for the verb `lock` and for the tests also in maintainer.lock), and found there
 again as long as these locks and the interpreter stay the same.
 It is made with a CPython 3.11-3.13 that has pip and venv: this one, the one that
 --base names, a python3.13, python3.12, python3.11 on PATH, or that of the wheelhouse, which comes
@@ -71,7 +72,7 @@ def main(arguments):
     # a bundle is complete as it is, and -I ignores PYTHONDONTWRITEBYTECODE
     sys.dont_write_bytecode = True
     python = str(tools_python(arguments))
-    if arguments == ["--only-print-python"]:
+    if arguments[:1] == ["--only-print-python"]:
         print(python)
         return
     own = {"PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}

@@ -1,8 +1,8 @@
 """Unpacks the Python of a wheelhouse, for a machine that has none that could build an install.
 
 A conda archive is a zip with tars, compressed with zstd, or one tar. Here they are only unpacked:
-the interpreter finds its library by its own place. The locked base of an install is installed
-by py-rattler from the same archives.
+the interpreter finds its library by its own place. The locked base of an install is made
+of the same archives by env/installer/conda_install.py.
 
 Standard library only. The syntax stays that of Python 3.6.
 """

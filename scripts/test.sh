@@ -49,7 +49,7 @@ done
 need "python3-venv python3-pip" /usr/bin/python3 -I -c "import ensurepip, pip, venv"
 install_missing
 
-tools=$(python3 -I scripts/bootstrap.py --only-print-python)
+tools=$(python3 -I scripts/bootstrap.py --only-print-python lock)
 uv=$(dirname "$tools")/uv
 # index, proxy and certificates as pip has them
 network=$(PYTHONPATH=src "$tools" -c \

@@ -130,9 +130,10 @@ def index_entry(
 def make_channel(folder: Path, packages: Sequence[Package]) -> None:
     """Make the channel, with the index of each of its subdirs."""
     subdirs = {name: dict[str, Any]() for name in ("linux-64", "noarch")}
+    for name in subdirs:
+        (folder / name).mkdir(parents=True, exist_ok=True)
     for package in packages:
         subdir = package.index["subdir"]
-        (folder / subdir).mkdir(parents=True, exist_ok=True)
         # one of the older format
         is_old = package.index["name"] == "parallel"
         archive = (_write_tar if is_old else _write_zip)(package, folder / subdir)

@@ -1,6 +1,5 @@
 """GNU Parallel from conda packages: Debian's, packed for a channel on disk and on loopback."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,8 @@ import pytest
 
 import builder
 import conda_channel
-from polaris_parsl.env.installer.conda_archives import fetch_archives, install_archives
+from polaris_parsl.env.installer.conda_archives import fetch_archives
+from polaris_parsl.env.installer.conda_install import install_archives
 from polaris_parsl.env.installer.gnu_parallel import choose_parallel
 from polaris_parsl.env.locks.conda import reach_channels
 from polaris_parsl.env.locks.files import CondaPackage, parallel_packages
@@ -91,9 +91,7 @@ def test_a_channel_on_disk_is_locked_checked_by_us_and_installed(
         fetch_archives(forged, tmp_path / "forged", env={})
     archives = fetch_archives(locked, tmp_path / "archives", env={})
     prefix = tmp_path / "published"
-    install_archives(
-        archives, locked, folder=tmp_path / "staged", prefix=prefix, scratch=tmp_path, env=env
-    )
+    install_archives(archives, locked, folder=tmp_path / "staged", prefix=prefix)
     (tmp_path / "staged").rename(prefix)
     assert says(prefix / "bin/parallel", *ECHO, home=tmp_path) == "1 a\n2 b c\n"
 
@@ -119,22 +117,6 @@ def test_a_download_that_breaks_off_is_refused(
     assert not list((tmp_path / "archives").iterdir())
 
 
-def test_an_archive_that_is_none_is_refused(
-    packages: list[CondaPackage], env: dict[str, str], tmp_path: Path
-) -> None:
-    archive = tmp_path / packages[0].archive
-    archive.write_bytes(b"no archive")
-    with pytest.raises(LockError, match="py-rattler did not install"):
-        install_archives(
-            [archive],
-            packages,
-            folder=tmp_path / "folder",
-            prefix=tmp_path / "prefix",
-            scratch=tmp_path,
-            env=env,
-        )
-
-
 @pytest.mark.parametrize(
     ("answer", "source"),
     [
@@ -152,16 +134,3 @@ def test_without_a_channel_only_a_gnu_parallel_on_path_stands_in(
     chosen = choose_parallel(at(packages, "http://127.0.0.1:9"), {"PATH": str(fake.parent)})
     assert chosen.source == source
     assert "does not answer" in chosen.note
-
-
-def test_py_rattler_cannot_spoil_an_install_when_it_crashes_at_the_end(
-    packages: list[CondaPackage], env: dict[str, str], tmp_path: Path
-) -> None:
-    """It does so in some of its processes; the program that uses it leaves before."""
-    archives = fetch_archives(packages, tmp_path / "archives", env={})
-    for number in range(5):
-        folder = tmp_path / f"folder{number}"
-        scratch = tmp_path / f"scratch{number}"
-        scratch.mkdir()
-        install_archives(archives, packages, folder=folder, prefix=folder, scratch=scratch, env=env)
-        assert os.access(folder / "bin/perl", os.X_OK)

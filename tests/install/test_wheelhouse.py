@@ -120,11 +120,11 @@ def test_a_wheel_that_was_tampered_with_is_refused_before_it_is_installed(
 def test_a_wheelhouse_for_another_python_says_what_it_lacks(
     copy: Path, conda_source: Path, conda_base: Path, tmp_path: Path
 ) -> None:
-    (wheel,) = (copy / "wheels").glob("py_rattler-*.whl")
+    (wheel,) = (copy / "wheels").glob("resolvelib-*.whl")
     wheel.unlink()
     code, said = install(copy, conda_source, conda_base, tmp_path)
     assert code == 1
-    assert "py-rattler" in said
+    assert "resolvelib" in said
     assert "cannot fetch the wheels of installer.lock" in said
     assert "a wheelhouse must be made for this Python" in said
 

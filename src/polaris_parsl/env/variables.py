@@ -18,20 +18,6 @@ from polaris_parsl.version import NAME
 # limits the threads of a user.
 _FEW_THREADS = {"RAYON_NUM_THREADS": "2", "TOKIO_WORKER_THREADS": "2"}
 
-_UV = {
-    "UV_NO_CONFIG": "1",
-    "UV_NO_CACHE": "1",
-    "UV_NO_PROGRESS": "1",
-    "UV_OFFLINE": "1",
-    "UV_PYTHON_DOWNLOADS": "never",
-    # hard links would share the group and the inode with the cache
-    "UV_LINK_MODE": "copy",
-    "UV_CONCURRENT_DOWNLOADS": "4",
-    "UV_CONCURRENT_INSTALLS": "2",
-    "UV_CONCURRENT_BUILDS": "1",
-}
-
-
 # scripts/bootstrap.py sets these for itself, and keeps the user's under the longer name
 _GIVEN = {
     "PYTHONPATH": "POLARIS_BOOTSTRAP_PYTHONPATH",
@@ -76,11 +62,6 @@ def for_offline_pip(env: Mapping[str, str]) -> dict[str, str]:
     """For a pip that must use its arguments alone: no settings, no user site."""
     kept = {name: value for name, value in for_python(env).items() if not name.startswith("PIP_")}
     return {**kept, "PIP_CONFIG_FILE": "/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-
-
-def for_uv(env: Mapping[str, str]) -> dict[str, str]:
-    """For a uv that works offline, copies, reads no settings and starts few threads."""
-    return {**for_offline_pip(env), **_UV}
 
 
 def user_cache(env: Mapping[str, str]) -> Path:

@@ -1,8 +1,6 @@
-"""Conda archives: fetched from a channel, a mirror or a directory, checked by us, installed by py-rattler."""
+"""Conda archives: fetched from a channel, a mirror or a directory, and compared with conda-lock.yml."""
 
 import hashlib
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException, IncompleteRead
 from pathlib import Path
@@ -10,17 +8,13 @@ from pathlib import Path
 from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.env.network import open_url
 from polaris_parsl.env.prefix.staging import staging_name
-from polaris_parsl.env.variables import for_python
-from polaris_parsl.errors import LockError, OptionError, PrefixError
+from polaris_parsl.errors import LockError, OptionError
 from polaris_parsl.files import read_regular
-from polaris_parsl.process import WORK_SECONDS, run
 
 MIRROR = "POLARIS_PARSL_CONDA_MIRROR"
 _ARCHIVE_BYTES_MAX = 1 << 30
 _REACH_TIMEOUT_SECONDS = 5
 _FETCH_TIMEOUT_SECONDS = 60
-# how conda_install.py says that a path has no room in an archive
-_TOO_LONG = "too long:"
 
 
 def refuse_bad_mirror(mirror: str | None) -> None:
@@ -115,64 +109,6 @@ def _refuse_other(package: CondaPackage, place: str, content: bytes) -> None:
 def _digests(content: bytes) -> tuple[str, str]:
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     return hashlib.sha256(content).hexdigest(), md5
-
-
-def install_archives(
-    archives: Sequence[Path],
-    packages: Sequence[CondaPackage],
-    *,
-    folder: Path,
-    prefix: Path,
-    scratch: Path,
-    env: Mapping[str, str],
-) -> None:
-    """Install checked archives into a folder that will be renamed to prefix.
-
-    Raises:
-        LockError: py-rattler cannot install them.
-        PrefixError: an archive has no room for so long a prefix.
-    """
-    order = {
-        "archives": [str(path) for path in archives],
-        "folder": str(folder),
-        "prefix": str(prefix),
-        "cache": str(scratch / "conda-cache"),
-    }
-    command: list[str | Path] = [sys.executable, "-P", Path(__file__).with_name("conda_install.py")]
-    done = run(command, env=for_python(env), stdin=json.dumps(order), timeout_seconds=WORK_SECONDS)
-    if done.stderr.startswith(_TOO_LONG):
-        archive, room = done.stderr.removeprefix(_TOO_LONG).split()
-        raise PrefixError(
-            f"{prefix} has {len(str(prefix))} characters; the programs of {archive} have room "
-            f"for {room}",
-            remedy="choose a shorter --prefix",
-        )
-    if done.returncode != 0:
-        raise LockError(
-            f"py-rattler did not install {', '.join(each.name for each in packages[:5])} …: "
-            f"{done.stderr.strip()[-800:]}",
-            remedy="see the message; install again",
-        )
-    # tells programs that back up to pass over all of it
-    (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
-    _name_sources(folder, packages)
-
-
-def _name_sources(folder: Path, packages: Sequence[CondaPackage]) -> None:
-    """Put the channel's URLs into the records, in the place of our scratch directory."""
-    urls = {package.archive: package.url for package in packages}
-    for path in sorted((folder / "conda-meta").glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        record["url"] = urls.get(record["fn"], record["fn"])
-        for entry in record.get("paths_data", {}).get("paths", ()):
-            is_made = str(entry.get("path_type")).endswith("entry_point")
-            # of files that name the prefix: they differ with it, as the file does
-            if is_made or entry.get("prefix_placeholder"):
-                for key in ("sha256_in_prefix", "size_in_bytes", *(["sha256"] if is_made else [])):
-                    entry.pop(key, None)
-        for key in ("extracted_package_dir", "package_tarball_full_path", "link", "channel"):
-            record.pop(key, None)
-        path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def channel_silence(

@@ -1,59 +1,84 @@
-"""Installs conda archives that lie on disk into a prefix, with py-rattler.
+"""Checked conda archives become a prefix: in the place of the base, or below an install."""
 
-Started by its path in a process of its own, because py-rattler now and then
-crashes while the interpreter shuts down; it imports nothing of this package.
-Standard input is JSON: `archives` (paths), `folder` (where to write), `prefix`
-(the path that the files will name) and `cache` (scratch directory). The hashes
-of the archives have been checked before: py-rattler does not check local files.
-"""
-
-import asyncio
 import json
-import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from rattler import PathsJson, RepoDataRecord, install
+from polaris_parsl.env.installer.conda_package import CondaFile, CondaPackageFiles
+from polaris_parsl.env.installer.wheel_files import WheelFile, write_file
+from polaris_parsl.env.locks.files import CondaPackage
+from polaris_parsl.errors import LockError, PrefixError
 
-
-async def main(order: dict[str, Any]) -> None:
-    """Install what an order names."""
-    _refuse_long(order["archives"], order["prefix"])
-    records = [await RepoDataRecord.from_package_archive(path) for path in order["archives"]]
-    await install(
-        records,
-        target_prefix=order["folder"],
-        alternative_target_prefix=order["prefix"],
-        cache_dir=Path(order["cache"]),
-        execute_link_scripts=False,
-        show_progress=False,
-    )
+_RECORDS = "conda-meta"
 
 
-def _refuse_long(archives: list[str], prefix: str) -> None:
-    """Refuse a prefix for which the bytes of a program have no room; the caller reads the words."""
-    for archive in archives:
-        for entry in PathsJson.from_package_archive(Path(archive)).paths:
-            held = entry.prefix_placeholder
-            if held and held.file_mode.binary and len(held.placeholder) < len(prefix):
-                raise TooLongError(f"{Path(archive).name} {len(held.placeholder)}")
+def install_archives(
+    archives: Sequence[Path], packages: Sequence[CondaPackage], *, folder: Path, prefix: Path
+) -> None:
+    """Install checked archives into a folder that will be renamed to prefix.
+
+    Args:
+        archives: from fetch_archives, in the order of the packages.
+        packages: packages of conda-lock.yml.
+        folder: where to write; made where it is missing.
+        prefix: the path that the files will name.
+
+    Raises:
+        LockError: an archive cannot be installed, or two have different files of one name.
+        PrefixError: an archive has no room for so long a prefix.
+    """
+    opened = [_open(archive) for archive in archives]
+    for each in opened:
+        _refuse_long(each, str(prefix))
+    versions = [each.version for each in packages if each.name == "python"]
+    python = ".".join("".join(versions).split(".")[:2])
+    written: dict[str, str] = {}
+    for each, package in zip(opened, packages, strict=True):
+        try:
+            for file in each.files(str(prefix), python):
+                _write(folder, file, each.name, written)
+            record = each.record(python, url=package.url, sha256=package.sha256, md5=package.md5)
+        except (ValueError, KeyError, TypeError) as error:
+            raise _not_installed(each.name, error) from error
+        text = json.dumps(record, indent=2, sort_keys=True) + "\n"
+        write_file(folder, WheelFile(f"{_RECORDS}/{each.stem}.json", text.encode()))
 
 
-class TooLongError(Exception):
-    """A prefix is longer than the placeholder of a binary file."""
-
-
-if __name__ == "__main__":
-    code = 0
+def _open(archive: Path) -> CondaPackageFiles:
     try:
-        asyncio.run(main(json.load(sys.stdin)))
-    except TooLongError as error:
-        sys.stderr.write(f"too long: {error}\n")
-        code = 1
-    except Exception as error:  # noqa: BLE001 - rattler's exceptions share no base class
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        code = 1
-    sys.stderr.flush()
-    # leaves out the shutdown of the interpreter, in which py-rattler crashes
-    os._exit(code)
+        return CondaPackageFiles(archive)
+    except ValueError as error:
+        raise _not_installed(archive.name, error) from error
+
+
+def _refuse_long(package: CondaPackageFiles, prefix: str) -> None:
+    length = len(prefix.encode(errors="surrogateescape"))
+    if package.room is not None and length > package.room:
+        raise PrefixError(
+            f"{prefix} has {length} characters; the programs of {package.name} have room for "
+            f"{package.room}",
+            remedy="choose a shorter --prefix",
+        )
+
+
+def _write(folder: Path, file: CondaFile, archive: str, written: dict[str, str]) -> None:
+    """Write a file or link, of which no package before may have had another content."""
+    other = written.setdefault(file.name, archive)
+    target = folder / file.name
+    if other != archive:
+        is_link = target.is_symlink()
+        found = str(target.readlink()) if is_link else target.read_bytes()
+        if found != (file.target if is_link else file.content):
+            raise ValueError(f"{file.name} is another file in {other}")
+    elif file.target:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(file.target)
+    else:
+        write_file(folder, WheelFile(file.name, file.content, file.runs))
+
+
+def _not_installed(archive: str, error: Exception) -> LockError:
+    return LockError(
+        f"{archive} cannot be installed: {error}",
+        remedy="tell the channel, or lock other packages with `polaris-parsl lock`",
+    )

@@ -7,9 +7,11 @@ from typing import Any
 
 from polaris_parsl import below
 from polaris_parsl.env.base.fingerprint import fingerprint
-from polaris_parsl.env.installer import conda_archives, gnu_parallel
+from polaris_parsl.env.installer import gnu_parallel
 from polaris_parsl.env.installer.archive import ARCHIVE, pack
 from polaris_parsl.env.installer.byte_code import BYTE_CODE, byte_code
+from polaris_parsl.env.installer.conda_archives import fetch_archives
+from polaris_parsl.env.installer.conda_install import install_archives
 from polaris_parsl.env.installer.environments import create, fill
 from polaris_parsl.env.installer.image import record_image
 from polaris_parsl.env.installer.launcher import render_launcher
@@ -164,20 +166,18 @@ def _install_parallel(
     plan: InstallPlan, folder: Path, *, scratch: Path, env: Mapping[str, str]
 ) -> None:
     house = plan.request.wheelhouse
-    archives = conda_archives.fetch_archives(
+    archives = fetch_archives(
         plan.parallel.packages,
         scratch / "archives" if house else user_cache(env) / "archives",
         env=env,
         archives=house and house / ARCHIVES,
         mirror=plan.request.mirror,
     )
-    conda_archives.install_archives(
+    install_archives(
         archives,
         plan.parallel.packages,
         folder=folder / "gnu-parallel",
         prefix=plan.target / "gnu-parallel",
-        scratch=scratch,
-        env=env,
     )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polaris_parsl.env.installer.conda_archives import fetch_archives, install_archives, lacking
+from polaris_parsl.env.installer.conda_archives import fetch_archives, lacking
+from polaris_parsl.env.installer.conda_install import install_archives
 from polaris_parsl.env.locks.files import CONDA_LOCK, CondaPackage, base_packages
 from polaris_parsl.env.prefix.bases import claimed, new_base
 from polaris_parsl.env.receipt import scan, write_receipt
@@ -172,9 +173,7 @@ def build(
             mirror=base.mirror,
         )
     with step("install the locked base"):
-        install_archives(
-            archives, base.packages, folder=folder, prefix=root, scratch=scratch, env=env
-        )
+        install_archives(archives, base.packages, folder=folder, prefix=root)
         # those of the packages name the time at which their source was packed
         compile_all(folder / "bin/python3", folder, env=env)
         write_receipt(folder, base.facts(), scan(folder, prefix=root))
