@@ -13,8 +13,8 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 # Called with the name of a step, around it: cli/progress.py shows it.
@@ -71,6 +71,39 @@ def run(
         OSError: the program cannot be started.
         NoAnswerError: it took longer, or printed more; that is an OSError, too.
     """
+    with started(
+        command,
+        env=env,
+        cwd=cwd,
+        stdin=stdin,
+        timeout_seconds=timeout_seconds,
+        output_bytes=output_bytes,
+        own_session=own_session,
+        may_ask=may_ask,
+        is_over=is_over,
+    ) as finish:
+        return finish()
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout_seconds: float = ANSWER_SECONDS,
+    output_bytes: int = OUTPUT_BYTES,
+    own_session: bool = False,
+    may_ask: bool = False,
+    is_over: Callable[[], bool] | None = None,
+) -> Iterator[Callable[[], subprocess.CompletedProcess[str]]]:
+    """Start a command, to do other work while it runs; arguments and errors are those of `run`.
+
+    Yields:
+        What waits for the command, and returns its output. A command that was not waited for is
+        killed at the end.
+    """
     argv = [str(word) for word in command]
     logger.info("running %s", shlex.join(argv))
     process = subprocess.Popen(
@@ -84,16 +117,20 @@ def run(
         # a group of its own, so that what the command starts is killed with it
         process_group=None if own_session or may_ask else 0,
     )
+    deadline = _Deadline(timeout_seconds, is_over)
+
+    def finish() -> subprocess.CompletedProcess[str]:
+        written = _exchange(process, (stdin or "").encode(), deadline, output_bytes)
+        logger.info("exit code %d from %s", process.returncode, argv[0])
+        output, errors = (_text(each) for each in written)
+        return subprocess.CompletedProcess(argv, process.returncode, output, errors)
+
     with process:
         try:
-            deadline = _Deadline(timeout_seconds, is_over)
-            written = _exchange(process, (stdin or "").encode(), deadline, output_bytes)
-        except BaseException:
-            _kill(process, whole_group=not may_ask)
-            raise
-    logger.info("exit code %d from %s", process.returncode, argv[0])
-    output, errors = (_text(each) for each in written)
-    return subprocess.CompletedProcess(argv, process.returncode, output, errors)
+            yield finish
+        finally:
+            if process.returncode is None:
+                _kill(process, whole_group=not may_ask)
 
 
 class _Deadline:

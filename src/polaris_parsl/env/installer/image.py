@@ -1,42 +1,49 @@
 """What workers start from: the byte code of what they import, and an archive for the nodes' own disks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.installs import archive_of, image_of, overlay_python
-from polaris_parsl.process import WORK_SECONDS, run
+from polaris_parsl.process import WORK_SECONDS, started
 
 _RECORD = "polaris_parsl.configuration.node.record"
 
 
-def record_image(root: Path, *, env: Mapping[str, str]) -> list[str]:
-    """Write the image of an overlay and the archive; what went wrong, which stops no install.
+@contextmanager
+def recorded_image(root: Path, *, env: Mapping[str, str]) -> Iterator[Callable[[], list[str]]]:
+    """Write the image of an overlay and the archive, beside other work.
 
     Args:
-        root: the install, complete but for this.
+        root: the install; its overlay is complete.
         env: environment variables.
+
+    Yields:
+        What waits for it, and tells what went wrong, which stops no install.
     """
     image, archive = image_of(root), archive_of(root)
-    why = _run(root, _RECORD, image, root, archive, env=env)
-    if not why:
-        return []
-    has_image = image.is_file()
-    for each in (archive, archive.with_name(f"{archive.name}.sha256")):
-        each.unlink(missing_ok=True)
-    if has_image:
-        return [f"workers do not start from the nodes' own disks: no archive was made: {why}"]
-    return [f"workers import their modules one by one: no image of them was made: {why}"]
-
-
-def _run(root: Path, module: str, *words: Path, env: Mapping[str, str]) -> str:
-    """Run a module by the interpreter of an install; the last line of its errors if it fails."""
-    command: list[str | Path] = [overlay_python(root), "-P", "-m", module, *words]
-    # a set in byte code that is compiled now has the order of its hashes
-    done = run(
+    command: list[str | Path] = [overlay_python(root), "-P", "-m", _RECORD, image, root, archive]
+    with started(
         command,
+        # a set in byte code that is compiled now has the order of its hashes
         env={**for_python(env), "PYTHONHASHSEED": "0"},
         cwd=root,
         timeout_seconds=WORK_SECONDS,
-    )
-    return (done.stderr.strip().splitlines() or ["no message"])[-1] if done.returncode else ""
+    ) as finish:
+
+        def warnings() -> list[str]:
+            done = finish()
+            if done.returncode == 0:
+                return []
+            why = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            has_image = image.is_file()
+            for each in (archive, archive.with_name(f"{archive.name}.sha256")):
+                each.unlink(missing_ok=True)
+            if has_image:
+                return [
+                    f"workers do not start from the nodes' own disks: no archive was made: {why}"
+                ]
+            return [f"workers import their modules one by one: no image of them was made: {why}"]
+
+        yield warnings

@@ -1,8 +1,10 @@
 """Building an install from its plan: staged, checked, renamed, and only then published in the modulefiles."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from polaris_parsl import below
@@ -13,15 +15,15 @@ from polaris_parsl.env.installer.byte_code import BYTE_CODE, byte_code
 from polaris_parsl.env.installer.conda_archives import fetch_archives
 from polaris_parsl.env.installer.conda_install import install_archives
 from polaris_parsl.env.installer.environments import create, fill
-from polaris_parsl.env.installer.image import record_image
+from polaris_parsl.env.installer.image import recorded_image
 from polaris_parsl.env.installer.launcher import render_launcher
 from polaris_parsl.env.installer.plan import InstallPlan
 from polaris_parsl.env.installer.preflight import (
     check_modulefiles,
-    check_overlay,
     check_requirements,
     check_requirements_of_tools,
     check_tools,
+    checked_overlay,
 )
 from polaris_parsl.env.installer.tools_archive import build_tools
 from polaris_parsl.env.installer.wheel_files import OpenWheel
@@ -45,7 +47,7 @@ from polaris_parsl.installs import (
     overlay_of,
     tools_of,
 )
-from polaris_parsl.process import Step, run
+from polaris_parsl.process import Step, started
 from polaris_parsl.version import NAME
 
 
@@ -84,21 +86,29 @@ def build(
     with step("build the overlay"):
         create(overlay_of(folder), plan.base, sees_base=True)
         fill(overlay_of(folder), overlay, codes, base=plan.base)
-    with step("build the tools"):
-        build_tools(tools_of(folder), tools, codes, base=plan.base)
-    _write_commands(plan, folder)
-    _write_share(folder, env=env)
-    if plan.parallel.packages:
-        with step("install GNU Parallel"):
-            _install_parallel(plan, folder, scratch=scratch, env=env)
-    with step("verify"):
-        check_overlay(folder, parsl=plan.parsl, version=plan.version, env=env)
-        check_tools(folder, version=plan.version, env=env)
-        warnings = check_requirements([*overlay], plan.base, locked=plan.locked)
-        check_requirements_of_tools([*overlay, *tools], plan.base)
-    with step("pack the overlay"):
-        pack(overlay_of(folder), folder / ARCHIVE)
-        warnings += record_image(folder, env=env)
+    # each is a process, which runs beside what stands below it
+    with ExitStack() as beside:
+        image_warnings = beside.enter_context(recorded_image(folder, env=env))
+        with step("build the tools"):
+            build_tools(tools_of(folder), tools, codes, base=plan.base)
+        _write_commands(plan, folder)
+        share_is_written = beside.enter_context(_written_share(folder, env=env))
+        refuse_overlay = beside.enter_context(
+            checked_overlay(folder, parsl=plan.parsl, version=plan.version, env=env)
+        )
+        if plan.parallel.packages:
+            with step("install GNU Parallel"):
+                _install_parallel(plan, folder, scratch=scratch, env=env)
+        with step("pack the overlay"):
+            pack(overlay_of(folder), folder / ARCHIVE)
+        with step("verify"):
+            warnings = check_requirements([*overlay], plan.base, locked=plan.locked)
+            check_requirements_of_tools([*overlay, *tools], plan.base)
+            share_is_written()
+            refuse_overlay()
+            check_tools(folder, version=plan.version, env=env)
+            warnings += image_warnings()
+    with step("write the receipt"):
         tree = with_archives(scan(folder, prefix=plan.request.prefix))
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)
         seal(folder, group=group_of(plan.request.prefix))
@@ -150,11 +160,16 @@ def _write_commands(plan: InstallPlan, folder: Path) -> None:
         (commands / "parallel").symlink_to(plan.parallel.path)
 
 
-def _write_share(folder: Path, *, env: Mapping[str, str]) -> None:
-    """The man page and the completions, which the new command makes of itself."""
+@contextmanager
+def _written_share(folder: Path, *, env: Mapping[str, str]) -> Iterator[Callable[[], None]]:
+    """The man page and the completions, which the new command makes of itself, beside other work."""
     python = tools_of(folder) / BIN / "python"
     command: list[str | Path] = [python, "-I", "-m", "polaris_parsl.cli.share", folder / SHARE]
-    done = run(command, env=for_python(env), cwd=folder)
+    with started(command, env=for_python(env), cwd=folder) as finish:
+        yield lambda: _refuse_share(finish())
+
+
+def _refuse_share(done: CompletedProcess[str]) -> None:
     if done.returncode != 0:
         raise MissingToolError(
             f"the tools of the new install do not start: {done.stderr.strip()[-800:]}",

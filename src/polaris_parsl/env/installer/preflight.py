@@ -2,8 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from packaging.version import Version
 
@@ -16,7 +18,7 @@ from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError, PolarisParslError
 from polaris_parsl.installs import command_of, overlay_of, overlay_python
-from polaris_parsl.process import run
+from polaris_parsl.process import run, started
 from polaris_parsl.version import NAME
 
 _REPORT = "report this with the output of the same command after `polaris-parsl --debug`"
@@ -29,13 +31,21 @@ print(json.dumps([parsl.__version__, VERSION, sys.prefix, parsl.__file__]))
 """
 
 
-def check_overlay(folder: Path, *, parsl: str, version: str, env: Mapping[str, str]) -> None:
-    """The overlay's Python imports the locked Parsl and our package.
+@contextmanager
+def checked_overlay(
+    folder: Path, *, parsl: str, version: str, env: Mapping[str, str]
+) -> Iterator[Callable[[], None]]:
+    """The overlay's Python imports the locked Parsl and our package, beside other work.
 
-    Raises:
-        LockError: it does not, or other versions than the locked ones.
+    Yields:
+        What waits for it, and raises LockError if it does not, or imports other versions.
     """
-    done = run([overlay_python(folder), "-I", "-c", _IMPORT], env=for_python(env), cwd=Path("/"))
+    command: list[str | Path] = [overlay_python(folder), "-I", "-c", _IMPORT]
+    with started(command, env=for_python(env), cwd=Path("/")) as finish:
+        yield lambda: _refuse_overlay(finish(), folder, parsl=parsl, version=version)
+
+
+def _refuse_overlay(done: CompletedProcess[str], folder: Path, *, parsl: str, version: str) -> None:
     if done.returncode != 0:
         raise LockError(
             f"the overlay cannot import parsl and polaris_parsl:\n    {done.stderr.strip()[-800:]}",

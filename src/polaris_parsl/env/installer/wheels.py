@@ -5,7 +5,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -21,7 +22,7 @@ from polaris_parsl.env.variables import for_offline_pip, for_python
 from polaris_parsl.errors import LockError, MissingToolError
 from polaris_parsl.files import digest, source_tree
 from polaris_parsl.installs import STAGING
-from polaris_parsl.process import WORK_SECONDS, run
+from polaris_parsl.process import WORK_SECONDS, run, started
 from polaris_parsl.text import without_passwords
 
 # The newest wheels that glibc 2.28 (of 2018) and later can load, on whatever machine pip runs:
@@ -70,15 +71,32 @@ def build_own(folder: Path, *, env: Mapping[str, str], kind: str = "wheel") -> P
     Raises:
         MissingToolError: there is no source tree, or hatchling is missing or refuses it.
     """
+    with built_own(folder, env=env, kind=kind) as finish:
+        return finish()
+
+
+@contextmanager
+def built_own(
+    folder: Path, *, env: Mapping[str, str], kind: str = "wheel"
+) -> Iterator[Callable[[], Path]]:
+    """The same beside other work.
+
+    Yields:
+        What waits for it, and returns the wheel.
+    """
     source = source_tree("install" if kind == "wheel" else "wheelhouse")
     command: list[str | Path] = [sys.executable, "-I", "-m", "hatchling", "build"]
     command += ["-t", kind, "-d", folder]
-    done = run(
+    with started(
         command,
         cwd=source,
         env={**for_python(env), "SOURCE_DATE_EPOCH": str(EPOCH_SECONDS)},
         timeout_seconds=WORK_SECONDS,
-    )
+    ) as finish:
+        yield lambda: _built(finish(), folder, kind, source)
+
+
+def _built(done: CompletedProcess[str], folder: Path, kind: str, source: Path) -> Path:
     built = sorted(folder.glob("polaris_parsl-*"))
     if done.returncode != 0 or len(built) != 1:
         raise MissingToolError(

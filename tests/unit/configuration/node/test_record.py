@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,9 @@ def test_an_image_knows_the_files_of_the_base_and_all_packages(image: Path) -> N
     source = next(each for each in found.sources if each.endswith("/argparse.py"))
     status = Path(source).stat()
     assert found.sources[source] == (status.st_size, status.st_mtime_ns)
-    packages = {name for _, listed in found.distributions.values() for name, _ in listed}
-    assert {"parsl", "dill", "psutil"} <= packages
+    packages = {tuple(each) for _, listed in found.distributions.values() for each in listed}
+    assert packages == {(each.metadata["Name"], each.version) for each in distributions()}
+    assert {"parsl", "dill", "psutil"} <= {name for name, _ in packages}
 
 
 def test_two_images_of_one_environment_are_the_same(image: Path, tmp_path: Path) -> None:
