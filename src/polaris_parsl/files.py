@@ -126,3 +126,20 @@ def regular(
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         yield stream
+
+
+def walk(folder: Path) -> list[tuple[str, "os.DirEntry[str]"]]:
+    """Everything below a directory by its path there, in the order of paths; no link is followed.
+
+    For trees of thousands of files: it asks the system for nothing but the lists of directories.
+    """
+    found, waiting = [], [("", os.fspath(folder))]
+    while waiting:
+        above, place = waiting.pop()
+        with os.scandir(place) as entries:
+            for entry in entries:
+                name = f"{above}{entry.name}"
+                found.append((name, entry))
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((f"{name}/", entry.path))
+    return sorted(found, key=lambda each: each[0].split("/"))

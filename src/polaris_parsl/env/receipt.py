@@ -14,6 +14,7 @@ from typing import Any
 
 from polaris_parsl.env.release_names import is_release_name, release_name
 from polaris_parsl.errors import PrefixError, ReceiptError
+from polaris_parsl.files import walk
 from polaris_parsl.installs import (
     RECEIPT,
     command_of,
@@ -60,14 +61,13 @@ def scan(folder: Path, *, prefix: Path) -> Tree:
     files, links, bound, size_bytes = {}, {}, [], 0
     # by its descriptor and by its name
     staged = {str(folder).encode(), os.fsencode(folder.resolve())}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_symlink():
-            links[name] = str(path.readlink())
+    for name, entry in walk(folder):
+        if entry.is_symlink():
+            links[name] = str(Path(entry.path).readlink())
             if links[name].startswith(f"{prefix}/"):
                 bound.append(name)
-        elif path.is_file():
-            content = path.read_bytes()
+        elif entry.is_file(follow_symlinks=False):
+            content = Path(entry.path).read_bytes()
             files[name] = hashlib.sha256(content).hexdigest()
             size_bytes += len(content)
             if any(path in content for path in staged):

@@ -2,7 +2,8 @@
 
 Called by record.py, in the interpreter of an install. The archive holds the interpreter and what it
 reads at its start, the compiled libraries that workers load, and the image; a file beside it its digest.
-Libraries lie to each other as they do in the base, and no longer look for others outside.
+Libraries lie to each other as they do in the base, no longer look for others outside, and have no symbols
+for debuggers.
 """
 
 import gzip
@@ -92,7 +93,7 @@ def _add(tar: tarfile.TarFile, name: str, file: Path) -> None:
     # the time of a source stands in its byte code
     member.mtime = int(file.stat().st_mtime) if name.startswith("lib/python") else 0
     member.mode = 0o755 if name.startswith("bin/") else 0o644
-    changed = elf.with_run_path(data, lambda paths: _within(paths, name))
+    changed = elf.with_run_path(elf.loaded(data), lambda paths: _within(paths, name))
     member.size = len(changed)
     tar.addfile(member, io.BytesIO(changed))
 

@@ -1,9 +1,13 @@
 """One file that holds a directory; the same directory, the same bytes."""
 
+import io
 import tarfile
+from os import DirEntry
 from pathlib import Path
 
 from backports import zstd
+
+from polaris_parsl.files import walk
 
 ARCHIVE = "overlay.tar.zst"
 # 2020-01-01; a wheel, which is a zip, holds no time before 1980
@@ -22,21 +26,32 @@ def pack(folder: Path, archive: Path) -> None:
         zstd.open(archive, "wb", level=_LEVEL) as stream,
         tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as tar,
     ):
-        for path in (folder, *sorted(folder.rglob("*"))):
-            _add(tar, path, str(path.relative_to(folder.parent)))
+        tar.addfile(_directory(folder.name))
+        for name, entry in walk(folder):
+            _add(tar, entry, f"{folder.name}/{name}")
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+def _directory(name: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.mtime, member.type, member.mode = EPOCH_SECONDS, tarfile.DIRTYPE, 0o755
+    return member
+
+
+def _add(tar: tarfile.TarFile, entry: DirEntry[str], name: str) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        tar.addfile(_directory(name))
+        return
     member = tarfile.TarInfo(name)
     member.mtime = EPOCH_SECONDS
-    if path.is_symlink():
-        member.type, member.linkname, member.mode = tarfile.SYMTYPE, str(path.readlink()), 0o777
-        tar.addfile(member)
-    elif path.is_dir():
-        member.type, member.mode = tarfile.DIRTYPE, 0o755
+    if entry.is_symlink():
+        member.type, member.linkname, member.mode = (
+            tarfile.SYMTYPE,
+            str(Path(entry.path).readlink()),
+            0o777,
+        )
         tar.addfile(member)
     else:
-        status = path.stat()
-        member.size, member.mode = status.st_size, 0o755 if status.st_mode & 0o100 else 0o644
-        with path.open("rb") as content:
-            tar.addfile(member, content)
+        content = Path(entry.path).read_bytes()
+        runs = entry.stat(follow_symlinks=False).st_mode & 0o100
+        member.size, member.mode = len(content), 0o755 if runs else 0o644
+        tar.addfile(member, io.BytesIO(content))
