@@ -27,6 +27,7 @@ from polaris_parsl.configuration.parsl_internals.blocks import WatchedBlocks, co
 from polaris_parsl.configuration.parsl_internals.logs import leave_out_debug
 from polaris_parsl.configuration.parsl_internals.measured import MeasuredTasks, See
 from polaris_parsl.configuration.parsl_internals.node_lost import WorkerKilled
+from polaris_parsl.configuration.parsl_internals.plain_data import write_plain_data_quickly
 from polaris_parsl.configuration.parsl_internals.pool import (
     ENDS_WITH_PARENT,
     interchange_command,
@@ -85,6 +86,7 @@ class _OrderlyBlocks(WatchedBlocks, MeasuredTasks):
         """
         if self.address is not None:
             refuse_foreign_address(self.address)
+        write_plain_data_quickly()
         self.record.begin(Path(self.run_dir), str(self.run_id))
         end_in_order()
         if threading.current_thread() is threading.main_thread():

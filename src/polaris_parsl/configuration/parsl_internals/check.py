@@ -8,6 +8,7 @@ from polaris_parsl.configuration.parsl_internals import (
     logs,
     measured,
     memo,
+    plain_data,
     pool,
     submission,
 )
@@ -23,6 +24,7 @@ INTERNALS: tuple[Internal, ...] = (
     *memo.INTERNALS,
     *measured.INTERNALS,
     *logs.INTERNALS,
+    *plain_data.INTERNALS,
 )
 
 

@@ -23,9 +23,13 @@ def main(arguments: list[str]) -> None:
 
     def import_main_leanly(name: str) -> None:
         with lean_imports():
-            from polaris_parsl.configuration.parsl_internals import logs  # noqa: PLC0415 (Parsl's imports)
+            from polaris_parsl.configuration.parsl_internals import (  # noqa: PLC0415 (Parsl's imports)
+                logs,
+                plain_data,
+            )
 
             logs.make_what_is_logged()
+            plain_data.write_plain_data_quickly()
             # it is run as the main module, from what is imported already
             sys.modules.pop(name, None)
             import_main(name)

@@ -12,7 +12,7 @@ import time
 from typing import Any, NamedTuple
 
 from parsl.app.errors import RemoteExceptionWrapper
-from parsl.executors.execute_task import execute_task
+from parsl.serialize import unpack_apply_message
 
 _TIMES = struct.Struct("<dd")
 # no variable of the environment holds one
@@ -48,7 +48,9 @@ def execute(buffer: bytes) -> tuple[Any, bytes]:
     """
     start = time.time()
     try:
-        result = execute_task(buffer)
+        # Parsl's own function compiles a line of text for each task
+        function, arguments, named = unpack_apply_message(buffer)
+        result = function(*arguments, **named)
     except Exception:  # noqa: BLE001 - as Parsl's worker does
         result = RemoteExceptionWrapper(*sys.exc_info())
     place = _here(os.environ.get("PARSL_MPI_NODELIST", ""))

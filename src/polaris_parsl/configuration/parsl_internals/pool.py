@@ -41,6 +41,15 @@ _START = (
 )
 # tasks are measured by a function of ours
 _MEASURE = ('ctxt.get("task_executor", None)', "result = exec_func(req['buffer']")
+# the tasks that workers run; only their numbers are read
+_RUNNING = (
+    "self._mp_manager = SpawnContext.Manager()",
+    "self._tasks_in_progress = self._mp_manager.dict()",
+    "task = self._tasks_in_progress.pop(worker_id)",
+    "'task_id': task['task_id'],",
+    "tasks_in_progress[worker_id] = req",
+    "tasks_in_progress.pop(worker_id)",
+)
 
 _LAUNCH = Internal(
     f"{_PACKAGE}.executor",
@@ -159,10 +168,11 @@ INTERNALS = (
         _PACKAGE,
         "process_worker_pool",
         "is started by a program of ours, which also starts the workers, asks nvidia-smi once, reports "
-        "what killed a worker, and runs tasks by a function of ours; its division of accelerator names "
-        "by the workers on a GPU is undone before (Parsl's issue 3509)",
+        "what killed a worker, keeps the numbers of running tasks in shared memory, and runs tasks by a "
+        "function of ours; its division of accelerator names by the workers on a GPU is undone before "
+        "(Parsl's issue 3509)",
         "2025.12.8",
-        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH, *_START, *_MEASURE),
+        source_has=(_IS_PROGRAM, *_DIVISION, *_DEATH, *_START, *_MEASURE, *_RUNNING),
     ),
     Internal(
         PARSLS_POOL,

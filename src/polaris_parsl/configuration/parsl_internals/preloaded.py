@@ -11,4 +11,6 @@ with lean_imports():
 
     import polaris_parsl.configuration.parsl_internals.logs
     import polaris_parsl.configuration.parsl_internals.measure
+    import polaris_parsl.configuration.parsl_internals.plain_data
+    import polaris_parsl.configuration.parsl_internals.running
     import polaris_parsl.configuration.parsl_internals.worker_starts  # noqa: F401

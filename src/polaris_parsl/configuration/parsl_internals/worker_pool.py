@@ -27,6 +27,7 @@ with lean_imports():
     from polaris_parsl.configuration.parsl_internals.forks import fork_workers
     from polaris_parsl.configuration.parsl_internals.logs import make_what_is_logged
     from polaris_parsl.configuration.parsl_internals.pool import FORK, GPU_COUNT, PARSLS_POOL
+    from polaris_parsl.configuration.parsl_internals.running import share_running_tasks
     from polaris_parsl.configuration.parsl_internals.worker_starts import watch_workers
 
 _CHILD = "polaris_parsl.configuration.parsl_internals.child"
@@ -43,6 +44,7 @@ def main() -> None:
     del sys.argv[1 : 1 + forks]
     # early: it imports Parsl while this process sets up its connections
     workers = watch_workers(fork_workers() if forks else None)
+    share_running_tasks()
     parsl_errors.WorkerLost = workers.lost  # type: ignore[assignment,misc]
     if finder is not None:
         importlib.metadata.distributions = functools.partial(_recorded, finder.image)
