@@ -1,12 +1,13 @@
 """All benchmarks by one command, ours beside the recipe of ALCF's page; and docs/performance.md from them.
 
     .venv/bin/python benchmarks              all rows
-    .venv/bin/python benchmarks --quick      without those that take minutes
     .venv/bin/python benchmarks ROW...       these
+    .venv/bin/python benchmarks --quick      with fewer rounds and smaller blocks: 12 minutes of two idle cores
     .venv/bin/python benchmarks --page-only  the page from what is stored
 
 Rows that count come first. Each row prints its tables, and leaves them in benchmarks/results/ROW.json with the day,
-the machine and its load. `--folder` keeps the install and the page's environment for the next time.
+the machine and its load; with `--quick` it only prints. `--folder` keeps the install and the page's environment for
+the next time.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from environments import Environments, make
-from performance import PAGE, RESULTS, performance_page, table, tables
+from performance import PAGE, RESULTS, markdown, performance_page, tables
 from rows import ROWS, Python, Row
 
 HERE = Path(__file__).parent
@@ -32,45 +33,47 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     names = [row.name for row in ROWS]
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(names)}; default all")
-    parser.add_argument("--quick", action="store_true", help="leave out what takes minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds, smaller blocks; store nothing"
+    )
     parser.add_argument("--page-only", action="store_true", help="run nothing, write the page")
     parser.add_argument("--folder", type=Path, help="directory that keeps install and environment")
     args = parser.parse_args()
     if unknown := sorted(set(args.rows) - set(names)):
         parser.error(f"there is no row {', '.join(unknown)}; there are {', '.join(names)}")
     chosen = [row for row in ROWS if not args.rows or row.name in args.rows]
-    if args.quick and not args.rows:
-        chosen = [row for row in chosen if not row.long]
-    failed: list[str] = []
+    began, failed = time.monotonic(), []
     if not args.page_only:
         with TemporaryDirectory(prefix="benchmarks-", dir=Path.home()) as temporary:
             folder = args.folder.resolve() if args.folder else Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
             environments = make(folder)
-            versions = environments.describe()
-            print("; ".join(f"{name} {value}" for name, value in versions.items()))
+            print("; ".join(f"{name} {value}" for name, value in environments.versions.items()))
             chosen.sort(key=lambda row: not row.counts)
-            failed = [
-                row.name for row in chosen if not measure(row, environments, versions, folder)
-            ]
-    PAGE.write_text(performance_page(), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(HERE.parent)}")
+            failed = [row.name for row in chosen if not measure(row, environments, args.quick)]
+        print(f"\n{len(chosen)} rows in {time.monotonic() - began:.0f} s")
+    if not args.quick:
+        PAGE.write_text(performance_page(), encoding="utf-8")
+        print(f"wrote {PAGE.relative_to(HERE.parent)}")
     if failed:
         print(f"failed: {', '.join(failed)}; the page has their earlier results", file=sys.stderr)
     return len(failed)
 
 
-def measure(row: Row, environments: Environments, versions: dict[str, str], folder: Path) -> bool:
+def measure(row: Row, environments: Environments, is_quick: bool) -> bool:
     """Run a row, print its tables and store them; whether that worked."""
     python = environments.python if row.python is Python.INSTALL else Path(sys.executable)
     known = {"page": environments.page, "install": environments.root}
-    words = [str(python), str(HERE / row.script), *(each.format(**known) for each in row.words)]
+    asked = [*row.words, *(row.quick if is_quick else ())]
+    words = [str(python), str(HERE / row.script), *(each.format(**known) for each in asked)]
     if row.nodes:
         words = [str(environments.command), "sandbox", "--nodes", str(row.nodes), "--", *words]
     load, began = os.getloadavg()[0], time.monotonic()
     print(f"\n{row.name}, load {load:.1f}", flush=True)
     # nodes of the sandbox share the directory with both environments
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=environments.folder, capture_output=True, text=True, check=False
+    )
     found = tables(done.stdout)
     if done.returncode != 0 or not found:
         print(done.stdout, done.stderr, f"exit code {done.returncode}", sep="\n", file=sys.stderr)
@@ -78,7 +81,7 @@ def measure(row: Row, environments: Environments, versions: dict[str, str], fold
     seconds = time.monotonic() - began
     result: dict[str, Any] = {
         "row": row.name,
-        "command": " ".join([row.script, *row.words]),
+        "command": " ".join([row.script, *asked]),
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "seconds": round(seconds),
         "machine": {
@@ -86,14 +89,15 @@ def measure(row: Row, environments: Environments, versions: dict[str, str], fold
             "model": processor(),
             "load": [round(load, 1), round(os.getloadavg()[0], 1)],
         },
-        "versions": versions,
+        "versions": environments.versions,
         "tables": found,
     }
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    (RESULTS / f"{row.name}.json").write_text(f"{text}\n", encoding="utf-8")
-    for number in range(len(found)):
-        print(f"\n{table(row.name, number)}")
+    for each in found:
+        print(f"\n{markdown(each)}")
     print(f"\n{seconds:.0f} s, load {os.getloadavg()[0]:.1f} after", flush=True)
+    if not is_quick:
+        text = json.dumps(result, indent=1, ensure_ascii=False)
+        (RESULTS / f"{row.name}.json").write_text(f"{text}\n", encoding="utf-8")
     return True
 
 

@@ -10,8 +10,6 @@ asks for 1,000 results of one run. Parsl reads the same files: they have its for
 
 import hashlib
 import json
-import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from parsl.dataflow.memoization import BasicMemoizer
+from turns import answer
+from usage import peak, resident
 
 from polaris_parsl.configuration.checkpoints.earlier import EarlierRuns
 from polaris_parsl.configuration.checkpoints.entries import Key
@@ -62,28 +62,19 @@ def measure(begin: Callable[[Path], Callable[[Key], object]], folder: Path) -> d
     """CPU seconds and MiB of memory of a start, at its peak and after it, and CPU of look-ups."""
     run = folder / f"{RUNS}"
     run.mkdir(exist_ok=True)
-    peak_before, before, start = _peak(), _resident(), time.process_time()
+    peak_before, before, start = peak(), resident(), time.process_time()
     find = begin(run)
     started = time.process_time()
-    peak, after = _peak(), _resident()
+    most, after = peak(), resident()
     for number in range(RESULTS):
         assert find(key(7, number)) is not None
     asked = time.process_time()
     return {
         "CPU of the start, s": started - start,
         "memory after it, MiB": after - before,
-        "peak of memory, MiB": peak - peak_before,
+        "peak of memory, MiB": most - peak_before,
         "CPU of 1,000 results, s": asked - started,
     }
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _resident() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 def main() -> None:
@@ -96,9 +87,7 @@ def main() -> None:
         write_runs(Path(folder))
         found = {}
         for name in ("ours", "parsls"):
-            command = [sys.executable, __file__, name, folder]
-            answer = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-            found[name] = json.loads(answer)
+            found[name] = answer(__file__, name, folder)
     print(f"| {RUNS} runs of {RESULTS} results | polaris_parsl | Parsl's own |\n|---|---|---|")
     for name in found["ours"]:
         print(f"| {name} | {found['ours'][name]:.2f} | {found['parsls'][name]:.2f} |")

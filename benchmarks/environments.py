@@ -3,17 +3,25 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+from install import forget
 
 SOURCE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Environments:
-    """Where both are."""
+    """Where both are.
 
+    Attributes:
+        folder: that holds both; nodes of the sandbox share it.
+        root: the install.
+    """
+
+    folder: Path
     root: Path
-    page: Path
 
     @property
     def command(self) -> Path:
@@ -25,44 +33,50 @@ class Environments:
         """The Python of the install."""
         return self.root / "overlay" / "bin" / "python"
 
-    def release_of_parsl(self) -> str:
-        """The Parsl of the install."""
-        code = "from importlib.metadata import version; print(version('parsl'))"
-        return _said(self.python, "-c", code)
+    @property
+    def page(self) -> Path:
+        """The Python of the page's environment."""
+        return self.folder / "page" / "bin" / "python"
 
-    def describe(self) -> dict[str, str]:
+    @cached_property
+    def versions(self) -> dict[str, str]:
         """Versions of what is compared."""
-        code = (
+        count = (
             "import sys; from importlib.metadata import distributions; "
             "print(len({each.metadata['Name'] for each in distributions()}))"
         )
-        base = Path(_said(self.python, "-c", "import sys; print(sys.base_prefix)"))
+        base = Path(_said(self.python, "-c", "import sys; print(sys.base_prefix)")) / "bin/python3"
         return {
             "polaris_parsl": _said(self.command, "version"),
-            "Parsl": self.release_of_parsl(),
-            "Python": _said(
-                base / "bin" / "python3", "-c", "import sys; print(sys.version.split()[0])"
+            "Parsl": _said(
+                self.python,
+                "-c",
+                "from importlib.metadata import version; print(version('parsl'))",
             ),
-            "packages of the base": _said(base / "bin" / "python3", "-I", "-c", code),
+            "Python": _said(base, "-c", "import sys; print(sys.version.split()[0])"),
+            "packages of the base": _said(base, "-I", "-c", count),
         }
 
 
 def make(folder: Path) -> Environments:
-    """Both, in a directory that keeps them for the next time; an older source tree's install is made again.
-
-    Args:
-        folder: for both; nodes of the sandbox share it.
-    """
+    """Both, in a directory that keeps them for the next time; the install of an older source tree is made again."""
     prefix, page = folder / "prefix", folder / "page"
-    base = Path(sys.base_prefix) / "bin" / "python3"
-    if not [*prefix.glob("versions/[0-9]*")]:
+    if prefix.exists() and not _is_of_this_source(prefix):
+        forget(prefix)
+    if not prefix.exists():
         _run(SOURCE / "scripts" / "install.sh", "--base", sys.base_prefix, "--prefix", prefix)
     (root,) = prefix.glob("versions/[0-9]*")
-    found = Environments(root, page / "bin" / "python")
+    found = Environments(folder, root)
     if not (page / "bin" / "process_worker_pool.py").exists():
-        _run(base, "-m", "venv", "--system-site-packages", page)
-        _run(page / "bin" / "pip", "install", "--quiet", f"parsl=={found.release_of_parsl()}")
+        _run(Path(sys.base_prefix) / "bin/python3", "-m", "venv", "--system-site-packages", page)
+        _run(page / "bin/pip", "install", "--quiet", f"parsl=={found.versions['Parsl']}")
     return found
+
+
+def _is_of_this_source(prefix: Path) -> bool:
+    receipts = [each.stat().st_mtime for each in prefix.glob("versions/[0-9]*/receipt.json")]
+    newest = max(each.stat().st_mtime for each in (SOURCE / "src").rglob("*.py"))
+    return len(receipts) == 1 and newest < receipts[0]
 
 
 def _run(*words: object) -> None:

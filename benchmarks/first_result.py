@@ -7,27 +7,20 @@ They are those of this machine; only the ratios apply elsewhere. CPU is that of 
 all workers have had a task: it hardly depends on what else the machine does.
 """
 
-import argparse
 import json
 import os
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import parsl
-from page_configuration import QUEUE, WALLTIME, page
+from page_configuration import WALLTIME, WORKERS, page, queue
 from parsl import python_app
 from parsl.config import Config
-from throughput import cpu_seconds
+from turns import arguments, in_turns, medians
+from usage import cpu_seconds
 
 import polaris_parsl
-
-WORKERS = 4
 
 
 @python_app(cache=True)
@@ -50,27 +43,18 @@ def meet(number: int, folder: str, count: int) -> int:
 
 def pages(run_dir: Path, nodes: int) -> Config:
     """The page's configuration on some nodes."""
-    made = page(run_dir)
-    executor: Any
-    (executor,) = made.executors
-    executor.provider.nodes_per_block = nodes
-    executor.provider.queue = _queue(nodes)
-    return made
+    return page(run_dir, nodes=nodes, queue=queue(nodes))
 
 
 def ours(run_dir: Path, nodes: int) -> Config:
     """The same request to polaris_parsl."""
     return polaris_parsl.config(
         account="sandbox",
-        queue=_queue(nodes),
+        queue=queue(nodes),
         walltime=WALLTIME,
         run_dir=run_dir,
         nodes_per_block=nodes,
     )
-
-
-def _queue(nodes: int) -> str:
-    return QUEUE if nodes <= 2 else "debug-scaling"
 
 
 KINDS: dict[str, Callable[[Path, int], Config]] = {"page": pages, "ours": ours}
@@ -106,38 +90,16 @@ def measure(kind: str, nodes: int, folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Run both in turns and print medians and ratios, or make one run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--run", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run:
         kind, folder = args.run
         print(json.dumps(measure(kind, args.nodes, Path(folder))))
         return
-    found: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
-    # the page's way to find Parsl's programs
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for _ in range(args.rounds):
-        for kind, runs in found.items():
-            with TemporaryDirectory(dir=Path.cwd()) as folder:
-                words = ["--nodes", str(args.nodes), "--run", kind, folder]
-                said = subprocess.check_output([sys.executable, __file__, *words], env=env)
-                runs.append(json.loads(said.splitlines()[-1]))
-                print(kind, runs[-1], file=sys.stderr)
-    print(table(found, args.nodes, args.rounds))
-
-
-def table(found: dict[str, list[dict[str, float]]], nodes: int, rounds: int) -> str:
-    """The table in Markdown: medians and ratios."""
-    where = "one node" if nodes == 1 else f"{nodes} nodes"
-    lines = [f"| {where}, s, median of {rounds} | page | ours | ours/page |", "|---|---|---|---|"]
-    for event in found["page"][0]:
-        theirs, mine = (
-            statistics.median(run[event] for run in found[kind]) for kind in ("page", "ours")
-        )
-        lines.append(f"| {event} | {theirs:.2f} | {mine:.2f} | {mine / theirs:.2f} |")
-    return "\n".join(lines)
+    found = in_turns(__file__, KINDS, args.rounds, "--nodes", args.nodes)
+    print(medians(f"{'one node' if args.nodes == 1 else f'{args.nodes} nodes'}, s", found))
 
 
 if __name__ == "__main__":

@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import Any
 
 import parsl
-from page_configuration import page
+from page_configuration import WORKERS, page, queue
 from parsl import python_app
 from path_calls import Asked, asked, traced
+from turns import answer
 
-WORKERS, WALLTIME, PATIENCE_SECONDS = 4, "0:30:00", 900
+WALLTIME, PATIENCE_SECONDS = "0:30:00", 900
 
 
 @python_app
@@ -65,18 +66,13 @@ class Request:
 
 def by_page(request: Request) -> parsl.Config:
     """The page's configuration."""
-    made = page(request.run_dir)
-    executor: Any
-    (executor,) = made.executors
-    executor.max_workers_per_node = request.workers
-    executor.available_accelerators = executor.available_accelerators[: request.workers]
-    # as many sets of CPUs as workers, or Parsl's worker ends
-    name, *sets = executor.cpu_affinity.split(":")
-    executor.cpu_affinity = ":".join([name, *sets[: request.workers]])
-    executor.provider.nodes_per_block = request.nodes
-    executor.provider.queue = request.queue
-    executor.provider.walltime = WALLTIME
-    return made
+    return page(
+        request.run_dir,
+        queue=request.queue,
+        nodes=request.nodes,
+        workers=request.workers,
+        walltime=WALLTIME,
+    )
 
 
 def staged(request: Request, *, stage: bool = True) -> parsl.Config:
@@ -115,18 +111,6 @@ RECIPES: dict[str, Callable[[Request], parsl.Config]] = {
     STAGED: staged,
     EACH: each_reads,
 }
-
-
-def queue(nodes: int) -> str:
-    """A queue that takes blocks of so many nodes."""
-    # the environment of the page lacks it
-    from polaris_parsl.facts.polaris import polaris
-
-    return next(
-        each.name
-        for each in polaris().queues.values()
-        if each.nodes_min <= nodes <= each.nodes_max and each.name in ("debug-scaling", "prod")
-    )
 
 
 @dataclass(frozen=True)
@@ -197,10 +181,8 @@ def measure(
         folder, traces = Path(name), Path(name, "traces")
         if trace:
             traces.mkdir()
-        words = [python, __file__, "--run", recipe, name, queue(nodes), str(nodes), str(workers)]
-        # the page's way to find Parsl's programs
-        env = {**os.environ, "PATH": f"{Path(python).parent}:{os.environ['PATH']}"}
-        said = json.loads(subprocess.check_output(words, env=env, text=True).splitlines()[-1])
+        words = ("--run", recipe, name, queue(nodes), nodes, workers)
+        said = answer(__file__, *words, python=python)
         script = "import sys; print(sys.prefix); print(sys.base_prefix)"
         prefixes = subprocess.check_output([python, "-c", script], text=True).split()
         roots = {"run": str(folder / "runs"), "env": prefixes[0], "base": prefixes[1]}

@@ -50,7 +50,11 @@ def table(name: str, number: int = 0) -> str:
     result = stored(name)
     if result is None:
         return NOT_YET
-    chosen = result["tables"][number]
+    return markdown(result["tables"][number])
+
+
+def markdown(chosen: dict[str, Any]) -> str:
+    """A table with columns and rows, in Markdown."""
     lines = [chosen["columns"], ["---"] * len(chosen["columns"]), *chosen["rows"]]
     text = "\n".join(f"| {' | '.join(each)} |" for each in lines)
     return text.replace(f"| {' | '.join(lines[1])} |", f"|{'|'.join(lines[1])}|", 1)

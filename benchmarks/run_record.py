@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import parsl
-from throughput import cpu_seconds, nothing
+from throughput import nothing
+from usage import cpu_seconds
 
 import polaris_parsl
 from polaris_parsl.configuration.executor import PolarisExecutor

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import builder
+import traces
 from polaris_parsl.cli.table import PANELS, Verb
 from polaris_parsl.errors import ExitCode
 
@@ -96,6 +97,17 @@ def test_the_tools_of_an_install_have_what_a_verb_imports(
     code, printed = answers[verb.name]
     assert code == 0, printed
     assert f"Usage: polaris-parsl {verb.name}" in printed
+
+
+# Ceilings, a tenth above what each made on 2026-11-28.
+@pytest.mark.parametrize(("verb", "most"), [("--help", 1), ("version", 1), ("list", 1)])
+def test_what_is_asked_most_makes_few_path_calls(
+    install: Any, tmp_path: Path, verb: str, most: int
+) -> None:
+    traces.need()
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    command = install.root / "bin/polaris-parsl"
+    assert traces.calls(command, verb, env=env, trace=tmp_path / "trace") <= most
 
 
 @pytest.mark.parametrize(

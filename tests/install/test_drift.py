@@ -12,6 +12,7 @@ import pytest
 
 import builder
 import drift_events
+import traces
 from drift_events import EVENTS, Event, World
 from polaris_parsl.below import remove_path
 from polaris_parsl.env.base.drift import Verdict
@@ -158,6 +159,18 @@ def test_a_changed_tool_is_found_by_a_look_at_every_file_only(world: World) -> N
     finally:
         path.write_bytes(text)
     assert world.report("--files")["verdict"] == "intact"
+
+
+def test_a_distribution_more_costs_verify_few_calls(world: World, tmp_path: Path) -> None:
+    traces.need()
+    command, trace = (world.root / "bin/polaris-parsl", "verify"), tmp_path / "trace"
+    before = traces.calls(*command, env=world.env, trace=trace, what="all")
+    for number in range(500):
+        builder.add_distribution(world.packages, f"more-{number}", "1.0")
+    after = traces.calls(
+        *command, env=world.env, trace=trace, what="all", code=int(Verdict.COSMETIC)
+    )
+    assert before / 500 + (after - before) / 500 <= 20
 
 
 def test_the_worst_finding_decides_and_comes_first(world: World) -> None:

@@ -4,14 +4,13 @@ The program is benchmarks/node_calls.py. The page's recipe is not run again: wha
 """
 
 import json
-import os
-import shutil
 from typing import Any
 
 import pytest
 
 import builder
 import isolations
+import traces
 from polaris_parsl.scale.prediction import predict
 
 PROGRAM = """
@@ -34,10 +33,7 @@ print(json.dumps(found))
 def blocks(install: Any, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, int]]:
     """Blocks of ours: staged with four workers, with one, on three nodes, and not staged."""
     isolations.need("namespaces")
-    if shutil.which("strace") is None:
-        if "strace" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
-            pytest.fail("strace is missing: scripts/test.sh installs it")
-        pytest.skip("the program strace is not on this machine")
+    traces.need()
     folder = tmp_path_factory.mktemp("calls")
     (folder / "program.py").write_text(PROGRAM)
     shared = ["--shared", install.prefix, "--shared", folder]

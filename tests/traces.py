@@ -1,0 +1,37 @@
+"""System calls of a program and of all that it starts, counted by strace."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+# Those that name a path, failing ones included, or list a directory.
+PATHS = "%file,getdents64"
+
+
+def need() -> None:
+    """Skip the test where strace is missing."""
+    if shutil.which("strace") is None:
+        if "strace" in os.environ.get("POLARIS_PARSL_REQUIRE", ""):
+            pytest.fail("strace is missing: scripts/test.sh installs it")
+        pytest.skip("the program strace is not on this machine")
+
+
+def calls(
+    *command: object, env: Mapping[str, str], trace: Path, what: str = PATHS, code: int = 0
+) -> int:
+    """How many a program makes that ends with this exit code."""
+    words = ["strace", "-f", "-qq", "-e", f"trace={what}", "-e", "signal=none", "-o", trace]
+    done = subprocess.run(
+        [str(each) for each in (*words, *command)],
+        env={**env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    # a call that another process interrupts is two lines
+    return sum("resumed>" not in line for line in trace.read_text(errors="replace").splitlines())
