@@ -2,12 +2,17 @@
 
     python benchmarks/commands.py PREFIX/versions/VERSION
 
-CPU of all processes, the least of 25 runs, because other processes only add to it.
+CPU of all processes, the least of 25 runs, because other processes only add to it; and their system calls that name a
+path or list a directory, which strace counts.
 """
 
 import os
 import sys
+import tempfile
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+import traces
 
 ROUNDS = 25
 
@@ -28,18 +33,19 @@ def main() -> None:
     """Print a row for each command, with its ratio to the install's Python and to the base's."""
     root = Path(sys.argv[1]).absolute()
     command, python = root / "bin/polaris-parsl", root / "tools/bin/python"
-    own, base = (
-        milliseconds(python, "-I", "-c", "pass"),
-        milliseconds(python.resolve(), "-c", "pass"),
-    )
-    rows = {
-        "`python -I -c pass` of the tools": own,
-        "`python -c pass` of the base": base,
-        **{f"`{verb}`": milliseconds(command, verb) for verb in ("--help", "version", "list")},
+    commands: dict[str, list[str | Path]] = {
+        "`python -I -c pass` of the tools": [python, "-I", "-c", "pass"],
+        "`python -c pass` of the base": [python.resolve(), "-c", "pass"],
+        **{f"`{verb}`": [command, verb] for verb in ("--help", "version", "list")},
     }
-    print("| | CPU, ms | to the tools' | to the base's |\n|---|---|---|---|")
-    for name, taken in rows.items():
-        print(f"| {name} | {taken:.1f} | {taken / own:.2f} | {taken / base:.2f} |")
+    taken = {name: milliseconds(*words) for name, words in commands.items()}
+    own, base, *_ = taken.values()
+    print("| | CPU, ms | to the tools' | to the base's | path calls |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, words in commands.items():
+            used = taken[name]
+            calls = traces.calls(*words, env=os.environ, trace=Path(folder, "trace"))
+            print(f"| {name} | {used:.1f} | {used / own:.2f} | {used / base:.2f} | {calls} |")
 
 
 if __name__ == "__main__":

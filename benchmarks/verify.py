@@ -9,17 +9,14 @@ starts, with strace: in all, and what 100 distributions more add. CPU is the lea
 import argparse
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from commands import milliseconds
+from commands import milliseconds  # it also leads to the modules of the tests
 
-from install import ROOT, forget
-
-sys.path.append(str(ROOT / "tests"))
 import builder
 import traces
+from install import ROOT, forget
 from polaris_parsl.env.base.drift import Verdict
 
 MORE = 100

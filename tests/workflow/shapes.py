@@ -31,7 +31,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "workers_per_gpu": 2,
         "launcher": "gnu_parallel",
     },
-    "several": {"gpus_per_worker": 2},
+    "several": {"gpus_per_worker": 2, "start_method": "forkserver"},
     "cpu": {"available_accelerators": 0, "cores_per_worker": 8},
     "two": {"executors": {"gpu": {}, "cpu": {"available_accelerators": 0, "cores_per_worker": 16}}},
     "mpi": {"nodes_per_block": 4, "max_workers_per_block": 2},
@@ -74,6 +74,31 @@ def look(_number, workers, meeting, inputs=()):
         servers,
         os.environ.get("PBS_JOBID"),
     ]
+
+
+def communicator():
+    """Whether this worker was forked from the fork server, and what the ranks of an MPI program say that it starts."""
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    program = """
+import ctypes
+mpi, size = ctypes.CDLL("libmpich.so.12"), ctypes.c_int()
+mpi.MPI_Init(None, None)
+mpi.MPI_Comm_size(0x44000000, ctypes.byref(size))
+print(size.value)
+mpi.MPI_Finalize()
+"""
+    done = subprocess.run(
+        ["mpiexec", "-n", "2", sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    parent = Path(f"/proc/{os.getppid()}/cmdline").read_text()
+    return "multiprocessing.forkserver" in parent, done.stdout.split(), done.stderr
 
 
 def ranks(_number, stdout=None, stderr=None, parsl_resource_specification=None):
@@ -132,6 +157,8 @@ def main(shape):
         else:
             futures = {executor.label: tasks_of(executor) for executor in config.executors}
             found = {label: [f.result() for f in each] for label, each in futures.items()}
+        if "start_method" in options:
+            found["forked"] = python_app(communicator)().result()
     mode = polaris_parsl.explain(**options).rows[0].value
     print("FOUND", json.dumps({"mode": mode, "found": found, "scripts": scripts}))
 

@@ -1,5 +1,6 @@
 """Every shape of work and way of running, for real: tasks on the sandbox's nodes."""
 
+import ctypes.util
 import json
 import re
 import shutil
@@ -102,7 +103,13 @@ def test_workers_share_a_gpu_under_mps_on_every_node(run: Run, shape: str, gpus:
 
 
 def test_a_worker_has_several_gpus_and_their_cpus(run: Run) -> None:
-    seen = workers(run("several")["found"]["htex"])
+    """It is forked from a process that mpiexec has started, and starts an MPI program by mpiexec."""
+    found = run("several")["found"]
+    is_forked, sizes, complaint = found["forked"]
+    assert is_forked
+    if ctypes.util.find_library("mpich"):
+        assert sizes == ["2", "2"], complaint
+    seen = workers(found["htex"])
     assert {(gpus, cpus) for _, gpus, cpus in seen} == {
         ("0,1", tuple(sorted(CPUS["0"] | CPUS["1"]))),
         ("2,3", tuple(sorted(CPUS["2"] | CPUS["3"]))),

@@ -1,5 +1,6 @@
 """The first look at the command line: what is asked most is answered before typer is imported."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -29,11 +30,14 @@ def main(archive: str = "") -> None:
 
 def main_of_launcher(archive: str) -> None:
     """The same for bin/polaris-parsl, which learns from the exit code that this was its own Python."""
+    # it ends before anything is worth collecting, and to look for that takes a sixth of the whole
+    gc.disable()
     code = 0
     try:
         main(archive)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    gc.freeze()  # Python looks once more at its end
     sys.exit(SAID + code)
 
 

@@ -16,8 +16,10 @@ from polaris_parsl.cli.listing import print_versions
 def read():
     return int(Path("/proc/self/io").read_text().split()[1])
 
-before = read()
+before, opened = read(), []
+sys.addaudithook(lambda event, _: opened.append(event) if event == "open" else None)
 print_versions(Path(sys.argv[1]), as_json=False)
+print(len(opened))
 print(read() - before)
 """
 
@@ -37,7 +39,9 @@ def test_a_list_of_50_versions_does_not_read_their_receipts(tmp_path: Path) -> N
         sys.executable, "-c", PROGRAM, tmp_path / "prefix", env={"PATH": "/usr/bin:/bin"}
     )
     assert done.returncode == 0, done.stderr
-    *lines, read = done.stdout.splitlines()
+    *lines, opened, read = done.stdout.splitlines()
     assert sum(line.startswith("2026.8.") for line in lines) == VERSIONS
     assert all(line.endswith("ok") for line in lines if line.startswith("2026.8."))
     assert 0 < int(read) < size / 15
+    # its receipt, and that its directory is one
+    assert VERSIONS <= int(opened) <= 2 * VERSIONS + 10
