@@ -99,8 +99,8 @@ def test_the_tools_of_an_install_have_what_a_verb_imports(
     assert f"Usage: polaris-parsl {verb.name}" in printed
 
 
-# Ceilings, a tenth above what each made on 2026-11-28.
-@pytest.mark.parametrize(("verb", "most"), [("--help", 1), ("version", 1), ("list", 1)])
+# Ceilings, a fifth above what was counted; Python itself makes a hundred at its start.
+@pytest.mark.parametrize(("verb", "most"), [("--help", 300), ("version", 300), ("list", 600)])
 def test_what_is_asked_most_makes_few_path_calls(
     install: Any, tmp_path: Path, verb: str, most: int
 ) -> None:
