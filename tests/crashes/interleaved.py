@@ -5,8 +5,8 @@
 For each two changes and each operation on files of the first, the other one is made by another
 process before that operation, on a copy of a prefix, FOLDER/CHANGE/OTHER/N. From then on it looks,
 before each operation that follows, at what users would meet. With a STEP of 3 each operation is
-interrupted by one of the three others, with a STEP of 1 by each of them. Prints as JSON how many times the
-other came in between, and what was wrong, a line each.
+interrupted by one of the three others, with a STEP of 1 by each of them, with a STEP of 9 each third by
+one. Prints as JSON how many times the other came in between, and what was wrong, a line each.
 """
 
 import itertools
@@ -106,7 +106,7 @@ def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
 def interleave_everywhere(change: str, other: str, folder: Path, *, step: int) -> Iterator[str]:
     """Let one change come in between before operations of another; each time, what was wrong."""
     kills.CHANGES[change][0](folder / "before")
-    for at in itertools.count(1 + list(OTHERS).index(other) % step, step):
+    for at in itertools.count(1 + list(OTHERS).index(other) * step // len(OTHERS), step):
         prefix = kills.copy(folder / "before", folder / str(at))
         read, write = os.pipe()
         if os.fork() == 0:
