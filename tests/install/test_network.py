@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +17,12 @@ import pytest
 import builder
 import conda_channel
 from polaris_parsl.env import network
-from polaris_parsl.env.installer import wheels
+from polaris_parsl.env.installer import wheelhouse, wheels
 from polaris_parsl.env.installer.conda_archives import fetch_archives
 from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.errors import LockError
 from polaris_parsl.facts.polaris import Proxy, polaris
+from polaris_parsl.files import digest
 
 NAMES = ("first", "second", "third")
 
@@ -154,6 +156,32 @@ def test_what_has_arrived_before_a_break_is_not_fetched_again(
     fetch()
     assert {Path(path).name.partition("-")[0] for path in index.asked[:before]} == set(NAMES)
     assert index.asked[before:] == ["/files/third-1.0-py3-none-any.whl"]
+
+
+def test_a_wheelhouse_takes_what_an_install_has_kept_and_fetches_what_none_has(
+    index: Server, tmp_path: Path
+) -> None:
+    lock = tmp_path / "lock"
+    # pip keeps nothing, so that what is not taken must be asked for
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PIP_NO_CACHE_DIR": "1"}
+    env = settings(index.address, **own)
+    kept = tmp_path / "cache/polaris-parsl/wheels" / f"cpython-312-{digest(lock)[:16]}"
+
+    def collect(name: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        index.asked.clear()
+        wheelhouse._fetch_wheels(lock, "3.12", folder, env=env)
+        assert {path.name.partition("-")[0] for path in folder.iterdir()} == set(NAMES)
+        return folder
+
+    shutil.copytree(collect("fetched"), kept)
+    assert len(index.asked) == 3
+    collect("taken")
+    assert index.asked == []
+    next(kept.glob("third-*")).write_bytes(b"damaged meanwhile")
+    collect("fetched again")
+    assert len(index.asked) == 3
 
 
 def test_a_conda_archive_that_has_arrived_is_not_fetched_again(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from polaris_parsl.env.base.choice import NEWEST, OLDEST
 from polaris_parsl.env.installer.conda_archives import channel_silence, fetch_archives
-from polaris_parsl.env.installer.wheels import build_own, download
+from polaris_parsl.env.installer.wheels import build_own, download, kept_wheels
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
     INSTALLER_LOCK,
@@ -30,7 +30,7 @@ from polaris_parsl.env.locks.files import (
     track_requirements,
 )
 from polaris_parsl.env.prefix.publish import new_directory
-from polaris_parsl.env.variables import for_python
+from polaris_parsl.env.variables import for_python, user_cache
 from polaris_parsl.errors import LockError
 from polaris_parsl.files import digest, read_regular, shipped
 from polaris_parsl.process import Step
@@ -179,9 +179,14 @@ def _read_sums(folder: Path) -> dict[str, str]:
 
 
 def _fetch_wheels(lock: Path, python: str, folder: Path, *, env: Mapping[str, str]) -> None:
-    pins = [pin for pin in read_requirements(lock).values() if _applies(pin, python)]
+    pins = {name: pin for name, pin in read_requirements(lock).items() if _applies(pin, python)}
+    tag = f"cpython-{python.replace('.', '')}"
+    if kept := kept_wheels(user_cache(env) / WHEELS, tag, lock, pins):
+        for wheel in kept:
+            _put(wheel, folder / wheel.name)
+        return
     listed = folder.with_name(f"{lock.name}.{python}")
-    listed.write_text("".join(f"{pin.requirement}\n" for pin in pins), encoding="utf-8")
+    listed.write_text("".join(f"{pin.requirement}\n" for pin in pins.values()), encoding="utf-8")
     options = ["--implementation", "cp", "--python-version", python]
     # the interpreter below the tools environment, which bootstrap.py chose for its pip
     base = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")

@@ -138,7 +138,7 @@ def fetch(
         options = ["--no-index", "--find-links", str(wheelhouse)]
         download(lock, folder, python=base.executable, options=options, env=for_offline_pip(env))
         return _check(folder, pins, lock)
-    kept = cache / f"{base.cache_tag}-{digest(lock)[:16]}"
+    kept = _place(cache, base.cache_tag, lock)
     if wheels := _read_cache(kept, pins):
         return wheels
     # pip keeps what has arrived whole, also when it is stopped, and whatever the user's settings
@@ -148,6 +148,22 @@ def fetch(
         _check(Path(name), pins, lock)
         _keep(Path(name), kept)
     return _check(kept, pins, lock)
+
+
+def kept_wheels(cache: Path, tag: str, lock: Path, pins: Mapping[str, Pin]) -> list[Path]:
+    """The wheels that an install has kept in the cache; none at all where one is missing or damaged.
+
+    Args:
+        cache: directory of the user for wheels.
+        tag: of the interpreter, as `cpython-312`.
+        lock: that names them.
+        pins: those of the lock that are wanted, by normalised name.
+    """
+    return [wheel.path for wheel in _read_cache(_place(cache, tag, lock), pins).values()]
+
+
+def _place(cache: Path, tag: str, lock: Path) -> Path:
+    return cache / f"{tag}-{digest(lock)[:16]}"
 
 
 def download(
