@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import parsl
-from throughput import nothing
 from usage import cpu_seconds
 
 import polaris_parsl
@@ -25,7 +24,13 @@ from polaris_parsl.configuration.executor import PolarisExecutor
 from polaris_parsl.configuration.record.record_file import RecordFile
 from polaris_parsl.configuration.record.task_attempts import TASKS, Attempts
 
-BATCH, WARM, PAIRS = 1000, 1000, 40
+BATCH, WARM, PAIRS = 400, 1000, 200
+
+
+@parsl.python_app
+def nothing(number: int) -> int:
+    """A task that is over at once."""
+    return number
 
 
 class Measured(NamedTuple):

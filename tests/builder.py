@@ -196,6 +196,28 @@ def stand_in_base(folder: Path, *, conda: bool = False, pip: bool = True) -> Pat
     return folder
 
 
+def small_wheel(
+    folder: Path, name: str, version: str, *requires: str, module: str = "", command: str = ""
+) -> Path:
+    """A wheel with one module that is named as it is, and perhaps a command."""
+    own = name.replace("-", "_")
+    info = f"{own}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files = {
+        f"{own}.py": module or f"__version__ = {version!r}\n",
+        f"{info}/METADATA": metadata + "".join(f"Requires-Dist: {each}\n" for each in requires),
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    if command:
+        files[f"{info}/entry_points.txt"] = f"[console_scripts]\n{command}\n"
+    record = "".join(f"{each},,\n" for each in [*files, f"{info}/RECORD"])
+    path = folder / f"{own}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, text in {**files, f"{info}/RECORD": record}.items():
+            archive.writestr(each, text)
+    return path
+
+
 def add_distribution(site: Path, name: str, version: str, *requires: str) -> None:
     """Pretend that a distribution is installed: a module and its metadata."""
     module = name.replace("-", "_")

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/*.md")
@@ -108,7 +109,7 @@ class Typed:
         parts = [self._line(line) for line in self.shown.splitlines()]
         return re.fullmatch("".join(parts) or pattern, printed) is not None
 
-    def shows(self, printed: str, places: Mapping[object, str]) -> bool:
+    def shows(self, printed: str, places: Mapping[Any, str]) -> bool:
         """The same, whatever numbers, versions and digests are in it.
 
         Args:

@@ -5,6 +5,7 @@ import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -15,6 +16,8 @@ import builder
 import conda_channel
 import conda_python
 from builder import Install
+from code_blocks import typed
+from polaris_parsl.version import VERSION
 from shared import Shared
 
 # Machines may be slow: no property has a limit of time.
@@ -184,11 +187,19 @@ def wheelhouse(cache: Path, conda_source: Path, shared: Shared) -> Path:
     def build(folder: Path) -> Path:
         target = folder / "wheel house"
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        options = [target, "--python", python, "--with-base"]
-        command = builder.command(conda_source, "wheelhouse", *options)
+        (documented,) = typed("docs/locks.md", "$ python3 scripts/bootstrap.py wheelhouse /project")
+        _, _, verb, _ = documented.command.split()
+        command = builder.command(conda_source, verb, target, "--python", python, "--with-base")
         done = builder.run(*command, env=builder.user_environment(folder, cache))
         assert done.returncode == 0, done.stderr
         assert f"--wheelhouse '{target}'" in done.stdout
+        places = {
+            quote(str(target)): "/project/house",
+            quote(f"{target}/x")[:-3]: "'/project/house",
+            target: "/project/house",
+            VERSION: "VERSION",
+        }
+        assert documented.shows(done.stdout, places), done.stdout
         return target
 
     return shared.make("wheelhouse", build)
@@ -199,9 +210,10 @@ def locked_install(cache: Path, conda_source: Path, wheelhouse: Path, shared: Sh
     """An install on the locked base, from the wheelhouse, without a network, begun by the system's Python."""
 
     def build(folder: Path) -> Install:
-        program = conda_source / "scripts/install.sh"
-        options = ["--base", "locked", "--wheelhouse", wheelhouse]
-        command = [*builder.namespace("--net", "--map-root-user"), program, *options]
+        (documented,) = typed("docs/locks.md", "$ scripts/install.sh --base locked")
+        program, *options, _, _ = documented.command.split()
+        command = [*builder.namespace("--net", "--map-root-user"), conda_source / program, *options]
+        command += ["--wheelhouse", wheelhouse]
         env = builder.user_environment(folder, cache)
         return builder.installed(folder / "project", *command, env=env)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import builder
+from code_blocks import block
 from polaris_parsl.files import digest
 
 
@@ -37,6 +38,25 @@ def planned(cache: Path, conda_base: Path, tmp_path_factory: pytest.TempPathFact
     done = builder.run(*command, env=builder.user_environment(folder, cache))
     assert done.returncode == 0, done.stderr
     return done, folder / "prefix"
+
+
+def test_the_lines_of_the_readme_take_the_base_of_the_loaded_conda_module(
+    conda_base: Path, env: dict[str, str], lmod: Path, tmp_path: Path
+) -> None:
+    module = tmp_path / "modulefiles/conda/2025-09-25.lua"
+    module.parent.mkdir(parents=True)
+    module.write_text(
+        f'prepend_path("PATH", "{conda_base}/bin")\nsetenv("CONDA_PREFIX", "{conda_base}")\n'
+        'set_shell_function("conda", ":", ":")\n'
+    )
+    lines = block("README.md", "module use /soft").text
+    lines = lines.replace("/soft/modulefiles", str(module.parents[1]))
+    lines = lines.replace("/eagle/PROJECT/polaris-parsl", str(tmp_path / "prefix"))
+    typed = f". {lmod}; cd {builder.REPOSITORY}\n{lines.rstrip()} --dry-run\n"
+    done = builder.run("bash", "--norc", "-c", typed, env={**env, "LMOD_IGNORE_CACHE": "yes"})
+    assert done.returncode == 0, done.stderr
+    assert "the base has 2.13.3, which is not accepted" in done.stdout
+    assert "conda/2025-09-25" in done.stdout
 
 
 def test_the_prefix_is_named_first_where_nobody_names_one(

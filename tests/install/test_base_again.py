@@ -11,6 +11,7 @@ import pytest
 
 import builder
 import conda_python
+from code_blocks import typed
 from polaris_parsl.below import remove_path
 from polaris_parsl.env.locks.files import CondaPackage
 from polaris_parsl.files import digest
@@ -20,8 +21,9 @@ from polaris_parsl.files import digest
 def bundle(locked_install: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pin of the install, with its base."""
     target = tmp_path_factory.mktemp("pins") / "paper"
-    command = [locked_install.root / "bin/polaris-parsl", "pin", target, "--wheelhouse"]
-    done = builder.run(*command, "--with-base", env=locked_install.env)
+    made, _ = typed("docs/pins.md", "$ polaris-parsl pin paper --wheelhouse --with-base")
+    command = [str(target) if word == "paper" else word for word in made.command.split()[1:]]
+    done = builder.run(locked_install.root / "bin/polaris-parsl", *command, env=locked_install.env)
     assert done.returncode == 0, done.stderr
     assert re.search(r"conda archives of GNU Parallel and the locked base: \d\d MB", done.stdout)
     return target
@@ -77,9 +79,12 @@ def test_a_bundle_is_built_again_by_a_python_that_shares_nothing_with_the_first(
     home, prefix = tmp_path / "home", tmp_path / "again"
     home.mkdir()
     space = builder.namespace("--net", "--map-root-user", "--mount")
-    program = bundle / "source/scripts/bootstrap.py"
     hide = 'while [ "$1" != -- ]; do mount -t tmpfs tmpfs "$1"; shift; done; shift; exec "$@"'
-    words = [python, "-I", program, "recreate", bundle, "--prefix", prefix, "--base", "locked"]
+    _, again = typed("docs/pins.md", "$ polaris-parsl pin paper --wheelhouse --with-base")
+    places = {"python3": str(python), "paper": str(bundle), "DIR": str(prefix)}
+    places["paper/source/scripts/bootstrap.py"] = f"{bundle}/source/scripts/bootstrap.py"
+    # the namespace of the test hides files, too
+    words = [places.get(word, word) for word in again.command.split()[2:]]
     words += ["--trust", digest(bundle / "SHA256SUMS")]
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
     done = builder.run(*space, "sh", "-ec", hide, "sh", *gone, "--", *words, env=env)
@@ -149,7 +154,8 @@ def test_a_version_whose_base_is_gone_is_built_again_by_the_command_that_its_mod
     done = shell(run)
     said = " ".join(done.stderr.split())
     assert "its base is gone" in said
-    named = f"{made.root}/bin/polaris-parsl rebase --base locked"
+    (documented,) = typed("docs/locks.md", "$ PREFIX/versions/VERSION")
+    named = documented.command.replace("PREFIX/versions/VERSION", str(made.root))
     assert f"or build it again on a Python of its own: {named}" in said
     for verb in ("verify", "doctor"):
         answer = builder.run(

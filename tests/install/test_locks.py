@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import builder
+from code_blocks import typed
 from polaris_parsl.env.locks import solve as lock
 from polaris_parsl.env.locks.check import check_locks
 from polaris_parsl.env.locks.conda import lock_conda
@@ -26,7 +27,8 @@ from polaris_parsl.files import digest, shipped
 
 NAMES = lock_names(shipped("environment.yml"))
 PYTHON = [name for name in NAMES if name.endswith(".lock")]
-RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "conda-forge"
+(DOCUMENTED,) = typed("docs/locks.md", "$ python3 scripts/bootstrap.py lock --repodata")
+RECORDED = builder.REPOSITORY / DOCUMENTED.command.split()[-1]
 
 
 def with_requirement(tree: Path, requirement: str) -> None:

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
 
 import builder
+from code_blocks import Typed, typed
 
 ROOT = Path(__file__).parents[2]
 TASK = """\
@@ -60,10 +62,13 @@ def run_dir(install: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bundle(install: Any, run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with its wheelhouse."""
-    target = tmp_path_factory.mktemp("pins") / "paper"
-    done = polaris_parsl(install, "pin", target, "--run", run_dir, "--wheelhouse")
+    folder = tmp_path_factory.mktemp("pins")
+    (pin,) = typed("docs/pins.md", "$ polaris-parsl pin paper --run")
+    words = [str(run_dir) if word == "runinfo/000" else word for word in pin.command.split()[1:]]
+    done = polaris_parsl(install, *words, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    return target
+    assert pin.shows(done.stdout, {folder: "/eagle/PROJECT"}), done.stdout
+    return folder / "paper"
 
 
 def identity(bundle: Path) -> str:
@@ -171,12 +176,21 @@ def test_it_says_what_ran(bundle: Path) -> None:
 def test_it_is_built_again_elsewhere_without_a_network_to_the_byte(
     install: Any, bundle: Path, tmp_path: Path
 ) -> None:
-    alone = builder.namespace("-rn")
+    (documented,) = typed("docs/pins.md", "$ unshare -rn polaris-parsl recreate")
+    *alone, _, verb, _, option, _ = documented.command.split()
+    alone = builder.namespace(*alone[1:])
     prefix = tmp_path / "years later"
-    words = ("recreate", bundle, "--prefix", prefix, "--trust", identity(bundle))
+    words = (verb, bundle, option, prefix, "--trust", identity(bundle))
     done = polaris_parsl(install, *words, before=tuple(alone))
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 differ" in done.stdout
+    places = {
+        quote(str(prefix)): "/eagle/OTHER/again", quote(f"{prefix}/modulefiles"): "/eagle/OTHER/again/modulefiles",
+        prefix: "/eagle/OTHER/again", bundle: "/eagle/OTHER/paper", Path(sys.base_prefix): "/soft/conda",
+    }  # fmt: skip
+    before, _, after = documented.shown.partition("run it? [y/N]: y\n")
+    assert Typed("", f"{before}...\n").shows(done.stderr, places), done.stderr
+    assert Typed("", after).shows(done.stdout, places), done.stdout
     again = json.loads((prefix / "versions" / install.root.name / "receipt.json").read_text())
     was = json.loads((bundle / "receipt.json").read_text())
     bound = {*was["prefix_bound"]}
@@ -196,11 +210,14 @@ def test_a_pin_is_signed_and_shows_how_to_check_it(install: Any, tmp_path: Path)
     subprocess.run(keygen, check=True)
     signers.write_text(f"ada@example.org {Path(f'{key}.pub').read_text()}")
     target = tmp_path / "paper.tar.zst"
-    done = polaris_parsl(install, "pin", target, "--sign", key)
-    assert done.returncode == 0, done.stderr
-    done = polaris_parsl(install, "verify", target, "--allowed-signers", signers)
-    assert done.returncode == 0, done.stderr
-    assert "signed by ada@example.org, ED25519 key SHA256:" in done.stderr
+    places = {"paper": str(target), "~/.ssh/id_ed25519": str(key), "signers": str(signers)}
+    pin, verify = typed("docs/pins.md", "$ polaris-parsl pin paper --sign")
+    for each in (pin, verify):
+        words = [places.get(word, word) for word in each.command.split()[1:]]
+        done = polaris_parsl(install, *words)
+        assert done.returncode == 0, done.stderr
+    (signed,) = [line for line in done.stderr.splitlines() if line.startswith("signed by")]
+    assert Typed("", verify.shown.splitlines()[0]).shows(f"{signed}\n", {}), signed
     unpack = ["tar", "-xOf", str(target), "paper/REPRODUCE.md"]
     text = subprocess.run(unpack, capture_output=True, text=True, check=True).stdout
     assert "python3 -I source/scripts/bootstrap.py recreate . --prefix" in text

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import builder
+from code_blocks import block, typed
 from polaris_parsl.env.locks.files import Pin, read_requirements
 from polaris_parsl.pins.packed import opened
 from polaris_parsl.version import VERSION
@@ -50,7 +51,10 @@ def made(source: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
     command = [builder.PYTHON, source / "scripts/release.py", "--tested", "--root", root]
     done = builder.run(*builder.namespace("-rm"), "sh", "-ec", ROOT, root, *command, env=env)
     assert done.returncode == 0, done.stderr
-    assert f"git commit --message 'Release {VERSION}'" in done.stdout
+    program, _, shown = block("docs/pins.md", "# python3 scripts/release.py").text.partition("\n")
+    assert command[1] == source / program.split()[-1]
+    printed = done.stdout.replace(f"{source}/", "").replace(VERSION, "VERSION")
+    assert printed.endswith(shown), done.stdout
     return source / "pins" / f"{VERSION}.tar.zst"
 
 
@@ -87,14 +91,19 @@ def test_a_pin_is_built_again(version: str, env: dict[str, str], tmp_path: Path)
     with opened(pin) as bundle:
         was = bundle.receipt
         locked = read_requirements(bundle.folder / "source/overlay.lock")
-        base = ["--trust", bundle.identity]
+        trust = ["--trust", bundle.identity]
     assert was["version"] == version
+    there, elsewhere = typed("docs/pins.md", "$ polaris-parsl recreate pins/VERSION")
     has_base = Path(was["base"]["executable"]).exists()
-    base += [] if has_base else ["--base", sys.base_prefix]
-    command = builder.command(
-        builder.REPOSITORY, "recreate", pin, "--prefix", tmp_path / "p", *base
-    )
-    done = builder.run(*command, env=env)
+    documented = (there if has_base else elsewhere).command.partition(" #")[0]
+    places = {
+        "pins/VERSION.tar.zst": pin,
+        "DIR": tmp_path / "p",
+        "/path/to/python3": sys.base_prefix,
+    }
+    _, verb, *words = documented.split()
+    words = [str(places.get(word, word)) for word in words]
+    done = builder.run(*builder.command(builder.REPOSITORY, verb, *words, *trust), env=env)
     assert done.returncode in ((11, 0) if "  base: " in done.stderr else (0,)), done.stderr
     root = tmp_path / "p/versions" / was["version"]
     now = json.loads((root / "receipt.json").read_text())

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import builder
+from code_blocks import typed
 from polaris_parsl.env.locks.files import track_requirements
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
@@ -22,12 +23,18 @@ if __name__ == "__main__":
 """
 
 
+def with_python(env: dict[str, str]) -> dict[str, str]:
+    """The same, for install.sh: it takes the first python3 of PATH, here that of the tests."""
+    return {**env, "PATH": f"{builder.PYTHON.parent}:{env['PATH']}"}
+
+
 def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_path: Path) -> None:
     base = builder.stand_in_base(tmp_path / "base")
     prefix = tmp_path / "prefix"
-    options = ["--prefix", prefix, "--base", base, "--track", "mep"]
-    command = builder.install_command(builder.REPOSITORY, *options)
-    done = builder.run(*command, env=env)
+    (track,) = typed("docs/locks.md", "$ scripts/install.sh --track mep")
+    program, *words = track.command.split()
+    command = [builder.REPOSITORY / program, *words, "--prefix", prefix, "--base", base]
+    done = builder.run(*command, env=with_python(env))
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"module load polaris-parsl/{VERSION}-mep\n")
     root = prefix / "versions" / f"{VERSION}-mep"
@@ -56,9 +63,13 @@ def test_an_install_of_the_track_monitoring_keeps_the_database_that_config_is_as
     env: dict[str, str], tmp_path: Path
 ) -> None:
     prefix, run = tmp_path / "prefix", tmp_path / "run"
-    options = ["--prefix", prefix, "--base", builder.PYTHON, "--track", "monitoring"]
-    done = builder.run(*builder.install_command(builder.REPOSITORY, *options), env=env)
+    build, load = typed("docs/configuration.md", "scripts/install.sh --track monitoring")
+    program, *words = build.command.replace("/eagle/PROJECT/polaris-parsl", str(prefix)).split()
+    command = [builder.REPOSITORY / program, *words, "--base", builder.PYTHON]
+    done = builder.run(*command, env=with_python(env))
     assert done.returncode == 0, done.stderr
+    assert str(prefix) in words
+    assert done.stdout.endswith(f"; {load.command.replace('2026.11.0', VERSION)}\n")
     root = prefix / "versions" / f"{VERSION}-monitoring"
     run.mkdir()
     (run / "workflow.py").write_text(MONITORED)

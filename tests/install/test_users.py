@@ -21,6 +21,7 @@ import pytest
 
 import builder
 import preload
+from code_blocks import block
 from polaris_parsl.below import remove_path
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.version import VERSION
@@ -159,7 +160,9 @@ def project(cache: Path, install: Any, conda_source: Path, lmod: Path) -> Iterat
     newer.write_text(newer.read_text().replace(f'"{VERSION}"', f'"{NEWER}"'))
     own = USERS["builder"]
     builder.run("chown", "-R", f"{own}:{own}", top / "homes/builder", env={})
-    command = made.installer("source", made.prefix, "--group", str(GROUP))
+    *_, prefix, option, group = block("docs/group.md", "scripts/install.sh").text.split()
+    assert (prefix, group) == ("/eagle/PROJECT/polaris-parsl", "PROJECT")
+    command = made.installer("source", made.prefix, option, str(GROUP))
     limited = ["prlimit", f"--nproc={TASKS}", *command]
     with made.watched("builder"):
         made.act("install", "builder", *limited, **preload.many_cores(top))

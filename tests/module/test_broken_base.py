@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from code_blocks import typed
+
 Shell = Callable[..., Any]
 CONDA = "conda/2025-09-25"
 
@@ -69,6 +71,9 @@ def test_one_error_names_cause_and_remedy_and_nothing_is_loaded(
     assert f"fix: {remedy}" in output
     assert "No modules loaded" in output
     assert done.stdout.splitlines() == ["1", "/usr/bin:/bin"]
+    if breaks is nothing_named_gcc:
+        (load,) = typed("docs/modules.md", "$ module load polaris-parsl\nLmod")
+        assert " ".join(load.shown.split()) in output
 
 
 @pytest.mark.parametrize("breaks", BREAKAGES, ids=lambda function: function.__name__)

@@ -2,9 +2,12 @@
 
 import shutil
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
 import pytest
+
+from code_blocks import block
 
 Shell = Callable[..., Any]
 Environments = Callable[[str], dict[str, str]]
@@ -25,9 +28,11 @@ def test_it_warns_of_what_comes_before_it_and_loads(tcl_place: Any, tcl_shell: S
 def test_loading_gives_python_command_and_the_settings_of_the_base(
     tcl_place: Any, tcl_shell: Shell
 ) -> None:
-    code = "module load polaris-parsl; echo $?; command -v python polaris-parsl; python"
+    lines = block("docs/modules.md", "module use /shared").text
+    code = lines.replace("/shared/polaris-parsl", quote(str(tcl_place.prefix)))
+    code += "echo $?; command -v python polaris-parsl; python"
     shown = "echo $CUDA_HOME; env | grep ^POLARIS_PARSL | sort"
-    done = tcl_shell(f"{tcl_place.use}; {code}; {shown}")
+    done = tcl_shell(f"{code}; {shown}")
     root = tcl_place.root("1.0")
     assert done.stdout.splitlines() == [
         "0",

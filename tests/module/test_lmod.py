@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from code_blocks import typed
 from polaris_parsl.env.modules.base_module import base_module, describe, tree_of
 
 Shell = Callable[..., Any]
@@ -82,8 +83,10 @@ def test_a_swap_to_a_version_on_another_base_is_as_a_fresh_load_of_it(
 
 
 def test_loading_another_version_swaps_too(place: Any, shell: Shell) -> None:
-    code = "module load polaris-parsl/1.0; module load polaris-parsl/2.0; echo $?; module -t list"
+    (swap,) = typed("docs/modules.md", "$ module load polaris-parsl/2.0")
+    code = f"module load polaris-parsl/1.0; {swap.command}; echo $?; module -t list"
     done = shell(f"{place.use}; {code}; echo $POLARIS_PARSL_VERSION")
+    assert words(swap.shown) in words(done.stderr)
     assert done.stdout.splitlines()[0] == "0"
     assert done.stdout.splitlines()[-1] == "2.0"
     assert "polaris-parsl/1.0" not in done.stderr.rpartition("polaris-parsl/2.0")[2]

@@ -2,23 +2,34 @@
 
 import shutil
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
+import pytest
+
+from code_blocks import block
 from polaris_parsl.version import VERSION
 
 Shell = Callable[..., Any]
+# what the documents call it
+TREE = "/eagle/PROJECT/polaris-parsl/modulefiles"
 
 
 def use(install: Any) -> str:
     return f"module use '{install.prefix}/modulefiles'"
 
 
-def test_loading_gives_python_the_command_and_parallel(install: Any, shell: Shell) -> None:
-    code = (
-        f"{use(install)}; module load polaris-parsl; command -v python polaris-parsl parallel; "
+@pytest.mark.parametrize("document", ["README.md", "docs/modules.md"])
+def test_the_lines_of_the_documents_give_python_the_command_and_parallel(
+    document: str, install: Any, shell: Shell
+) -> None:
+    tree = f"{install.prefix}/modulefiles"
+    lines = block(document, "module use /eagle").text.replace(TREE, quote(tree))
+    assert tree in lines
+    done = shell(
+        f"{lines}command -v python polaris-parsl parallel; "
         "python -c 'import polaris_parsl, parsl, sys; print(sys.prefix)'; polaris-parsl version"
     )
-    done = shell(code)
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         f"{install.root}/overlay/bin/python",

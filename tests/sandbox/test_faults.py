@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from code_blocks import typed
 from polaris_parsl.errors import SandboxError
 
 only_loopback = pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
@@ -308,6 +309,11 @@ def test_a_file_of_faults_and_the_command_rehearse_together(environment, tmp_pat
         "until qstat -x $id | grep -q ' F '; do sleep 0.1; done\n"
         '"$@" sandbox fault down --for 600; qselect; echo $?\n'
         '"$@" sandbox fault end; "$@" sandbox fault nosuch; echo $?\n'
+        'ours=("$@"); polaris-parsl() { "${ours[@]}" "$@"; }\n'
+        + "".join(
+            f"{each.command}\n"
+            for each in typed("docs/sandbox.md", "$ polaris-parsl sandbox fault")
+        )
     )
     command = [sys.executable, "-c", COMMAND, str(tools.source)]
     done = subprocess.run(
@@ -320,7 +326,7 @@ def test_a_file_of_faults_and_the_command_rehearse_together(environment, tmp_pat
         timeout=100,
         check=False,
     )
-    assert done.stdout == "162\n2 faults ended\n8\n", done.stderr
+    assert done.stdout == "162\n2 faults ended\n8\n2 faults ended\n", done.stderr
     for line in ("fault slow qsub", "fault delete job-1", "fault down", "fault down is over"):
         assert f"polaris-parsl sandbox: {line}\n" in done.stderr
     assert "error: there is no fault 'nosuch'" in done.stderr

@@ -4,7 +4,6 @@ import os
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import pytest
 from packaging.requirements import Requirement
@@ -31,21 +30,10 @@ def venv(install: Any, shared: Shared) -> VenvPlan:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package of the user's own, which needs packages of the overlay and of the base."""
-    path = tmp_path_factory.mktemp("wheel") / "my_science-1.0-py3-none-any.whl"
-    info = "my_science-1.0.dist-info"
-    metadata = "Metadata-Version: 2.1\nName: my-science\nVersion: 1.0\n"
-    metadata += "".join(f"Requires-Dist: {name}\n" for name in ("parsl", "dill", "pip"))
-    files = {
-        "my_science.py": "def answer():\n    return 42\n",
-        f"{info}/METADATA": metadata,
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[console_scripts]\nmy-answer = my_science:answer\n",
-    }
-    record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-    with ZipFile(path, "w") as archive:
-        for name, text in {**files, f"{info}/RECORD": record}.items():
-            archive.writestr(name, text)
-    return path
+    return builder.small_wheel(
+        tmp_path_factory.mktemp("wheel"), "my-science", "1.0", "parsl", "dill", "pip",
+        module="def answer():\n    return 42\n", command="my-answer = my_science:answer",
+    )  # fmt: skip
 
 
 # It does what matters here of ALCF's own: a variable that only the module sets.

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import builder
+from code_blocks import Typed, block
 from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.prefix.state import Deprecation, commit
 from polaris_parsl.env.user.venv import PROVIDED, VenvPlan, make_venv, plan_venv
@@ -25,6 +26,8 @@ from polaris_parsl.errors import (
     ReceiptError,
 )
 
+SHOWN = Typed("import parsl", block("docs/environments.md", "ImportError").text)
+SHOWN_ROOT = "/eagle/PROJECT/polaris-parsl/versions/2026.11.0"
 SHOW = "import sys; print(*filter(None, sys.path), sep='\\n')"
 FIND = "import my_science, parsl, dill; print(my_science.__file__, parsl.__file__, sep='\\n')"
 
@@ -118,7 +121,9 @@ def test_without_its_install_it_says_which_that_was(
         done = builder.run(plan.python, "-c", f"import {module}", env=user)
         assert f"the environment {plan.folder} is built on" in done.stderr
         assert f"in {root}, which cannot be read here" in done.stderr
-        assert "\n  fix: make the environment again" in done.stderr
+        said = done.stderr[done.stderr.index("ImportError") :]
+        places = {plan.folder: "/eagle/PROJECT/me/my-env", root: SHOWN_ROOT}
+        assert SHOWN.shows(said, places), said
     report = verify_venv(plan.folder, every_file=False, env=user)
     assert report.verdict is Verdict.BROKEN
     assert f"is built on the install {root}, which is gone" in report.findings[0].text

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 import isolations
+from code_blocks import Typed, block
 from polaris_parsl.doctor.node_checks import NODE_CHECKS
+from polaris_parsl.version import VERSION
 
 COMMAND = f"{sys.executable} -m polaris_parsl doctor --on-node --json"
+SHOWN = block("docs/doctor.md", "ok       python")
 PATH = f"{Path(sys.executable).parent}:"
 # Runs the doctor in a job of two nodes, and shows what it says.
 IN_A_JOB = f"""
@@ -44,7 +47,7 @@ def of_block(report: dict[str, Any]) -> tuple[str, str]:
 
 
 def test_every_node_of_a_block_is_checked_and_nothing_is_left(
-    in_sandbox: Callable[[str], str], tmp_path: Path
+    install: Any, in_sandbox: Callable[[str], str], tmp_path: Path
 ) -> None:
     isolations.need("namespaces")
     options = "account=sandbox queue=debug-scaling nodes_per_block=3"
@@ -59,6 +62,14 @@ def test_every_node_of_a_block_is_checked_and_nothing_is_left(
         assert list(node) == [each.name for each in NODE_CHECKS]
         assert set(node.values()) == {"ok"}
     assert of_block(report) == ("ok", "3 of 3 nodes answered")
+    texts = {each["check"]: each["text"] for each in report["results"] if each["node"]}
+    texts["block"] = of_block(report)[1]
+    shown = {line.split()[1]: line[22:] for line in SHOWN.text.splitlines()}
+    assert list(shown) == list(texts)
+    places = {install.prefix: "/eagle/PROJECT/polaris-parsl", VERSION: "VERSION"}
+    for check, text in shown.items():
+        said = text.partition(": ")[2] if check != "block" else text
+        assert Typed("", f"{said}\n").shows(f"{texts[check]}\n", places), texts[check]
     assert printed[end:].strip() == "", "a job is left"
     assert list((tmp_path / "project").iterdir()) == []
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from code_blocks import block
 from meeting import meet
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +128,19 @@ def test_every_node_has_the_environment_of_the_driver(
     ],
 )
 def test_a_job_that_cannot_start_its_workers_stops_with_the_reason(
-    in_sandbox: Sandboxed, tmp_path: Path, environ: dict[str, str], option: str, message: str
+    *,
+    install: Any,
+    in_sandbox: Sandboxed,
+    tmp_path: Path,
+    environ: dict[str, str],
+    option: str,
+    message: str,
 ) -> None:
     (tmp_path / "project" / "broken.py").write_text(BROKEN.format(environ, option))
-    assert message in in_sandbox("python broken.py")
+    printed = in_sandbox("python broken.py")
+    assert message in printed
+    if environ:
+        tree = f"{install.prefix}/modulefiles"
+        shown = block("docs/modules.md", "polaris_parsl on x3005").text.partition(": ")[2]
+        shown = shown.replace("/eagle/PROJECT/polaris-parsl/modulefiles", tree)
+        assert shown.replace("polaris-parsl/1.0", "polaris-parsl/0") in printed
