@@ -120,7 +120,7 @@ def main(pairs: int) -> None:
 
 def show(batches: dict[bool, list[Measured]], size: float) -> None:
     """Print medians, and the median of the ratios."""
-    print("| | record=False | record=True | of a pair | from | to |")
+    print("| | record=False | record=True | True/False | from | to |")
     print("|---|---|---|---|---|---|")
     for field, row in ROWS.items():
         without, with_it = ([getattr(each, field) for each in batches[r]] for r in (False, True))
