@@ -24,7 +24,12 @@ BEFORE: Mapping[str, str] = {
 # where versions differ from those that are shown, and other numbers with them
 OTHER_NUMBERS = ("docs/environments.md",)
 # Packages that stand for those of the reader: name, version, what they need.
-WHEELS = (("my-package", "1.0", "dill==0.1", "ipykernel"), ("dill", "0.1"), ("ipykernel", "6.30.1"))
+WHEELS = (
+    ("my-package", "1.0", "dill==0.1", "ipykernel"),
+    ("dill", "0.1"),
+    ("ipykernel", "6.30.1", "ipykernel-launcher"),
+    ("ipykernel-launcher", "6.30.1"),
+)
 
 PAGES = list(dict.fromkeys(row.document for row in rows() if row.by == TYPED))
 

@@ -121,7 +121,7 @@ def test_without_its_install_it_says_which_that_was(
         done = builder.run(plan.python, "-c", f"import {module}", env=user)
         assert f"the environment {plan.folder} is built on" in done.stderr
         assert f"in {root}, which cannot be read here" in done.stderr
-        said = done.stderr[done.stderr.index("ImportError") :]
+        said = done.stderr[done.stderr.index("ImportError: ") :]
         places = {plan.folder: "/eagle/PROJECT/me/my-env", root: SHOWN_ROOT}
         assert SHOWN.shows(said, places), said
     report = verify_venv(plan.folder, every_file=False, env=user)

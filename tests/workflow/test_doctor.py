@@ -64,7 +64,7 @@ def test_every_node_of_a_block_is_checked_and_nothing_is_left(
     assert of_block(report) == ("ok", "3 of 3 nodes answered")
     texts = {each["check"]: each["text"] for each in report["results"] if each["node"]}
     texts["block"] = of_block(report)[1]
-    shown = {line.split()[1]: line[22:] for line in SHOWN.text.splitlines()}
+    shown = {line.split()[1]: line[21:] for line in SHOWN.text.splitlines()}
     assert list(shown) == list(texts)
     places = {install.prefix: "/eagle/PROJECT/polaris-parsl", VERSION: "VERSION"}
     for check, text in shown.items():
