@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +70,12 @@ def test_what_is_shown_is_compared_with_what_is_printed(
     shown: str, printed: str, fits: bool
 ) -> None:
     assert Typed("x", shown).fits(printed) is fits
+
+
+def test_paths_and_numbers_may_differ_where_a_test_says_so() -> None:
+    shown = Typed("x", f"made /eagle/a/2026.11.0 with 17 files, sha256 {'0' * 64}\nnext: x\n")
+    printed = f"made /tmp/b/2027.1.0 with 9574 files, sha256 {'7' * 64}\nnext: x\n"
+    assert shown.shows(printed, {Path("/tmp/b"): "/eagle/a"})
+    assert not shown.shows(printed, {})
+    assert not shown.shows(printed.replace("made", "took"), {"/tmp/b": "/eagle/a"})
+    assert not shown.fits(printed.replace("/tmp/b", "/eagle/a"))
