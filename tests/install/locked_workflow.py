@@ -15,7 +15,8 @@ def double(number: int) -> int:
 
 
 if __name__ == "__main__":
-    with parsl.load(
-        polaris_parsl.config(account="datascience", queue="debug", run_dir=sys.argv[1])
-    ):
+    config = polaris_parsl.config(
+        account="datascience", queue="debug", available_accelerators=1, run_dir=sys.argv[1]
+    )
+    with parsl.load(config):
         sys.stdout.write(f"{double(21).result()}\n")

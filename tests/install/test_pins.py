@@ -26,7 +26,8 @@ from parsl import python_app
 def double(number):
     return 2 * number
 
-with parsl.load(polaris_parsl.config(queue="debug", run_dir=sys.argv[1])):
+options = {"queue": "debug", "available_accelerators": 1, "run_dir": sys.argv[1]}
+with parsl.load(polaris_parsl.config(**options)):
     assert double(21).result() == 42
 """
 OPTIONS = 'account = "datascience"  # ours\n'

@@ -18,7 +18,8 @@ def double(number):
     return 2 * number
 
 if __name__ == "__main__":
-    with parsl.load(polaris_parsl.config(account="datascience", monitoring=True)):
+    options = {"account": "datascience", "available_accelerators": 1}
+    with parsl.load(polaris_parsl.config(monitoring=True, **options)):
         print(sum(each.result() for each in [double(number) for number in range(5)]))
 """
 

@@ -19,7 +19,7 @@ sys.path.insert(0, sys.argv[1])
 import node_calls
 
 blocks = [
-    (node_calls.STAGED, 1, 4), (node_calls.STAGED, 1, 1), (node_calls.STAGED, 3, 4), (node_calls.NOT_STAGED, 1, 4),
+    (node_calls.STAGED, 1, 4), (node_calls.STAGED, 1, 1), (node_calls.STAGED, 3, 1), (node_calls.NOT_STAGED, 1, 4),
 ]
 found = []
 for recipe, nodes, workers in blocks:
@@ -31,7 +31,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def blocks(install: Any, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, int]]:
-    """Blocks of ours: staged with four workers, with one, on three nodes, and not staged."""
+    """Blocks of ours: staged with four workers, with one, with one on each of three nodes, and not staged."""
     isolations.need("namespaces")
     traces.need()
     folder = tmp_path_factory.mktemp("calls")
@@ -66,14 +66,14 @@ def test_workers_that_are_not_staged_ask_a_third_of_the_page(blocks: list[dict[s
 
 def test_of_three_nodes_one_reads_the_archive(blocks: list[dict[str, int]]) -> None:
     assert [each["archives"] for each in blocks] == [1, 1, 1, 0]
-    assert blocks[2]["size"] < 1.1 * blocks[0]["size"]
+    assert blocks[2]["size"] < 1.1 * blocks[1]["size"]
 
 
 def test_calls_grow_with_the_nodes_as_is_predicted(blocks: list[dict[str, int]]) -> None:
     """How many a node makes depends on the base and on variables, such as that of certificates."""
     one, three = (
-        next(each.calls for each in predict(nodes, workers=4) if each.recipe == "ours")
+        next(each.calls for each in predict(nodes, workers=1) if each.recipe == "ours")
         for nodes in (1, 3)
     )
-    assert blocks[2]["calls"] == pytest.approx(blocks[0]["calls"] * three / one, rel=0.1)
+    assert blocks[2]["calls"] == pytest.approx(blocks[1]["calls"] * three / one, rel=0.1)
     assert blocks[2]["calls"] <= 1.1 * three
