@@ -146,6 +146,13 @@ def installed(prefix: Path, *words: object, env: dict[str, str]) -> Install:
     return Install(prefix, root, env, done.stdout, done.stderr)
 
 
+def traced(file: Path) -> list[str]:
+    """`strace`, to be put before a command, which lists the programs that start; nothing without strace."""
+    strace = shutil.which("strace")
+    options = ["-f", "-qq", "--seccomp-bpf", "-e", "trace=execve", "-o", str(file)]
+    return [strace, *options] if strace else []
+
+
 def namespace(*options: str) -> list[str]:
     """`unshare` with options, to be put before a command; skips where the machine forbids it."""
     space = ["unshare", *options]

@@ -114,7 +114,8 @@ def install(cache: Path, shared: Shared) -> Install:
         env = builder.user_environment(folder, cache)
         env["PATH"] = f"{sys.base_prefix}/bin:{env['PATH']}"
         program = builder.REPOSITORY / "scripts/install.sh"
-        return builder.installed(folder / "project with spaces", program, env=env)
+        traced = builder.traced(folder / "programs")
+        return builder.installed(folder / "project with spaces", *traced, program, env=env)
 
     return shared.make("install", build)
 

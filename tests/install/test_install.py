@@ -1,6 +1,7 @@
 """Whole installs, built for real."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from packaging.utils import canonicalize_name
 import builder
 from polaris_parsl.env.locks.files import read_requirements
 from polaris_parsl.errors import ExitCode
-from polaris_parsl.files import shipped
+from polaris_parsl.files import digest, shipped
 from polaris_parsl.version import VERSION
 
 PARSL = read_requirements(shipped("overlay.lock"))["parsl"].version
@@ -43,6 +44,23 @@ def test_the_tools_hold_what_their_lock_names_and_no_more(install: Any) -> None:
     assert {canonicalize_name(name) for name in found} <= {*locked, "polaris-parsl"}
     assert {"typer", "parsl"} <= set(found)
     assert not [name for name in ("rattler", "conda_lock", "uv") if (site / name).exists()]
+
+
+def test_an_install_costs_no_more_than_was_measured(install: Any, cache: Path) -> None:
+    """Ceilings of counts, on a base with a hundred packages: docs/performance.md has the figures."""
+    files = [each for each in install.prefix.rglob("*") if each.is_file() and not each.is_symlink()]
+    assert len(files) <= 2905, "more than the page's recipe leaves"
+    wheels: dict[str, int] = {}
+    for lock in ("overlay", "tools", "installer"):
+        (folder,) = cache.glob(f"polaris-parsl/wheels/*-{digest(shipped(f'{lock}.lock'))[:16]}")
+        wheels |= {each.name: each.stat().st_size for each in folder.iterdir()}
+    assert sum(wheels.values()) <= 8_000_000, sorted(wheels, key=lambda each: -wheels[each])[:5]
+    trace = install.prefix.parent / "programs"
+    if trace.exists():
+        names = re.findall(r'execve\("[^"]*/([^/"]+)", .* = 0', trace.read_text())
+        # pip, which fetches the overlay's wheels here, starts eight to learn the system's name, and GNU Parallel four
+        assert len(names) <= 30, names
+        assert len([each for each in names if each.startswith("python")]) <= 11, names
 
 
 def test_an_install_ends_with_the_commands_that_load_it(install: Any) -> None:

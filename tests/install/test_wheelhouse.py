@@ -13,8 +13,9 @@ import builder
 import conda_channel
 from polaris_parsl.env.installer.conda_archives import fetch_archives
 from polaris_parsl.env.installer.gnu_parallel import choose_parallel
+from polaris_parsl.env.installer.own_wheel import build_own
 from polaris_parsl.env.installer.wheelhouse import check_wheelhouse, make_wheelhouse
-from polaris_parsl.env.installer.wheels import build_own, read_wheel
+from polaris_parsl.env.installer.wheels import read_wheel
 from polaris_parsl.env.locks.files import parallel_packages, read_conda, read_requirements
 from polaris_parsl.errors import LockError, PrefixError
 from polaris_parsl.files import digest
@@ -94,7 +95,7 @@ def test_the_source_tree_is_packed_the_same_wherever_and_whenever(
         for path in source.rglob("*"):
             os.utime(path, (when, when))
         monkeypatch.setattr(
-            "polaris_parsl.env.installer.wheels.source_tree", lambda _, source=source: source
+            "polaris_parsl.env.installer.own_wheel.source_tree", lambda _, source=source: source
         )
         (tmp_path / name / "dist").mkdir()
         digests.add(digest(build_own(tmp_path / name / "dist", env=os.environ, kind="sdist")))

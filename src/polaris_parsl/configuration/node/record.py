@@ -4,15 +4,18 @@
 
 Run by the interpreter of an install, whose directory is ROOT. What Python itself reads before FILE is
 in use stays out. The bytes depend on the packages and the base, and not on the time or on ROOT.
+Then it imports Parsl as users do, and prints what it got: the versions, the environment and the place, as JSON.
 """
 
 import importlib
 import importlib.util
+import json
 import marshal
 import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -179,8 +182,17 @@ def _said(dist: Distribution, key: str) -> str:
     return found[1] if found else ""
 
 
+def _import_as_users_do() -> list[str]:
+    """What users import: nothing is hidden from Parsl now, and functions check their arguments."""
+    for name in [each for each in sys.modules if each.partition(".")[0] in {"parsl", "typeguard"}]:
+        del sys.modules[name]
+    parsl = importlib.import_module("parsl")
+    version = importlib.import_module("polaris_parsl.version").VERSION
+    return [parsl.__version__, version, sys.prefix, str(parsl.__file__)]
+
+
 def main() -> None:
-    """Write the image, and the archive in the same process: Parsl is imported once."""
+    """Write the image, and the archive in the same process, which has imported what they hold."""
     file, root, *archives = map(Path, sys.argv[1:])
     record(file, root)
     for archive in archives:
@@ -188,6 +200,9 @@ def main() -> None:
         from polaris_parsl.configuration.node import local  # noqa: PLC0415
 
         local.pack(archive, file, root)
+    # whoever gets no answer asks again in a process that does nothing else, for the words of the error
+    with suppress(BaseException):
+        print(json.dumps(_import_as_users_do()))  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":

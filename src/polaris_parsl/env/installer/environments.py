@@ -1,7 +1,7 @@
 """Virtual environments that can be moved: the overlay and the tools."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from polaris_parsl.env.base.choice import Base
 from polaris_parsl.env.installer.wheel_files import SITE, OpenWheel, WheelFile, write_file
@@ -60,9 +60,9 @@ def fill(
         for file in wheel.files():
             write_file(folder, file)
         for name, content in codes[wheel.wheel.name].items():
-            source = PurePosixPath(name)
-            place = site / source.parent / "__pycache__" / f"{source.stem}.{base.cache_tag}.pyc"
-            write_file(folder, WheelFile(str(place), content))
+            above, _, module = f"{site}/{name}".rpartition("/")
+            code = f"__pycache__/{module.removesuffix('.py')}.{base.cache_tag}.pyc"
+            write_file(folder, WheelFile(f"{above}/{code}", content))
 
 
 def site_of(folder: Path, base: Base) -> Path:

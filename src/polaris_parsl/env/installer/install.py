@@ -20,10 +20,10 @@ from polaris_parsl.env.installer.launcher import render_launcher
 from polaris_parsl.env.installer.plan import InstallPlan
 from polaris_parsl.env.installer.preflight import (
     check_modulefiles,
+    check_overlay,
     check_requirements,
     check_requirements_of_tools,
     check_tools,
-    checked_overlay,
 )
 from polaris_parsl.env.installer.tools_archive import build_tools
 from polaris_parsl.env.installer.wheel_files import OpenWheel
@@ -88,14 +88,11 @@ def build(
         fill(overlay_of(folder), overlay, codes, base=plan.base)
     # each is a process, which runs beside what stands below it
     with ExitStack() as beside:
-        image_warnings = beside.enter_context(recorded_image(folder, env=env))
+        finish_image = beside.enter_context(recorded_image(folder, env=env))
         with step("build the tools"):
             build_tools(tools_of(folder), tools, codes, base=plan.base)
         _write_commands(plan, folder)
         share_is_written = beside.enter_context(_written_share(folder, env=env))
-        refuse_overlay = beside.enter_context(
-            checked_overlay(folder, parsl=plan.parsl, version=plan.version, env=env)
-        )
         if plan.parallel.packages:
             with step("install GNU Parallel"):
                 _install_parallel(plan, folder, scratch=scratch, env=env)
@@ -105,9 +102,12 @@ def build(
             warnings = check_requirements([*overlay], plan.base, locked=plan.locked)
             check_requirements_of_tools([*overlay, *tools], plan.base)
             share_is_written()
-            refuse_overlay()
             check_tools(folder, version=plan.version, env=env)
-            warnings += image_warnings()
+            image = finish_image()
+            warnings += image.warnings
+            check_overlay(
+                folder, imported=image.imported, parsl=plan.parsl, version=plan.version, env=env
+            )
     with step("write the receipt"):
         tree = with_archives(scan(folder, prefix=plan.request.prefix))
         write_receipt(folder, _receipt(plan, warnings, env=env), tree)

@@ -14,8 +14,9 @@ from polaris_parsl.env.installer.conda_archives import refuse_bad_mirror
 from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.installer.gnu_parallel import Parallel, choose_parallel
 from polaris_parsl.env.installer.locked_base import LockedBase, is_locked, locked_base
+from polaris_parsl.env.installer.own_wheel import OWN, own_wheel
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES, WHEELS, check_wheelhouse
-from polaris_parsl.env.installer.wheels import Wheel, built_own, fetch, read_wheel
+from polaris_parsl.env.installer.wheels import Wheel, fetch, read_wheel
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
     INSTALLER_LOCK,
@@ -193,14 +194,14 @@ def make_plan(
     python, base_found = choose_base(given, env)
     base_found = found or base_found
     (scratch / "own").mkdir()
-    with built_own(scratch / "own", env=env) as finish_own:
+    cache = user_cache(env)
+    with own_wheel(scratch / "own", cache=cache / OWN, env=env) as finish_own:
         with step("look at the base"):
             base = probe(python, names=names, env=env)
             # the locked base is ours, wherever the prefix lies
             base_module = None if provide else choose_module(base.prefix, request.base_module, env)
         with step("build the wheel of polaris-parsl"):
             own = read_wheel(finish_own())
-    cache = user_cache(env)
     get = partial(
         fetch,
         base=base,

@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -18,7 +17,7 @@ from polaris_parsl.env.prefix.staging import write_atomically
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError, PolarisParslError
 from polaris_parsl.installs import command_of, overlay_of, overlay_python
-from polaris_parsl.process import run, started
+from polaris_parsl.process import run
 from polaris_parsl.version import NAME
 
 _REPORT = "report this with the output of the same command after `polaris-parsl --debug`"
@@ -31,21 +30,25 @@ print(json.dumps([parsl.__version__, VERSION, sys.prefix, parsl.__file__]))
 """
 
 
-@contextmanager
-def checked_overlay(
-    folder: Path, *, parsl: str, version: str, env: Mapping[str, str]
-) -> Iterator[Callable[[], None]]:
-    """The overlay's Python imports the locked Parsl and our package, beside other work.
+def check_overlay(
+    folder: Path, *, imported: str, parsl: str, version: str, env: Mapping[str, str]
+) -> None:
+    """The overlay's Python imports the locked Parsl and our package.
 
-    Yields:
-        What waits for it, and raises LockError if it does not, or imports other versions.
+    Args:
+        folder: the install.
+        imported: what it said when it was asked (`_IMPORT`); "" asks it.
+        parsl: the locked version.
+        version: ours.
+        env: environment variables.
+
+    Raises:
+        LockError: it does not, or other versions than the locked ones.
     """
     command: list[str | Path] = [overlay_python(folder), "-I", "-c", _IMPORT]
-    with started(command, env=for_python(env), cwd=Path("/")) as finish:
-        yield lambda: _refuse_overlay(finish(), folder, parsl=parsl, version=version)
-
-
-def _refuse_overlay(done: CompletedProcess[str], folder: Path, *, parsl: str, version: str) -> None:
+    done = CompletedProcess(command, 0, stdout=imported)
+    if not imported:
+        done = run(command, env=for_python(env), cwd=Path("/"))
     if done.returncode != 0:
         raise LockError(
             f"the overlay cannot import parsl and polaris_parsl:\n    {done.stderr.strip()[-800:]}",

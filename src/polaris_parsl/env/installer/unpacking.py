@@ -4,9 +4,9 @@ import base64
 import hashlib
 import io
 import os
+import posixpath
 import zipfile
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import BinaryIO, Literal
 
 from installer import install
@@ -117,9 +117,9 @@ class _Files(WheelDestination):
             self._add(scheme, record_file_path, stream.read(), runs=False)
 
     def _add(self, scheme: str, path: str, content: bytes, *, runs: bool) -> RecordEntry:
-        if path.startswith("/") or ".." in PurePosixPath(path).parts or "\\" in path:
+        if path.startswith("/") or ".." in path.split("/") or "\\" in path:
             raise ValueError(f"it holds the path {path!r}")
-        name = str(PurePosixPath(self._folders[scheme], path))
+        name = posixpath.normpath(f"{self._folders[scheme]}/{path}")
         self.files.append(WheelFile(name, content, runs))
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         return RecordEntry(path, Hash("sha256", digest), len(content))

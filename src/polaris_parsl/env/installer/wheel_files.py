@@ -94,13 +94,13 @@ def requirements_of(metadata: str) -> list[str]:
 
 def write_file(folder: Path, file: WheelFile) -> None:
     """Write a file of a wheel into an environment; one that a wheel before has brought is replaced."""
-    target = folder / file.name
+    target = f"{folder}/{file.name}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     mode = 0o755 if file.runs else 0o644
     try:
         number = os.open(target, flags, mode)
     except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         number = os.open(target, flags, mode)
     with os.fdopen(number, "wb") as stream:
         stream.write(file.content)

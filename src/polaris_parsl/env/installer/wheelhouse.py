@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from polaris_parsl.env.base.choice import NEWEST, OLDEST
 from polaris_parsl.env.installer.conda_archives import channel_silence, fetch_archives
-from polaris_parsl.env.installer.wheels import build_own, download, kept_wheels
+from polaris_parsl.env.installer.own_wheel import build_own
+from polaris_parsl.env.installer.wheels import download, kept_wheels
 from polaris_parsl.env.locks.files import (
     CONDA_LOCK,
     INSTALLER_LOCK,

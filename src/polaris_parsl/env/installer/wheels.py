@@ -1,12 +1,10 @@
-"""Wheels: our own, built from the source tree, and the locked ones, fetched by the base's pip."""
+"""The wheels that locks name, fetched by the base's pip."""
 
 import errno
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,14 +13,13 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from polaris_parsl import below
 from polaris_parsl.env.base.choice import Base
-from polaris_parsl.env.installer.archive import EPOCH_SECONDS
 from polaris_parsl.env.locks.files import Pin, read_requirements
 from polaris_parsl.env.network import log_site_proxy, no_proxy_for_loopback, site_proxy
 from polaris_parsl.env.variables import for_offline_pip, for_python
-from polaris_parsl.errors import LockError, MissingToolError
-from polaris_parsl.files import digest, source_tree
+from polaris_parsl.errors import LockError
+from polaris_parsl.files import digest
 from polaris_parsl.installs import STAGING
-from polaris_parsl.process import WORK_SECONDS, run, started
+from polaris_parsl.process import WORK_SECONDS, run
 from polaris_parsl.text import without_passwords
 
 # The newest wheels that glibc 2.28 (of 2018) and later can load, on whatever machine pip runs:
@@ -58,52 +55,6 @@ def read_wheel(path: Path) -> Wheel:
     """A wheel on disk, by what its file name says."""
     name, version, _, _ = parse_wheel_filename(path.name)
     return Wheel(canonicalize_name(name), str(version), path, digest(path))
-
-
-def build_own(folder: Path, *, env: Mapping[str, str], kind: str = "wheel") -> Path:
-    """Build polaris_parsl from the source tree; the same source, the same bytes.
-
-    Args:
-        folder: an empty directory for the result.
-        env: environment variables.
-        kind: "wheel", or "sdist": the source tree in one file.
-
-    Raises:
-        MissingToolError: there is no source tree, or hatchling is missing or refuses it.
-    """
-    with built_own(folder, env=env, kind=kind) as finish:
-        return finish()
-
-
-@contextmanager
-def built_own(
-    folder: Path, *, env: Mapping[str, str], kind: str = "wheel"
-) -> Iterator[Callable[[], Path]]:
-    """The same beside other work.
-
-    Yields:
-        What waits for it, and returns the wheel.
-    """
-    source = source_tree("install" if kind == "wheel" else "wheelhouse")
-    command: list[str | Path] = [sys.executable, "-I", "-m", "hatchling", "build"]
-    command += ["-t", kind, "-d", folder]
-    with started(
-        command,
-        cwd=source,
-        env={**for_python(env), "SOURCE_DATE_EPOCH": str(EPOCH_SECONDS)},
-        timeout_seconds=WORK_SECONDS,
-    ) as finish:
-        yield lambda: _built(finish(), folder, kind, source)
-
-
-def _built(done: CompletedProcess[str], folder: Path, kind: str, source: Path) -> Path:
-    built = sorted(folder.glob("polaris_parsl-*"))
-    if done.returncode != 0 or len(built) != 1:
-        raise MissingToolError(
-            f"hatchling built no {kind} from {source}:\n    {done.stderr.strip()[-800:]}",
-            remedy="start this command with scripts/install.sh, in a complete source tree",
-        )
-    return built[0]
 
 
 def fetch(

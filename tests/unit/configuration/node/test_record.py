@@ -1,13 +1,16 @@
 """The image of an environment holds what workers import, so that they open hardly any file."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
+import parsl
 import pytest
 
 from polaris_parsl.configuration.node import start
+from polaris_parsl.version import VERSION
 
 # Opens every module of a pool; prints which files of packages were read for that.
 LOOK = """
@@ -32,7 +35,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The image of the environment of these tests."""
     file = tmp_path_factory.mktemp("image") / "workers.image"
     record = "polaris_parsl.configuration.node.record"
-    subprocess.run([sys.executable, "-P", "-m", record, file, "/nowhere"], check=True)
+    command: list[str | Path] = [sys.executable, "-P", "-m", record, file, "/nowhere"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    # then it has imported what users import
+    assert json.loads(done.stdout) == [parsl.__version__, VERSION, sys.prefix, parsl.__file__]
     return file
 
 
