@@ -32,14 +32,14 @@ def eventually(claim, *, seconds=100.0, what="it"):
     """The first true value of claim(); fails when there is none before the deadline."""
     deadline = time.monotonic() + seconds
     # a claim that starts a program would keep a core busy if it was asked all the time
-    pause = 0.05
+    pause = 0.1
     while True:
         value = claim()
         if value:
             return value
         assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
         time.sleep(pause)
-        pause = min(1.3 * pause, 0.4)
+        pause = min(1.5 * pause, 0.4)
 
 
 def processes_of(state):
