@@ -164,7 +164,9 @@ def _write_commands(plan: InstallPlan, folder: Path) -> None:
 def _written_share(folder: Path, *, env: Mapping[str, str]) -> Iterator[Callable[[], None]]:
     """The man page and the completions, which the new command makes of itself, beside other work."""
     python = tools_of(folder) / BIN / "python"
-    command: list[str | Path] = [python, "-I", "-m", "polaris_parsl.cli.share", folder / SHARE]
+    command: list[str | Path] = [
+        python, "-I", "-B", "-m", "polaris_parsl.cli.share", folder / SHARE,
+    ]  # fmt: skip
     with started(command, env=for_python(env), cwd=folder) as finish:
         yield lambda: _refuse_share(finish())
 
