@@ -27,9 +27,15 @@ OTHER_NUMBERS = ("docs/environments.md",)
 WHEELS = (
     ("my-package", "1.0", "dill==0.1", "ipykernel"),
     ("dill", "0.1"),
-    ("ipykernel", "6.30.1", "ipykernel-launcher"),
     ("ipykernel-launcher", "6.30.1"),
 )
+# as much of ipykernel as is asked before a kernel is installed
+IPYKERNEL = """\
+import sys, types
+__version__ = "6.30.1"
+kernelspec = sys.modules["ipykernel.kernelspec"] = types.ModuleType("ipykernel.kernelspec")
+kernelspec.get_kernel_dict = lambda: {"argv": [], "display_name": "", "language": "python"}
+"""
 
 PAGES = list(dict.fromkeys(row.document for row in rows() if row.by == TYPED))
 
@@ -78,6 +84,8 @@ def test_a_page_shows_what_its_commands_print(
     (home / "wheels").mkdir(parents=True)
     for package in WHEELS:
         builder.small_wheel(home / "wheels", *package)
+    kernel = ("ipykernel", "6.30.1", "ipykernel-launcher")
+    builder.small_wheel(home / "wheels", *kernel, module=IPYKERNEL)
     prefix = str(install.prefix)
     places = {
         quote(f"{prefix}/modulefiles"): f"{PREFIX}/modulefiles", prefix: PREFIX, f"{home}/me": "/eagle/PROJECT/me",
