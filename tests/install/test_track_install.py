@@ -70,7 +70,7 @@ def test_an_install_of_the_track_monitoring_keeps_the_database_that_config_is_as
     done = builder.run(*command, env=with_python(env))
     assert done.returncode == 0, done.stderr
     assert str(prefix) in words
-    assert done.stdout.endswith(f"; {load.command.replace('2026.11.0', VERSION)}\n")
+    assert done.stdout.endswith(f" {load.command.replace('2026.11.0', VERSION)}\n")
     root = prefix / "versions" / f"{VERSION}-monitoring"
     run.mkdir()
     (run / "workflow.py").write_text(MONITORED)
