@@ -191,6 +191,12 @@ def stand_in_base(folder: Path, *, conda: bool = False, pip: bool = True) -> Pat
     for entry in library.iterdir():
         if entry.name not in {"site-packages", "__pycache__"}:
             (site.parent / entry.name).symlink_to(entry)
+    # as every base has it; what is asked of a base writes none
+    shutil.copytree(
+        library / "__pycache__",
+        site.parent / "__pycache__",
+        ignore=shutil.ignore_patterns("*.opt-*"),
+    )
     for entry in library.parent.iterdir():
         if entry.name.startswith("libpython"):
             (folder / "lib" / entry.name).symlink_to(entry)

@@ -124,7 +124,9 @@ class Typed:
     def _line(line: str) -> str:
         if line == "...":
             return r"(?:.*\n)*?"
-        return ".*".join(re.escape(part) for part in line.split("...")) + r"\n"
+        # columns are as wide as what stands in them
+        parts = (re.sub(r"(?:\\ ){2,}", " {2,}", re.escape(part)) for part in line.split("..."))
+        return ".*".join(parts) + r"\n"
 
 
 def _blurred(text: str) -> str:

@@ -130,6 +130,8 @@ def conda_base(shared: Shared) -> Path:
         builder.add_distribution(site, "typeguard", "2.13.3")
         builder.add_distribution(site, "filelock", "3.20.0")
         builder.add_distribution(site, "needs-old", "1.0", "typeguard<3")
+        done = builder.run(base / "bin/python", "-I", "-m", "compileall", "-q", site, env={})
+        assert done.returncode == 0, done.stdout
         return base
 
     return shared.make("soft", build)

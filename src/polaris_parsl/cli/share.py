@@ -1,6 +1,6 @@
 """What an install has beside its command: the man page, and the completions that the module loads.
 
-python -I -m polaris_parsl.cli.share DIRECTORY
+python -I -B -m polaris_parsl.cli.share DIRECTORY
 """
 
 import sys

@@ -60,7 +60,7 @@ def inspect(prefix: Path) -> Environment:
     if not python.is_file() or not (folder / PROGRAM).is_file():
         raise MissingToolError(f"there is no {PROGRAM} with its python in {folder}", remedy=remedy)
     try:
-        done = run([python, "-I", "-c", _VERSIONS], timeout_seconds=_TIMEOUT_SECONDS)
+        done = run([python, "-I", "-B", "-c", _VERSIONS], timeout_seconds=_TIMEOUT_SECONDS)
     except OSError as error:
         raise MissingToolError(f"{python} does not run: {error}", remedy=remedy) from error
     if done.returncode != 0:

@@ -55,7 +55,7 @@ def imported(python: Path, env: Mapping[str, str]) -> dict[str, ImportedDistribu
     """
     remedy = "run `polaris-parsl verify` to check the install and its base"
     try:
-        done = run([python, "-I", _PROBE], env=for_python(env), cwd=Path("/"))
+        done = run([python, "-I", "-B", _PROBE], env=for_python(env), cwd=Path("/"))
         entries = json.loads(done.stdout.strip().rpartition("\n")[2])
     except OSError as error:
         raise BaseEnvironmentError(f"{python} does not start: {error}", remedy=remedy) from error

@@ -50,7 +50,7 @@ def ask(
             remedy="do not use this receipt: it was not written by polaris-parsl",
         )
     words = [*(["--quick"] if quick else []), *(["--requires"] if requires else [])]
-    command: list[str | Path] = [python, "-I", _PROBE, *words, *names]
+    command: list[str | Path] = [python, "-I", "-B", _PROBE, *words, *names]
     try:
         done = run(
             command,

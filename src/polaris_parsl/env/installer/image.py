@@ -38,13 +38,10 @@ def recorded_image(root: Path, *, env: Mapping[str, str]) -> Iterator[Callable[[
     """
     image, archive = image_of(root), archive_of(root)
     command: list[str | Path] = [overlay_python(root), "-P", "-m", _RECORD, image, root, archive]
-    # a set in byte code that is compiled now has the order of its hashes; where a base that is its owner's has
-    # none yet, it is kept there, so that the next image is made of the same
-    own = {**for_python(env), "PYTHONHASHSEED": "0"}
-    del own["PYTHONDONTWRITEBYTECODE"]
     with started(
         command,
-        env=own,
+        # a set in byte code that is compiled now has the order of its hashes
+        env={**for_python(env), "PYTHONHASHSEED": "0"},
         cwd=root,
         timeout_seconds=WORK_SECONDS,
     ) as finish:

@@ -50,6 +50,8 @@ from polaris_parsl.installs import (
 from polaris_parsl.process import Step, started
 from polaris_parsl.version import NAME
 
+_SHARE = "polaris_parsl.cli.share"
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -164,9 +166,7 @@ def _write_commands(plan: InstallPlan, folder: Path) -> None:
 def _written_share(folder: Path, *, env: Mapping[str, str]) -> Iterator[Callable[[], None]]:
     """The man page and the completions, which the new command makes of itself, beside other work."""
     python = tools_of(folder) / BIN / "python"
-    command: list[str | Path] = [
-        python, "-I", "-B", "-m", "polaris_parsl.cli.share", folder / SHARE,
-    ]  # fmt: skip
+    command: list[str | Path] = [python, "-I", "-B", "-m", _SHARE, folder / SHARE]
     with started(command, env=for_python(env), cwd=folder) as finish:
         yield lambda: _refuse_share(finish())
 

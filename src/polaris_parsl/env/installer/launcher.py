@@ -34,7 +34,7 @@ case "${{1-}}" in
 -h | --help | --version | version | list)
   # what ends at once needs no look at the base before: it says itself that it was this Python's
   # and it needs nothing that Python looks for at its start: a look at site-packages costs as much as the answer
-  "$python" -I -S -c 'import sys
+  "$python" -I -S -B -c 'import sys
 minor, root = sys.argv[1:3]
 del sys.argv[1:3]
 if minor == "Python %d.%d" % sys.version_info[:2]:
@@ -47,7 +47,7 @@ if minor == "Python %d.%d" % sys.version_info[:2]:
   [ "$code" -lt {said} ] || [ "$code" -gt {last} ] || exit $((code - {said}))
   ;;
 esac 3>&2 2>/dev/null
-is=$("$python" -I -S -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null)
+is=$("$python" -I -S -B -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null)
 if [ "$is" != {minor} ]; then
   lost=$(readlink -- "$python" || printf '%s' "$python")
   if [ -e "$lost" ]; then
@@ -69,7 +69,7 @@ if [ "$is" != {minor} ]; then
   [ "${{1-}}" != doctor ] || exit {problems}
   exit {broken}
 fi
-exec "$python" -I -m polaris_parsl "$@"
+exec "$python" -I -B -m polaris_parsl "$@"
 """
 
 

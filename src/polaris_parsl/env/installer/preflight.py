@@ -45,7 +45,7 @@ def check_overlay(
     Raises:
         LockError: it does not, or other versions than the locked ones.
     """
-    command: list[str | Path] = [overlay_python(folder), "-I", "-c", _IMPORT]
+    command: list[str | Path] = [overlay_python(folder), "-I", "-B", "-c", _IMPORT]
     done = CompletedProcess(command, 0, stdout=imported)
     if not imported:
         done = run(command, env=for_python(env), cwd=Path("/"))

@@ -299,7 +299,7 @@ def verify_overlay(
         for each in base_dependencies(receipt.base)
         for name in entries[each].get("modules", ())
     }
-    command = [overlay_python(root), "-I", "-c", _IMPORT if tries else _FIND, *sorted(needed)]
+    command = [overlay_python(root), "-I", "-B", "-c", _IMPORT if tries else _FIND, *sorted(needed)]
     try:
         done = run(command, env=for_python(env), cwd=Path("/"))
     except OSError as error:

@@ -136,7 +136,7 @@ def _ask_ipykernel(
     first = "" if venv else f"{NAME} venv DIR; "
     then = "" if venv else f"; {NAME} kernel --venv DIR"
     try:
-        done = run([python, "-I", "-c", _ASK], env=for_python(env), cwd=Path("/"))
+        done = run([python, "-I", "-B", "-c", _ASK], env=for_python(env), cwd=Path("/"))
         version, spec = json.loads(done.stdout)
     except OSError as error:
         raise MissingToolError(

@@ -167,7 +167,7 @@ def _stage(above: int, target: Path) -> Iterator[Path]:
 
 def _build(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
     python = Path(plan.receipt.base["executable"])
-    command: list[str | Path] = [python, "-I", "-m", "venv", "--without-pip"]
+    command: list[str | Path] = [python, "-I", "-B", "-m", "venv", "--without-pip"]
     done = run(
         [*command, "--system-site-packages", folder],
         env=for_python(env),
@@ -209,7 +209,9 @@ def _write_programs(plan: VenvPlan, folder: Path) -> None:
 
 def _check(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
     places = "import parsl, polaris_parsl; print(polaris_parsl.__file__)"
-    done = run([folder / "bin/python", "-I", "-c", places], env=for_python(env), cwd=Path("/"))
+    done = run(
+        [folder / "bin/python", "-I", "-B", "-c", places], env=for_python(env), cwd=Path("/")
+    )
     if Path(done.stdout.strip()).is_relative_to(plan.overlay):
         return
     reason = done.stderr.strip() or f"it imports polaris_parsl from {done.stdout.strip()}"
