@@ -1,4 +1,4 @@
-"""What others wrote, and addresses with passwords, in the form that a user sees."""
+"""What others wrote, addresses with passwords, and nouns after numbers, in the form that a user sees."""
 
 import re
 
@@ -29,3 +29,8 @@ def shown_url(address: str) -> str:
 def without_passwords(text: str) -> str:
     """The words of a program, in which addresses have no user and password."""
     return _PASSWORDS.sub("//", text)
+
+
+def plural(number: int, thing: str) -> str:
+    """The noun after a number of things: 1 node, 2 nodes."""
+    return thing if number == 1 else f"{thing}s"

@@ -13,6 +13,7 @@ from polaris_parsl.errors import OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.options.lookup import handed_to
 from polaris_parsl.options.table import OPTIONS
+from polaris_parsl.text import plural
 
 _UNCHANGED = handed_to("executor")
 _WORKERS = ("available_accelerators", "max_workers_per_node", "cores_per_worker", "cpu_affinity")
@@ -59,7 +60,7 @@ def read_executor(
         findings.add(
             "PP303",
             executor.line,
-            f"{tasks} {'worker' if tasks == 1 else 'workers'} on the first node, from where tasks can "
+            f"{tasks} {plural(tasks, 'worker')} on the first node, from where tasks can "
             "start MPI on all",
             "the call has max_workers_per_block: a task says its nodes and ranks in "
             "parsl_resource_specification and runs $PARSL_MPI_PREFIX program",

@@ -15,6 +15,7 @@ from polaris_parsl.pbs.learn_queues import learn_queues
 from polaris_parsl.pbs.queue_listing import Listing, ask_pbs, differences
 from polaris_parsl.pbs.walltime import write_walltime
 from polaris_parsl.policy.job_size import destinations
+from polaris_parsl.text import plural
 
 _ROW = "{:<15} {:>8}  {:<20} {:<11} {:<12} {}"
 
@@ -111,7 +112,7 @@ def _save(listing: Listing) -> None:
         said = ", ".join(f"{field} = {show(value)}" for field, value in fields.items())
         say(f"{name}: {said or 'no limits'}")
     count = len(learned.queues)
-    noun = "queue" if count == 1 else "queues"
+    noun = plural(count, "queue")
     say(f"{count} {noun} of {listing.server} that the facts lack or have otherwise: {file}")
 
 
@@ -124,6 +125,6 @@ def _compare(listing: Listing) -> None:
         return
     for each in found:
         say(str(each))
-    noun = "difference" if len(found) == 1 else "differences"
+    noun = plural(len(found), "difference")
     say(f"{len(found)} {noun} between {asked} and the facts; to correct these see docs/queues.md")
     raise typer.Exit(ExitCode.QUEUES)

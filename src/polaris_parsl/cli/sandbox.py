@@ -9,6 +9,7 @@ from polaris_parsl.cli.say import say
 from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end
 from polaris_parsl.sandbox.faults.fault import ALL, DIRECTORIES, KINDS, RUNNING, Fault
 from polaris_parsl.sandbox.launch import run_sandbox
+from polaris_parsl.text import plural
 
 NODES_DEFAULT = 4
 END = "end"
@@ -88,7 +89,7 @@ def fault(
     """Let something go wrong in a running sandbox."""
     if kind == END:
         count = ask_to_end(target or ALL, state=state)
-        say(f"{count} {'fault' if count == 1 else 'faults'} ended")
+        say(f"{count} {plural(count, 'fault')} ended")
         return
     if kind in DIRECTORIES:
         target = str(Path(target or ".").absolute())

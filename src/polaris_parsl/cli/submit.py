@@ -13,6 +13,7 @@ from polaris_parsl.driver import Driver
 from polaris_parsl.errors import BlockError, MissingToolError
 from polaris_parsl.pbs.walltime import write_walltime
 from polaris_parsl.process import run
+from polaris_parsl.text import plural
 
 if TYPE_CHECKING:
     from polaris_parsl.configuration.driver_job import DriverJob
@@ -105,7 +106,7 @@ def _waited(job: "DriverJob") -> int:
 
 
 def _tell(job: "DriverJob", identifier: str) -> None:
-    nodes = f"{job.nodes} {'node' if job.nodes == 1 else 'nodes'}"
+    nodes = f"{job.nodes} {plural(job.nodes, 'node')}"
     say(
         f"submitted {identifier}: {nodes} of {job.queue} for {write_walltime(job.walltime)}, charged "
         f"to {job.account}"

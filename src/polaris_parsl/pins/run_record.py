@@ -14,6 +14,7 @@ from polaris_parsl.errors import BundleError, PrefixError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import PACKAGES
 from polaris_parsl.options.sources import PROJECT_FILE
+from polaris_parsl.text import plural
 
 SCRIPTS = "submit_scripts"
 _LOG = "parsl.log"
@@ -130,7 +131,7 @@ def pbs_jobs(facts: Mapping[str, Any]) -> int:
 def summary(facts: Mapping[str, Any]) -> str:
     """What a recorded run did, in a few words."""
     number = pbs_jobs(facts)
-    jobs = "1 job" if number == 1 else f"{number} jobs"
+    jobs = f"{number} {plural(number, 'job')}"
     if facts["tasks"] is None:
         return f"tasks not counted, {jobs}"
     found = facts["from_checkpoints"]

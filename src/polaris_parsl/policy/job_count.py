@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from polaris_parsl.errors import OptionError, warn
 from polaris_parsl.facts.queues import Queue
+from polaris_parsl.text import plural
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class _Limit:
     scope: str
 
     def __str__(self) -> str:
-        return f"{self.jobs} {'job' if self.jobs == 1 else 'jobs'} of a {self.scope}"
+        return f"{self.jobs} {plural(self.jobs, 'job')} of a {self.scope}"
 
 
 def check_blocks(blocks: int, queue: Queue, target: Queue) -> None:

@@ -1,5 +1,7 @@
 """Times and counts in words, as text, page and advice have them."""
 
+from polaris_parsl.text import plural
+
 
 def duration(seconds: float | None) -> str:
     """A time in the unit that reads best."""
@@ -16,7 +18,7 @@ def duration(seconds: float | None) -> str:
 
 def counted(number: int, thing: str) -> str:
     """A number of things, as "1 attempt" or "2,000 attempts"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {plural(number, thing)}"
 
 
 def node_hours(hours: float) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from polaris_parsl.configuration.blocks.answers import JobAnswer, QstatAnswer
 from polaris_parsl.configuration.blocks.block import BlockChange, BlockState, Cause, JobBlock
+from polaris_parsl.text import plural
 
 _RUNNING, _WAITING, _HELD, _ENDED = "RB", "QWT", "HSU", "FCX"
 _KILLED_FOR_WALLTIME = -29
@@ -163,7 +164,7 @@ class Judge:
     def _shrink(self, block: JobBlock, gone: Mapping[str, str]) -> BlockChange:
         if block.nodes:
             left = len(block.nodes)
-            nodes = "1 node" if left == 1 else f"{left} nodes"
+            nodes = f"{left} {plural(left, 'node')}"
             text = f"has lost {_list(gone)}, and goes on with {nodes}"
             return BlockChange(block, block.state, text, is_smaller=True)
         return self._move(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from polaris_parsl.configuration.blocks.lines import Lines
+from polaris_parsl.text import plural
 
 _SECONDS = 3600
 # More runs than these are counted together.
@@ -101,7 +102,7 @@ class Report:
         """What was used of the system; "" where that is not known, as inside of a job."""
         if is_computed and not self._blocks:
             return ""
-        blocks = "1 block" if self._blocks == 1 else f"{self._blocks} blocks"
+        blocks = f"{self._blocks} {plural(self._blocks, 'block')}"
         return f"{blocks} ran, {self._node_seconds / _SECONDS:.2f} node-hours"
 
     def _say_results(self) -> None:
@@ -119,4 +120,4 @@ class Report:
 
 
 def _results(count: int) -> str:
-    return "1 result" if count == 1 else f"{count} results"
+    return f"{count} {plural(count, 'result')}"
