@@ -134,12 +134,14 @@ def test_qstat_shows_nodes_and_comments_in_openpbs_layout(sandbox):
 def test_a_job_waits_for_its_time_and_takes_signals(sandbox, tools):
     def submit(when):
         return sandbox.submit(
-            "trap 'touch signalled' USR1; touch up; while sleep 0.1; do :; done\n",
+            "trap 'touch signalled' USR1; touch up; while :; do sleep 0.1; done\n",
             *QUEUE,
             "-a",
             when,
         )
 
+    # each shell of a job must trap the signal: the login shell that starts the script, too
+    (sandbox.home / ".bash_profile").write_text("trap : USR1\n")
     late = submit("203112312359")
     job = sandbox.job(late)
     assert (job["job_state"], job["substate"]) == ("W", 30)
