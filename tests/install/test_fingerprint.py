@@ -82,6 +82,18 @@ def test_only_what_the_overlay_depends_on_has_its_files_read(base: Path) -> None
     assert "files" not in known["distributions"]["apart"]
 
 
+def test_what_only_an_extra_requires_is_read_where_the_extra_is_asked_for(base: Path) -> None:
+    site = builder.site_packages(base)
+    either = "either; extra == 'a' or sys_platform == 'linux'"
+    builder.add_distribution(site, "plain", "1.0", "tests>=1 ; extra == 'dev'", either, "asked[b]")
+    builder.add_distribution(site, "asked", "1.0", "more; python_version > '3' and extra == \"b\"")
+    for name in ("tests", "either", "more"):
+        builder.add_distribution(site, name, "1.0")
+    answer = ask(base / "bin/python", names=["plain"], quick=False, env={"PATH": "/usr/bin:/bin"})
+    read = {name for name, each in answer["distributions"].items() if "files" in each}
+    assert read == {"plain", "asked", "more", "either"}
+
+
 def test_a_distribution_of_debian_without_record_is_known_by_its_metadata(base: Path) -> None:
     site = builder.site_packages(base)
     (site / "single-1.2.egg-info").write_text("Name: single\nVersion: 1.2\n")

@@ -137,16 +137,23 @@ def distributions():
 
 
 def required(names, found):
-    """These names and all that they may require, whatever the markers say."""
-    seen, waiting = set(), list(names)
+    """These names and all that they may require, also with the extras that one of them asks for."""
+    seen, waiting = set(), [(name, False) for name in names]
     while waiting:
-        name = waiting.pop()
-        if name in seen or name not in found:
+        name, with_extras = waiting.pop()
+        if (name, with_extras) in seen or name not in found:
             continue
-        seen.add(name)
+        seen.add((name, with_extras))
         for text in found[name][0].requires():
-            waiting.append(normalised(re.match("[A-Za-z0-9._-]*", text).group()))
-    return seen
+            needed, extras = re.match(r"([A-Za-z0-9._-]*)\s*(\[?)", text).groups()
+            if with_extras or not is_for_extra(text.partition(";")[2]):
+                waiting.append((normalised(needed), bool(extras)))
+    return set(name for name, _ in seen)
+
+
+def is_for_extra(marker):
+    """Whether a marker is true with an extra only, whatever the machine."""
+    return bool(re.search(r"\bextra *==", marker)) and not re.search(r"\bor\b", marker)
 
 
 def described(names, quick, requires):
