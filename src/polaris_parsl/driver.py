@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 from polaris_parsl.errors import OptionError
@@ -35,6 +34,12 @@ def working_folder() -> Path:
         ) from error
 
 
+def _version_of_parsl() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - it takes its time
+
+    return version("parsl")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Driver:
     """Interpreter and environment of the driver, which the workers must find again.
@@ -58,7 +63,7 @@ class Driver:
     """
 
     python: Path
-    parsl: str = field(default_factory=lambda: version("parsl"))
+    parsl: str = field(default_factory=_version_of_parsl)
     folder: Path = field(default_factory=working_folder)
     module: str | None = None
     module_tree: Path | None = None

@@ -56,6 +56,11 @@ _KEY = re.compile(r"[0-9a-f]{16}")
 PACKAGES = "environment.txt"
 
 
+def is_locked(base: Path | None) -> bool:
+    """Whether the base that a user asked for is the locked one."""
+    return str(base) == LOCKED
+
+
 def version_root(prefix: Path, version: str) -> Path:
     """The install of a version in a prefix."""
     return prefix / VERSIONS / version

@@ -7,25 +7,26 @@ from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
 
-from rich.console import Console
-from rich.text import Text
-
+from polaris_parsl.cli.say import say
 from polaris_parsl.text import printable
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
     """Show a step while it runs: as a spinner on a terminal, elsewhere as one line before it."""
+    if not sys.stderr.isatty():
+        say(f"  {name} ...", to_errors=True)
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.text import Text  # noqa: PLC0415
+
     name = printable(name)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = monotonic()
-    if console.is_terminal:
-        with console.status(Text(f"{name} ...")):
-            yield
-        console.print(Text(f"  {name} ({monotonic() - started:.1f} s)"))
-    else:
-        console.print(Text(f"  {name} ..."))
+    with console.status(Text(f"{name} ...")):
         yield
+    console.print(Text(f"  {name} ({monotonic() - started:.1f} s)"))
 
 
 def leave_nothing_when_stopped() -> None:

@@ -12,10 +12,10 @@ from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.progress import leave_nothing_when_stopped, step
 from polaris_parsl.cli.roots import AllowedSigners
 from polaris_parsl.cli.say import say
-from polaris_parsl.env.installer.locked_base import is_locked
 from polaris_parsl.env.modules.module_system import how_to_load
 from polaris_parsl.env.variables import own_command
 from polaris_parsl.errors import BundleError, ExitCode
+from polaris_parsl.installs import is_locked
 
 if TYPE_CHECKING:
     from polaris_parsl.pins.bundle import Bundle

@@ -14,7 +14,6 @@ from polaris_parsl.errors import PrefixError
 from polaris_parsl.report.as_text import as_text as text_of
 from polaris_parsl.report.as_text import comparison, table
 from polaris_parsl.report.figures import figures_of
-from polaris_parsl.report.page import page
 from polaris_parsl.report.reading import read_run
 
 
@@ -59,6 +58,8 @@ def report(
 
 
 def _write(runs: list[dict[str, object]], path: Path) -> None:
+    from polaris_parsl.report.page import page  # noqa: PLC0415 - figures need none of its templates
+
     text = page(runs).encode(errors="backslashreplace").decode()
     try:
         write_atomically(path, text, mode=usual_mode())

@@ -6,9 +6,7 @@ from typing import Annotated
 import typer
 
 from polaris_parsl.cli.say import say
-from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end
 from polaris_parsl.sandbox.faults.fault import ALL, DIRECTORIES, KINDS, RUNNING, Fault
-from polaris_parsl.sandbox.launch import run_sandbox
 from polaris_parsl.text import plural
 
 NODES_DEFAULT = 4
@@ -47,6 +45,8 @@ def sandbox(
 
     Inside, `polaris-parsl sandbox fault KIND [TARGET]` lets something go wrong.
     """
+    from polaris_parsl.sandbox.launch import run_sandbox  # noqa: PLC0415 - other verbs need none of it
+
     code = run_sandbox(
         command,
         nodes=nodes,
@@ -87,6 +87,8 @@ def fault(
     ] = None,
 ) -> None:
     """Let something go wrong in a running sandbox."""
+    from polaris_parsl.sandbox.faults.ask import ask_for, ask_to_end  # noqa: PLC0415 - as above
+
     if kind == END:
         count = ask_to_end(target or ALL, state=state)
         say(f"{count} {plural(count, 'fault')} ended")

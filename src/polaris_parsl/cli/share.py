@@ -3,6 +3,7 @@
 python -I -B -m polaris_parsl.cli.share DIRECTORY
 """
 
+import gc
 import sys
 from pathlib import Path
 
@@ -87,4 +88,7 @@ def _roff(text: str) -> str:
 
 
 if __name__ == "__main__":
+    # what it imports is no garbage, at its end neither
+    gc.disable()
     main(Path(sys.argv[1]))
+    gc.freeze()

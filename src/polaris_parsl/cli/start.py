@@ -20,12 +20,15 @@ def main(archive: str = "") -> None:
             as soon as any module is not found elsewhere.
     """
     words = sys.argv[1:]
-    if _COMPLETES not in os.environ and _answers(words):
-        return
-    sys.path += [archive] if archive else []
-    from polaris_parsl.cli import main as whole  # noqa: PLC0415 - it takes its time
+    try:
+        if _COMPLETES not in os.environ and _answers(words):
+            return
+        sys.path += [archive] if archive else []
+        from polaris_parsl.cli import main as whole  # noqa: PLC0415 - it takes its time
 
-    whole.main()
+        whole.main()
+    finally:
+        gc.freeze()  # Python would look for garbage once more at its end
 
 
 def main_of_launcher(archive: str) -> None:
@@ -37,7 +40,6 @@ def main_of_launcher(archive: str) -> None:
         main(archive)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    gc.freeze()  # Python looks once more at its end
     sys.exit(SAID + code)
 
 

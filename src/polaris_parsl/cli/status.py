@@ -4,14 +4,9 @@ import json
 import shutil
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from polaris_parsl.cli.places import absolute
 from polaris_parsl.cli.say import say
@@ -21,6 +16,9 @@ from polaris_parsl.report.as_text import table
 from polaris_parsl.report.now import alive_jobs, as_lines, block_rows, is_over, status_of
 from polaris_parsl.report.reading import History, find_run, read_run
 from polaris_parsl.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _SECONDS, _QSTAT_SECONDS, _ANSWER_SECONDS = 5.0, 60.0, 30.0
 # Of the time, so much at most goes into reading.
@@ -79,6 +77,8 @@ def _look(folder: Path, jobs: AskedJobs) -> dict[str, Any]:
 
 
 def _watch(folder: Path, jobs: AskedJobs) -> None:
+    from rich.live import Live  # noqa: PLC0415 - only what watches needs rich
+
     try:
         with Live(auto_refresh=False) as live:
             while True:
@@ -92,7 +92,12 @@ def _watch(folder: Path, jobs: AskedJobs) -> None:
         return
 
 
-def _shown(found: dict[str, Any]) -> RenderableType:
+def _shown(found: dict[str, Any]) -> "RenderableType":
+    from rich.console import Group  # noqa: PLC0415 - as above
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     head, *rows = block_rows(found)
     blocks = Table(*head)
     for row in rows:

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from polaris_parsl.env.base.drift import compare
-from polaris_parsl.env.installer.locked_base import is_locked
 from polaris_parsl.env.modules.base_module import NO_MODULE
 from polaris_parsl.env.release_names import CURRENT, release_name
 from polaris_parsl.errors import BaseEnvironmentError, BundleError
 from polaris_parsl.files import digest, is_there
-from polaris_parsl.installs import BASES, LOCKED, OVERLAY, receipt_of, version_root
+from polaris_parsl.installs import BASES, LOCKED, OVERLAY, is_locked, receipt_of, version_root
 from polaris_parsl.pins.bundle import SOURCE, Bundle, files_below
 from polaris_parsl.pins.own_source import BOOTSTRAP, bootstrap
 from polaris_parsl.process import Step

@@ -95,6 +95,17 @@ def test_what_is_asked_most_imports_little(words: list[str], most: int) -> None:
     assert not imported & SLOW
 
 
+def test_the_man_page_and_the_completions_of_all_verbs_import_no_library_of_one_verb() -> None:
+    """An install makes both, and shells ask for the completions at each press of a key."""
+    code = "import json, sys; from polaris_parsl.cli.table import PANELS; "
+    code += "from polaris_parsl.cli.verbs import command_of; "
+    code += "[command_of(each) for verbs in PANELS.values() for each in verbs if not each.needs_source]; "
+    code += "print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    libraries = {"email", "http", "jinja2", "parsl", "rich", "ssl", "yaml"}
+    assert not set(json.loads(done.stdout)) & libraries
+
+
 def test_the_package_imports_nothing_until_it_is_asked_for_something() -> None:
     code = "import json, sys; before = {*sys.modules}; import polaris_parsl; "
     code += "print(json.dumps(sorted({*sys.modules} - before)))"

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +284,8 @@ class RunRecord:
             (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
 
     def _write_run(self, run_id: str) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 - what reads records needs none
+
         install = look_at_install()
         self._write(
             "run",

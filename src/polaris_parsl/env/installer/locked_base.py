@@ -18,7 +18,7 @@ from polaris_parsl.env.receipt import scan, write_receipt
 from polaris_parsl.env.variables import for_python, user_cache
 from polaris_parsl.errors import BaseEnvironmentError, LockError
 from polaris_parsl.files import shipped
-from polaris_parsl.installs import LOCKED, base_root
+from polaris_parsl.installs import base_root
 from polaris_parsl.process import WORK_SECONDS, Step, run
 
 _KEY_DIGITS = 16
@@ -53,11 +53,6 @@ class LockedBase:
                 for each in self.packages
             ],
         }
-
-
-def is_locked(base: Path | None) -> bool:
-    """Whether the base that a user asked for is the locked one."""
-    return str(base) == LOCKED
 
 
 def locked_base(*, archives: Path | None, mirror: str | None) -> LockedBase:

@@ -13,7 +13,7 @@ from polaris_parsl.env.base.shadowed_packages import find_shadowed_packages
 from polaris_parsl.env.installer.conda_archives import refuse_bad_mirror
 from polaris_parsl.env.installer.delta import Delta, compute_delta, refuse_unprotected
 from polaris_parsl.env.installer.gnu_parallel import Parallel, choose_parallel
-from polaris_parsl.env.installer.locked_base import LockedBase, is_locked, locked_base
+from polaris_parsl.env.installer.locked_base import LockedBase, locked_base
 from polaris_parsl.env.installer.own_wheel import OWN, own_wheel
 from polaris_parsl.env.installer.wheelhouse import ARCHIVES, WHEELS, check_wheelhouse
 from polaris_parsl.env.installer.wheels import Wheel, fetch, read_wheel
@@ -33,7 +33,7 @@ from polaris_parsl.env.release_names import CURRENT, release_name
 from polaris_parsl.env.variables import user_cache
 from polaris_parsl.errors import OptionError
 from polaris_parsl.files import digest, shipped
-from polaris_parsl.installs import LOCKED, version_root
+from polaris_parsl.installs import LOCKED, is_locked, version_root
 from polaris_parsl.process import Step
 from polaris_parsl.version import VERSION
 
