@@ -7,7 +7,7 @@
 
 The tools environment is made on first use in the user's cache directory
 ($XDG_CACHE_HOME or ~/.cache), from wheels whose sha256 stands in tools.lock and
-installer.lock (for the verb `lock` and for the tests also in maintainer.lock), and found there
+installer.lock (for the verb `lock` also in maintainer.lock), and found there
 again as long as these locks and the interpreter stay the same.
 It is made with a CPython 3.11-3.13 that has pip and venv: this one, the one that
 --base names, a python3.13, python3.12, python3.11 on PATH, or that of the wheelhouse, which comes

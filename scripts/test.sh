@@ -49,13 +49,21 @@ done
 need "python3-venv python3-pip" /usr/bin/python3 -I -c "import ensurepip, pip, venv"
 install_missing
 
-tools=$(python3 -I scripts/bootstrap.py --only-print-python lock)
-uv=$(dirname "$tools")/uv
+# the tests take this one, and its wheels
+tools=$(python3 -I scripts/bootstrap.py --only-print-python)
+base=$("$tools" -c "import sys; print(sys._base_executable)")
 # index, proxy and certificates as pip has them
 network=$(PYTHONPATH=src "$tools" -c \
   "import os, sys; from polaris_parsl.env.pip_settings import shell_lines; sys.stdout.write(shell_lines(os.environ))")
 eval "$network"
-"$uv" venv --quiet --allow-existing --python "$tools" .venv
+"$base" -I -m venv --without-pip .venv
+uv=.venv/bin/uv
+# pip reads the whole page of each package in the index, so it fetches only this one
+if [[ ! -x $uv ]]; then
+  sed -n '/^uv==/,/[^\\]$/p' maintainer.lock |
+    "$base" -I -m pip --python .venv/bin/python install --quiet --disable-pip-version-check \
+      --no-compile --no-deps --only-binary :all: --require-hashes -r /dev/stdin
+fi
 "$uv" pip install --quiet --python .venv/bin/python --require-hashes \
   -r tools.lock -r installer.lock -r maintainer.lock
 "$uv" pip install --quiet --python .venv/bin/python --group dev --group docs
