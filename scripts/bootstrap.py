@@ -22,6 +22,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -43,14 +44,6 @@ ANSWER_SECONDS, WORK_SECONDS, OUTPUT_BYTES = 120, 7200, 16 << 20
 # As ExitCode in src/polaris_parsl/errors.py has them.
 FAILED, BASE, LOCK, CACHE = 1, 3, 4, 6
 
-ASK = (
-    "import importlib.util as u, json, platform, sys;"
-    "print(json.dumps([sys.implementation.name, list(sys.version_info[:2]), sys.executable,"
-    " platform.python_version(), sys.implementation.cache_tag,"
-    " [m for m in ('pip', 'venv') if not u.find_spec(m)]]))"
-)
-
-
 # As in env/installer/wheels.py: the same wheels whatever the glibc of this machine.
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
 PLATFORMS += ["manylinux2014_x86_64", "linux_x86_64"]
@@ -71,6 +64,9 @@ def main(arguments):
     """Make or find the tools environment, then become the polaris-parsl command in it."""
     # a bundle is complete as it is, and -I ignores PYTHONDONTWRITEBYTECODE
     sys.dont_write_bytecode = True
+    if arguments == ["--about"]:
+        print(json.dumps(about()))
+        return
     python = str(tools_python(arguments))
     if arguments[:1] == ["--only-print-python"]:
         print(python)
@@ -222,10 +218,20 @@ def value_of(option, arguments):
     return None
 
 
+def about():
+    """What this interpreter says of itself."""
+    name, cache_tag = sys.implementation.name, sys.implementation.cache_tag
+    lacking = [each for each in ("pip", "venv") if not importlib.util.find_spec(each)]
+    version = platform.python_version()
+    return [name, list(sys.version_info[:2]), sys.executable, version, cache_tag, lacking]
+
+
 def ask(interpreter):
     """What an interpreter says of itself; None if it does not start."""
+    if interpreter == sys.executable and sys.flags.isolated:
+        return about()
     try:
-        command = [interpreter, "-I", "-c", ASK]
+        command = [interpreter, "-I", str(Path(__file__).resolve()), "--about"]
         output = output_of(command, clean_environment(), subprocess.DEVNULL, ANSWER_SECONDS)[1]
         answer = json.loads(output.decode())
     except (OSError, ValueError):

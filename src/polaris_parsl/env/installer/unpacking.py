@@ -2,12 +2,11 @@
 
 import base64
 import hashlib
-import io
 import os
 import posixpath
-import zipfile
 from collections.abc import Iterable
 from typing import BinaryIO, Literal
+from zipfile import ZipFile
 
 from installer import install
 from installer.destinations import WheelDestination
@@ -34,19 +33,14 @@ if __name__ == "__main__":
 """
 
 
-def open_source(content: bytes, name: str) -> WheelSource:
-    """A wheel in memory.
+def open_source(archive: ZipFile) -> WheelSource:
+    """A wheel, from its archive, which knows the file's name.
 
     Raises:
         ValueError: it is no wheel of one distribution.
     """
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        archive.filename = name
-        source = WheelSource(archive)
-        _ = source.dist_info_dir
-    except zipfile.BadZipFile as error:
-        raise ValueError(str(error)) from error
+    source = WheelSource(archive)
+    _ = source.dist_info_dir
     return source
 
 

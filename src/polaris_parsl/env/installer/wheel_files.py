@@ -41,11 +41,12 @@ class OpenWheel:
         self._site = f"lib/python{minor}/{SITE}"
         self._unpack = unpacking.unpack
         try:
-            self._source = unpacking.open_source(content, wheel.path.name)
-        except ValueError as error:
+            archive = zipfile.ZipFile(io.BytesIO(content))
+            archive.filename = wheel.path.name
+            self._source = unpacking.open_source(archive)
+        except (ValueError, zipfile.BadZipFile) as error:
             raise _refused(wheel, f"is no wheel of one distribution: {error}") from error
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            self._members = [each for each in archive.namelist() if not each.endswith("/")]
+        self._members = [each for each in archive.namelist() if not each.endswith("/")]
 
     @property
     def is_only_modules(self) -> bool:
