@@ -201,12 +201,20 @@ def stand_in_base(folder: Path, *, conda: bool = False, pip: bool = True) -> Pat
         if entry.name.startswith("libpython"):
             (folder / "lib" / entry.name).symlink_to(entry)
     if pip:
-        bundled = next((library / "ensurepip" / "_bundled").glob("pip-*.whl"))
-        with zipfile.ZipFile(bundled) as archive:
-            archive.extractall(site)
+        _add_pip(library, site)
     if conda:
         (folder / "conda-meta").mkdir()
     return folder
+
+
+def _add_pip(library: Path, site: Path) -> None:
+    """The pip that comes with Python; compiled, as every base has it, where the interpreter has the same."""
+    bundled = next((library / "ensurepip" / "_bundled").glob("pip-*.whl"))
+    with zipfile.ZipFile(bundled) as archive:
+        archive.extractall(site)
+    version = bundled.name.split("-")[1]
+    if (library / "site-packages" / f"pip-{version}.dist-info").is_dir():
+        shutil.copytree(library / "site-packages" / "pip", site / "pip", dirs_exist_ok=True)
 
 
 def small_wheel(

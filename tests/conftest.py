@@ -121,6 +121,12 @@ def install(cache: Path, shared: Shared) -> Install:
 
 
 @pytest.fixture(scope="session")
+def filled_cache(cache: Path, install: Install) -> Path:
+    """The cache with wheels and byte code of an install, which not every worker fetches and compiles."""
+    return cache
+
+
+@pytest.fixture(scope="session")
 def conda_base(shared: Shared) -> Path:
     """A conda prefix whose typeguard is too old for Parsl and whose filelock is not ours."""
 
@@ -170,20 +176,22 @@ def conda_source(conda_folder: Path, channel: tuple[Path, str], shared: Shared) 
 
 
 @pytest.fixture(scope="session")
-def conda_install(cache: Path, conda_base: Path, conda_source: Path, shared: Shared) -> Install:
+def conda_install(
+    filled_cache: Path, conda_base: Path, conda_source: Path, shared: Shared
+) -> Install:
     """An install on the conda prefix, as if a module held it, with GNU Parallel from a channel."""
 
     def build(folder: Path) -> Install:
         options = ["--base", conda_base, "--base-module", "conda/2025-09-25"]
         command = builder.install_command(conda_source, *options)
-        env = builder.user_environment(folder, cache)
+        env = builder.user_environment(folder, filled_cache)
         return builder.installed(folder / "prefix", *command, env=env)
 
     return shared.make("conda-install", build)
 
 
 @pytest.fixture(scope="session")
-def wheelhouse(cache: Path, conda_source: Path, shared: Shared) -> Path:
+def wheelhouse(filled_cache: Path, conda_source: Path, shared: Shared) -> Path:
     """A wheelhouse for the Python of the tests, with the conda archives, those of the locked base, too."""
 
     def build(folder: Path) -> Path:
@@ -192,7 +200,7 @@ def wheelhouse(cache: Path, conda_source: Path, shared: Shared) -> Path:
         (documented,) = typed("docs/locks.md", "$ python3 scripts/bootstrap.py wheelhouse /project")
         _, _, verb, _ = documented.command.split()
         command = builder.command(conda_source, verb, target, "--python", python, "--with-base")
-        done = builder.run(*command, env=builder.user_environment(folder, cache))
+        done = builder.run(*command, env=builder.user_environment(folder, filled_cache))
         assert done.returncode == 0, done.stderr
         assert f"--wheelhouse '{target}'" in done.stdout
         # there the path needs no quotes, and nobody asked for the base

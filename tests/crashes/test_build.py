@@ -4,11 +4,14 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 import builder
 import kills
 from polaris_parsl.version import VERSION
 
 
+@pytest.mark.usefixtures("filled_cache")
 def test_users_see_nothing_of_an_install_before_it_is_complete(
     env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -24,6 +24,9 @@ from polaris_parsl.errors import PrefixError, VersionError
 
 DOCUMENT = builder.REPOSITORY / "docs/crashes.md"
 
+# What Lmod and the modulefiles look at, in any prefix.
+Visible = tuple[tuple[str, str], ...]
+
 # One shell loads all: for each line "PREFIX<tab>MODULE" it prints what the loaded command prints,
 # and whether a notice was shown.
 _LOAD = """
@@ -74,25 +77,46 @@ class Killed:
     named: list[tuple[str, ...]]
 
 
-def _look(name: str, folder: Path, lmod: Path) -> Killed:
+def _look(folder: Path, lmod: Path) -> dict[str, Killed]:
     """Load the module of every copy of a prefix, and every version by its name; of equal copies, one."""
+    states: dict[str, list[Visible]] = {}
+    names: dict[str, list[str]] = {}
+    wanted: dict[tuple[Visible, str], tuple[Path, str]] = {}
+    for change in kills.CHANGES:
+        copies = _copies(folder / change)
+        ends = (copies[0], copies[-1])
+        found = {path.stem for end in ends for path in end.glob("modulefiles/*/[!.]*")}
+        names[change], states[change] = sorted(found), [_visible(prefix) for prefix in copies]
+        for state, prefix in zip(states[change], copies, strict=True):
+            for module in _modules(names[change]):
+                wanted[state, module] = prefix, module
+    answers = dict(zip(wanted, load_all(lmod, list(wanted.values())), strict=True))
+    all_killed = {}
+    for change, known in names.items():
+        default, *by_name = _modules(known)
+        all_killed[change] = Killed(
+            change,
+            json.loads((folder / change / kills.OPERATIONS).read_text()),
+            _copies(folder / change),
+            known,
+            [answers[state, default] for state in states[change]],
+            [tuple(answers[state, each] for each in by_name) for state in states[change]],
+        )
+    return all_killed
+
+
+def _copies(folder: Path) -> list[Path]:
+    """The copies of a prefix, in the order of the kills."""
     operations = json.loads((folder / kills.OPERATIONS).read_text())
-    copies = [folder / str(number + 1) for number in range(len(operations) + 1)]
-    ends = (copies[0], copies[-1])
-    names = sorted({path.stem for end in ends for path in end.glob("modulefiles/*/[!.]*")})
-    equal = {_visible(prefix): prefix for prefix in copies}
-    modules = ["polaris-parsl", *(f"polaris-parsl/{each}" for each in names)]
-    wanted = [(prefix, module) for prefix in equal.values() for module in modules]
-    answers = load_all(lmod, wanted)
-    assert len(answers) == len(wanted)
-    rest = iter(answers)
-    loads = {key: tuple(next(rest) for _ in modules) for key in equal}
-    loaded = [loads[_visible(prefix)] for prefix in copies]
-    defaults, named = [each[0] for each in loaded], [each[1:] for each in loaded]
-    return Killed(name, operations, copies, names, defaults, named)
+    return [folder / str(number + 1) for number in range(len(operations) + 1)]
 
 
-def _visible(prefix: Path) -> tuple[tuple[str, str], ...]:
+def _modules(names: list[str]) -> list[str]:
+    """What is loaded: without a version, and each version by its name."""
+    return ["polaris-parsl", *(f"polaris-parsl/{each}" for each in names)]
+
+
+def _visible(prefix: Path) -> Visible:
     """What Lmod and the modulefiles look at: modulefiles, and the versions that are there."""
     texts = [
         (str(path.relative_to(prefix)), path.read_text().replace(str(prefix), "PREFIX"))
@@ -107,7 +131,7 @@ def all_killed(tmp_path_factory: pytest.TempPathFactory, lmod: Path) -> dict[str
     folder = tmp_path_factory.mktemp("kills")
     done = builder.run(sys.executable, Path(kills.__file__), folder, env={"PATH": "/usr/bin:/bin"})
     assert done.returncode == 0, done.stderr
-    return {name: _look(name, folder / name, lmod) for name in kills.CHANGES}
+    return _look(folder, lmod)
 
 
 @pytest.fixture(params=kills.CHANGES)

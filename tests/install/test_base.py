@@ -15,6 +15,9 @@ import builder
 from code_blocks import block
 from polaris_parsl.files import digest
 
+# an install after which the cache holds what each of these asks for
+pytestmark = pytest.mark.usefixtures("filled_cache")
+
 
 @pytest.fixture
 def plan(env: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
@@ -108,7 +111,6 @@ def test_packages_of_the_base_that_the_overlay_breaks_are_named(conda_install: A
     assert "warning: needs-old 1.0 has requirement typeguard<3" in conda_install.stderr
 
 
-@pytest.mark.usefixtures("install")
 def test_a_base_with_everything_gets_only_our_own_package(
     plan: Callable[..., Any],
     cache: Path,

@@ -14,6 +14,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 import builder
+from package_links import only_links
 from polaris_parsl.env.locks.files import read_requirements
 from polaris_parsl.errors import ExitCode
 from polaris_parsl.files import digest, shipped
@@ -117,7 +118,9 @@ def test_every_supported_python_can_be_the_base(
     root, said = install.root, install.stdout
     if version != f"3.{sys.version_info.minor}":
         options = ["--prefix", tmp_path / "p", "--base", place / "bin" / f"python{version}"]
-        done = builder.run(*builder.install_command(builder.REPOSITORY, *options), env=env)
+        locks = ("overlay.lock", "tools.lock", "installer.lock")
+        known = only_links(*locks, folder=tmp_path, env=env, python=version)
+        done = builder.run(*builder.install_command(builder.REPOSITORY, *options), env=known)
         assert done.returncode == 0, done.stderr
         root, said = tmp_path / "p" / "versions" / VERSION, done.stdout
     assert f"base: CPython {version}." in said

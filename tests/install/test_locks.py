@@ -11,6 +11,7 @@ import pytest
 
 import builder
 from code_blocks import typed
+from package_links import only_links
 from polaris_parsl.env.locks import solve as lock
 from polaris_parsl.env.locks.check import check_locks
 from polaris_parsl.env.locks.conda import lock_conda
@@ -163,6 +164,7 @@ def test_a_damaged_wheel_in_the_cache_is_not_installed(
     right = digest(damaged)
     damaged.write_bytes(b"something else")
     env = {**install.env, "XDG_CACHE_HOME": str(kept)}
+    env = only_links("overlay.lock", folder=tmp_path, env=env)
     command = builder.install_command(builder.REPOSITORY, "--prefix", tmp_path / "p", "--dry-run")
     done = builder.run(*command, env=env)
     assert done.returncode == 0, done.stderr

@@ -77,26 +77,40 @@ def identity(bundle: Path) -> str:
     return hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).hexdigest()
 
 
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the workflow read."""
+    file = tmp_path_factory.mktemp("given") / "in.dat"
+    file.write_text("data\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def with_input(
+    install: Any, run_dir: Path, given: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A bundle with the hash of an input, without a wheelhouse."""
+    folder = tmp_path_factory.mktemp("pins") / "paper"
+    done = polaris_parsl(install, "pin", folder, "--run", run_dir, "--input", given)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 def test_the_same_install_and_run_give_the_same_bytes(
-    install: Any, run_dir: Path, tmp_path: Path
+    install: Any, run_dir: Path, given: Path, with_input: Path, tmp_path: Path
 ) -> None:
-    for name in ("one", "two"):
-        done = polaris_parsl(install, "pin", tmp_path / name, "--run", run_dir)
-        assert done.returncode == 0, done.stderr
-    assert (tmp_path / "one/SHA256SUMS").read_bytes() == (tmp_path / "two/SHA256SUMS").read_bytes()
+    done = polaris_parsl(install, "pin", tmp_path / "again", "--run", run_dir, "--input", given)
+    assert done.returncode == 0, done.stderr
+    assert identity(tmp_path / "again") == identity(with_input)
 
 
 def test_a_bundle_has_the_script_that_ran_and_the_hashes_of_its_inputs(
-    install: Any, run_dir: Path, tmp_path: Path
+    with_input: Path, given: Path
 ) -> None:
-    given = tmp_path / "in.dat"
-    given.write_text("data\n")
-    done = polaris_parsl(install, "pin", tmp_path / "b", "--run", run_dir, "--input", given)
-    assert done.returncode == 0, done.stderr
-    facts = json.loads((tmp_path / "b/run/run.json").read_text())
-    assert (tmp_path / "b/run/workflow.py").read_text() == TASK
-    assert (tmp_path / "b/run/polaris-parsl.toml").read_text() == OPTIONS
-    assert "$ python workflow.py\n" in (tmp_path / "b/REPRODUCE.md").read_text()
+    facts = json.loads((with_input / "run/run.json").read_text())
+    assert (with_input / "run/workflow.py").read_text() == TASK
+    assert (with_input / "run/polaris-parsl.toml").read_text() == OPTIONS
+    assert "$ python workflow.py\n" in (with_input / "REPRODUCE.md").read_text()
     assert facts["script_sha256"] == hashlib.sha256(TASK.encode()).hexdigest()
     digest = hashlib.sha256(b"data\n").hexdigest()
     assert facts["inputs"] == [{"name": str(given), "bytes": 5, "sha256": digest}]

@@ -28,10 +28,12 @@ MODULEFILES = {
 
 
 @pytest.fixture(scope="module")
-def other(wheelhouse: Path, conda_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The prefix of the other install."""
+def other(
+    *, wheelhouse: Path, conda_base: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The prefix of the other install, whose user has tools already and nothing else in a cache."""
     folder = tmp_path_factory.mktemp("other")
-    (folder / "home").mkdir()
+    builder.copy_cache(cache, folder / "home/.cache", locks=())
     unpacked = builder.run("tar", "-xf", *wheelhouse.glob("*.tar.gz"), "-C", folder, env={})
     assert unpacked.returncode == 0, unpacked.stderr
     prefix = folder / "p"

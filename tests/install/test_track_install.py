@@ -4,11 +4,17 @@ import json
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 import builder
 from code_blocks import typed
+from package_links import only_links
 from polaris_parsl.env.locks.files import track_requirements
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
+
+# most of what a track installs an install has fetched and compiled
+pytestmark = pytest.mark.usefixtures("filled_cache")
 
 MONITORED = """\
 import parsl, polaris_parsl
@@ -35,7 +41,8 @@ def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_pa
     (track,) = typed("docs/locks.md", "$ scripts/install.sh --track mep")
     program, *words = track.command.split()
     command = [builder.REPOSITORY / program, *words, "--prefix", prefix, "--base", base]
-    done = builder.run(*command, env=with_python(env))
+    known = only_links("overlay-mep.lock", folder=tmp_path, env=env)
+    done = builder.run(*command, env=with_python(known))
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"module load polaris-parsl/{VERSION}-mep\n")
     root = prefix / "versions" / f"{VERSION}-mep"
@@ -67,7 +74,8 @@ def test_an_install_of_the_track_monitoring_keeps_the_database_that_config_is_as
     build, load = typed("docs/configuration.md", "scripts/install.sh --track monitoring")
     program, *words = build.command.replace("/eagle/PROJECT/polaris-parsl", str(prefix)).split()
     command = [builder.REPOSITORY / program, *words, "--base", builder.PYTHON]
-    done = builder.run(*command, env=with_python(env))
+    known = only_links("overlay-monitoring.lock", folder=tmp_path, env=env)
+    done = builder.run(*command, env=with_python(known))
     assert done.returncode == 0, done.stderr
     assert str(prefix) in words
     assert done.stdout.endswith(f" {load.command.replace('2026.11.0', VERSION)}\n")

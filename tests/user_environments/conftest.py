@@ -41,7 +41,7 @@ _CONDA = 'setenv("CUDA_HOME", "/soft/cuda")\n'
 
 
 @pytest.fixture(scope="session")
-def jupyter_install(cache: Path, shared: Shared) -> Install:
+def jupyter_install(filled_cache: Path, shared: Shared) -> Install:
     """An install on a base with ipykernel and what that needs, as ALCF's has, and in a module."""
 
     def build(folder: Path) -> Install:
@@ -51,7 +51,7 @@ def jupyter_install(cache: Path, shared: Shared) -> Install:
         tree = folder / "soft"
         (tree / "conda").mkdir(parents=True)
         (tree / "conda" / "2025-09-25.lua").write_text(_CONDA)
-        env = {**builder.user_environment(folder, cache), "MODULEPATH": str(tree)}
+        env = {**builder.user_environment(folder, filled_cache), "MODULEPATH": str(tree)}
         options = ["--base", base, "--base-module", "conda/2025-09-25"]
         command = builder.install_command(builder.REPOSITORY, *options)
         return builder.installed(folder / "project with spaces", *command, env=env)

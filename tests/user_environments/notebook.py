@@ -1,6 +1,7 @@
 """What a notebook does with a kernel, by the real jupyter_client: run, interrupt, restart, end.
 
-python notebook.py KERNEL; prints what it saw as JSON.
+python notebook.py KERNEL         prints what it saw as JSON
+python notebook.py KERNEL --look  only runs one cell and ends
 """
 
 import json
@@ -51,23 +52,25 @@ def interrupted(manager: KernelManager, client: BlockingKernelClient) -> str:
             return str(reply["content"]["ename"])
 
 
-def main(name: str) -> None:
-    """Go through the life of a kernel."""
+def main(name: str, *, only_looks: bool) -> None:
+    """Go through the life of a kernel, or only look at it."""
     manager = KernelManager(kernel_name=name)
     manager.start_kernel()
     client = manager.blocking_client()
     client.start_channels()
     try:
         client.wait_for_ready(timeout=SECONDS)
-        seen = {"first": run(client, LOOK), "again": run(client, LOOK)}
-        seen["interrupted"] = interrupted(manager, client)
-        manager.restart_kernel()
-        client.wait_for_ready(timeout=SECONDS)
-        seen["restarted"] = run(client, LOOK)
+        seen = {"first": run(client, LOOK)}
+        if not only_looks:
+            seen["again"] = run(client, LOOK)
+            seen["interrupted"] = interrupted(manager, client)
+            manager.restart_kernel()
+            client.wait_for_ready(timeout=SECONDS)
+            seen["restarted"] = run(client, LOOK)
     finally:
         client.stop_channels()
         manager.shutdown_kernel()
     print(json.dumps(seen))
 
 
-main(sys.argv[1])
+main(sys.argv[1], only_looks="--look" in sys.argv[2:])

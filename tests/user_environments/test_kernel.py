@@ -35,8 +35,9 @@ def kernel(
     return builder.run("bash", "--norc", "-c", script, program, *options, env=user)
 
 
-def notebook(name: str, user: dict[str, str]) -> Any:
-    done = builder.run(sys.executable, NOTEBOOK, name, env={**user, "PYTHONHOME": sys.base_prefix})
+def notebook(name: str, user: dict[str, str], *options: str) -> Any:
+    env = {**user, "PYTHONHOME": sys.base_prefix}
+    done = builder.run(sys.executable, NOTEBOOK, name, *options, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -104,7 +105,7 @@ def test_a_kernel_of_an_environment_runs_its_interpreter(
     )
     assert f"starts: {how}" in made.stdout
     found = {**user, "JUPYTER_PATH": str(tmp_path / "a server" / "share" / "jupyter")}
-    seen = notebook("my-environment", found)
+    seen = notebook("my-environment", found, "--look")
     assert seen["first"]["executable"] == str(plan.python)
     assert seen["first"]["path"][0] == str(plan.python.parent)
     variables = seen["first"]["variables"]
