@@ -10,11 +10,23 @@ from polaris_parsl.errors import MissingToolError, SandboxError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.process import run
 from polaris_parsl.sandbox.linux.nodes import node_names
-from polaris_parsl.sandbox.pbs.commands import COMMANDS
 from polaris_parsl.sandbox.settings import FULL_BYTES, Settings
 
 _HERE = Path(__file__).parent
-_ON_LOGIN = (*COMMANDS, "ssh")
+# those of pbs/commands.py, which the launcher has no other use for
+TOOLS = (
+    "qsub",
+    "qstat",
+    "qselect",
+    "qdel",
+    "pbsnodes",
+    "qhold",
+    "qrls",
+    "qrerun",
+    "qsig",
+    "qmove",
+    "qalter",
+)
 
 
 def write_commands(settings: Settings) -> None:
@@ -26,7 +38,7 @@ def write_commands(settings: Settings) -> None:
     """
     for folder in (settings.login_bin, settings.node_bin):
         folder.mkdir(parents=True, exist_ok=True)
-    for tool in _ON_LOGIN:
+    for tool in (*TOOLS, "ssh"):
         _write_client(settings, settings.login_bin / tool)
     _write_client(settings, settings.node_bin / "ssh")
     _write_script(

@@ -8,7 +8,7 @@ from typing import Any
 from polaris_parsl.errors import SandboxError
 from polaris_parsl.sandbox.faults.fault import Fault
 from polaris_parsl.sandbox.linux.nodes import STATE
-from polaris_parsl.sandbox.programs.client import connect, receive, send
+from polaris_parsl.sandbox.programs import client
 
 TOOL = "fault"
 
@@ -39,10 +39,8 @@ def _ask(state: Path | None, message: Mapping[str, object]) -> dict[str, Any]:
             remedy="call it inside `polaris-parsl sandbox -- COMMAND`, or name its directory with --state",
         )
     try:
-        with connect(named) as connection:
-            send(connection, {"tool": TOOL, **message})
-            answer = receive(connection)
-    except (OSError, ValueError) as error:
+        answer = client.ask(named, {"tool": TOOL, **message})
+    except (OSError, EOFError, ValueError) as error:
         raise SandboxError(
             f"cannot connect to the sandbox in {named}: {error}", remedy="start it first"
         ) from error
