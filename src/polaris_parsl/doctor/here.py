@@ -4,12 +4,12 @@ import json
 import shutil
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
 
+from polaris_parsl.configuration.parsl_internals.lean import unchecked_imports
 from polaris_parsl.driver import Driver
 from polaris_parsl.env.prefix.verify import WHOLE, Trust
 from polaris_parsl.env.receipt import Receipt, read_receipt
@@ -32,11 +32,14 @@ class PythonIdentity:
         version: version of Python.
         parsl: file and version of the Parsl that it imports, or the error.
         polaris_parsl: the same for polaris_parsl.
+        release: whether polaris_parsl works with this Parsl: its refusal and its warnings, or the error;
+            not asked on nodes.
     """
 
     version: str
     parsl: Mapping[str, str]
     polaris_parsl: Mapping[str, str]
+    release: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,33 +103,24 @@ class Here:
     @cached_property
     def answer(self) -> PythonIdentity | str:
         """What the user's Python imports outside the working directory, or why it fails."""
+        assert self.python, "the caller has looked"
+        given = [self.folder / word for word in self.env.get("PYTHONPATH", "").split(":") if word]
+        # relative ones mean the user's directory
+        paths = {"PYTHONPATH": ":".join(map(str, given))} if given else {}
+        quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
         try:
-            done = self.run_python(_PROBE.read_text(encoding="utf-8"))
+            done = run(
+                [self.python, "-c", _PROBE.read_text(encoding="utf-8")],
+                env={**self.env, **paths, **quiet},
+                cwd=Path("/"),
+                timeout_seconds=_TIMEOUT_SECONDS,
+            )
             # a startup file may have printed something before
             return PythonIdentity(**json.loads(done.stdout.strip().rpartition("\n")[2]))
         except (OSError, UnicodeDecodeError) as error:
             return str(error)
         except (ValueError, TypeError):
             return done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
-
-    def run_python(self, code: str) -> CompletedProcess[str]:
-        """Let the user's Python run a program, outside of the working directory.
-
-        Raises:
-            OSError: it does not start.
-            NoAnswerError: it takes too long, or prints too much.
-        """
-        assert self.python, "the caller has looked"
-        given = [self.folder / word for word in self.env.get("PYTHONPATH", "").split(":") if word]
-        # relative ones mean the user's directory
-        paths = {"PYTHONPATH": ":".join(map(str, given))} if given else {}
-        quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
-        return run(
-            [self.python, "-c", code],
-            env={**self.env, **paths, **quiet},
-            cwd=Path("/"),
-            timeout_seconds=_TIMEOUT_SECONDS,
-        )
 
     @cached_property
     def command(self) -> Driver:
@@ -157,8 +151,9 @@ class Here:
         return Planned(requests, refusal, warned, has_account)
 
     def _plan(self) -> "tuple[tuple[PlannedExecutor, ...], OptionError | None, bool]":
-        # imports Parsl, and the install whose Parsl it is may be damaged
-        from polaris_parsl.configuration.plan import plan  # noqa: PLC0415
+        # the install whose Parsl it is may be damaged
+        with unchecked_imports():
+            from polaris_parsl.configuration.plan import plan  # noqa: PLC0415
 
         try:
             return plan(self.user_opts, self.driver).executors, None, True

@@ -6,6 +6,7 @@ directory by accident: a user's parsl.py may be a workflow. It prints one line o
 
 import json
 import sys
+import warnings
 
 
 def describe(name):
@@ -36,5 +37,25 @@ def identity():
     }
 
 
+def release():
+    """Whether polaris_parsl works with this Parsl: its refusal and its warnings, or the error."""
+    try:
+        import polaris_parsl
+
+        refusal = None
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", polaris_parsl.PolarisParslWarning)
+            try:
+                polaris_parsl.config  # noqa: B018 - it is looked up, with all checks
+            except polaris_parsl.PolarisParslError as error:
+                refusal = [error.problem, error.remedy]
+        ours = [
+            each for each in warned if issubclass(each.category, polaris_parsl.PolarisParslWarning)
+        ]
+        return {"refusal": refusal, "warned": [str(each.message) for each in ours]}
+    except BaseException as error:  # noqa: BLE001 - every error is an answer
+        return {"error": "%s: %s" % (type(error).__name__, error)}
+
+
 if __name__ == "__main__":
-    print(json.dumps(identity()))
+    print(json.dumps(dict(identity(), release=release())))

@@ -69,17 +69,12 @@ def lean_imports() -> Iterator[None]:
     if hidden:
         sys.modules[_NOT_USED] = None  # type: ignore[assignment]
     try:
-        import typeguard  # noqa: PLC0415 (only now does it see the variable)
-
-        checked = typeguard.typechecked
-        # it would read and compile the source of what it checks
-        typeguard.typechecked = _unchecked
-        os.path.realpath, shutil.which = os.path.abspath, _nowhere  # type: ignore[assignment]
-        try:
-            yield
-        finally:
-            typeguard.typechecked = checked
-            os.path.realpath, shutil.which = resolve, look_up
+        with unchecked_imports():
+            os.path.realpath, shutil.which = os.path.abspath, _nowhere  # type: ignore[assignment]
+            try:
+                yield
+            finally:
+                os.path.realpath, shutil.which = resolve, look_up
     finally:
         importlib.metadata.version = ask
         importlib.machinery.PathFinder = PathFinder  # type: ignore[misc]
@@ -89,6 +84,19 @@ def lean_imports() -> Iterator[None]:
             del os.environ[_NO_EXTENSIONS]
         else:
             os.environ[_NO_EXTENSIONS] = extensions
+
+
+@contextmanager
+def unchecked_imports() -> Iterator[None]:
+    """Import Parsl without checks of the types of arguments, of which each reads and compiles a source."""
+    import typeguard  # noqa: PLC0415 (it reads the environment)
+
+    checked = typeguard.typechecked
+    typeguard.typechecked = _unchecked
+    try:
+        yield
+    finally:
+        typeguard.typechecked = checked
 
 
 def _nowhere(*_words: object, **_options: object) -> None:
