@@ -202,7 +202,7 @@ class Replay:
         shown = "substate = 42" if state == "R" else f"job_state = {state}"
         job = self._ids[number] + ("[]" if state == "B" else "")
         listing = f"qstat -xf '{job}'"
-        self._call(f"until {listing} | grep -q '{shown}'; do sleep 0.05; done")
+        self._call(f"until {listing} | grep -q '{shown}'; do sleep 0.2; done")
 
     def _translated(self, step: Step) -> str:
         """The command for the sandbox: our ids, and queues of Polaris."""

@@ -24,7 +24,8 @@ def calls(
     *command: object, env: Mapping[str, str], trace: Path, what: str = PATHS, code: int = 0
 ) -> int:
     """How many a program makes that ends with this exit code."""
-    words = ["strace", "-f", "-qq", "-e", f"trace={what}", "-e", "signal=none", "-o", trace]
+    options = ["-f", "-qq", "--seccomp-bpf", "-e", f"trace={what}", "-e", "signal=none"]
+    words = ["strace", *options, "-o", trace]
     done = subprocess.run(
         [str(each) for each in (*words, *command)],
         env={**env},

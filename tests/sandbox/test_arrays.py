@@ -9,6 +9,11 @@ QUEUE = ("-q", "preemptable")
 WAITS = "until [ -e go-$PBS_ARRAY_INDEX ]; do sleep 0.05; done; exit $PBS_ARRAY_INDEX\n"
 
 
+@pytest.fixture
+def sandbox(shared_sandbox):
+    return shared_sandbox
+
+
 def states(sandbox, array, *options):
     done = sandbox.call("qstat", "-x", "-t", "-f", "-F", "json", array)
     assert done.returncode == 0, done.stderr
@@ -34,7 +39,9 @@ def test_subjobs_run_and_their_array_ends_with_the_last(sandbox, tools):
         + WAITS
     )
     array, subjob = array_of(sandbox, "0-4:2", "-N", "arr", "-j", "oe", script=script)
-    assert array.startswith("1000000[].polaris-pbs-01.")
+    number, _, server = array.partition("[")
+    assert number.isdigit()
+    assert server.startswith("].polaris-pbs-01.")
     until(sandbox, tools, array, {"": "B", "0": "R", "2": "R", "4": "R"})
     shown = sandbox.job(array)
     assert shown["array_state_count"] == "Queued:0 Running:3 Exiting:0 Expired:0"
@@ -42,14 +49,14 @@ def test_subjobs_run_and_their_array_ends_with_the_last(sandbox, tools):
     assert (shown["array_indices_remaining"], shown["substate"]) == ("-", 70)
     assert shown["comment"].startswith("Job Array Began at ")
     assert "exec_host" not in shown
-    assert shown["Output_Path"].endswith("/arr.o1000000.^array_index^")
+    assert shown["Output_Path"].endswith(f"/arr.o{number}.^array_index^")
     one = sandbox.job(subjob(2))
     assert (one["array_id"], one["array_index"]) == (array, 2)
     lines = sandbox.call("qstat").stdout.splitlines()
-    assert [line.split()[0] for line in lines[2:]] == ["1000000[].polari*"]
+    assert [line.split()[0] for line in lines[2:]] == [f"{number}[].polari*"]
     lines = sandbox.call("qstat", "-t").stdout.splitlines()
     assert [line.split()[0] for line in lines[2:]] == [
-        "1000000[].polari*", "1000000[0].polar*", "1000000[2].polar*", "1000000[4].polar*",
+        f"{number}[].polari*", *(f"{number}[{index}].polar*" for index in (0, 2, 4)),
     ]  # fmt: skip
     (sandbox.home / "go-0").touch()
     until(sandbox, tools, array, {"": "B", "0": "X", "2": "R", "4": "R"})
@@ -61,7 +68,7 @@ def test_subjobs_run_and_their_array_ends_with_the_last(sandbox, tools):
     assert sandbox.job(subjob(4))["Exit_status"] == 4
     assert sandbox.call("qstat", subjob(4)).returncode == 35
     folder = f"/var/tmp/pbs.{subjob(2)}"
-    words = (sandbox.work / "arr.o1000000.2").read_text().split()
+    words = (sandbox.work / f"arr.o{number}.2").read_text().split()
     assert words == ["2", array, subjob(2), folder, "1"]
 
 

@@ -9,6 +9,11 @@ UNTIL = "until [ -e {} ]; do sleep 0.05; done; exit {}\n"
 QUEUE = ("-q", "preemptable")
 
 
+@pytest.fixture
+def sandbox(shared_sandbox):
+    return shared_sandbox
+
+
 def states(sandbox, *ids):
     return "".join(sandbox.job(each)["job_state"] for each in ids)
 
@@ -114,20 +119,21 @@ def test_qstat_shows_nodes_and_comments_in_openpbs_layout(sandbox):
     running = sandbox.submit("sleep 300\n", *QUEUE, "-N", "a-rather-long-name")
     held = sandbox.submit("true\n", "-h", *QUEUE)
     comment = sandbox.wait(running, "R")["comment"]
+    number = running.split(".")[0]
     head = sandbox.call("qstat", "-a").stdout.splitlines()
     assert head[1] == "polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov: "
     assert head[3].startswith("Job ID          Username Queue    Jobname    SessID NDS TSK Memory")
-    assert head[5].startswith("1000000.polari* tester   preempt* a-rather-*")
+    assert head[5].startswith(f"{number}.polari* tester   preempt* a-rather-*")
     assert sandbox.call("qstat", "-n").stdout.splitlines()[6] == "   x3001c0s1b0n0/0"
     assert sandbox.call("qstat", "-s").stdout.splitlines()[6] == f"   {comment}"
     wide = sandbox.call("qstat", "-wan1").stdout.splitlines()
     assert wide[3].startswith(f"{'Job ID':30} {'Username':15} {'Queue':15} {'Jobname':15} SessID")
-    assert wide[5].startswith("1000000.polaris-pbs-01.hsn.cm* tester          preemptable     ")
+    assert wide[5].startswith(f"{number}.polaris-pbs-01.hsn.cm* tester          preemptable     ")
     assert wide[5].endswith(" R 00:00 x3001c0s1b0n0/0")
     assert wide[6].endswith(" H   --   -- ")
     assert sandbox.call("qstat", "-was1").stdout.splitlines()[5].endswith(f"R 00:00    {comment}")
-    assert running.split(".")[0] in sandbox.call("qstat", "-r").stdout
-    assert running.split(".")[0] not in sandbox.call("qstat", "-i").stdout
+    assert number in sandbox.call("qstat", "-r").stdout
+    assert number not in sandbox.call("qstat", "-i").stdout
     assert held.split(".")[0] in sandbox.call("qstat", "-i", "-u", "tester").stdout
 
 
@@ -165,7 +171,7 @@ def test_a_job_waits_for_its_time_and_takes_signals(sandbox, tools):
 def test_a_queue_that_the_facts_lack_can_be_added(environment, tmp_path):
     (tmp_path / "inside.sh").write_text(
         "id=$(echo true | qsub -A me -q workshop -l walltime=600 -l filesystems=home)\n"
-        "until qstat -x $id | grep -q ' F workshop'; do sleep 0.1; done\n"
+        "until qstat -x $id | grep -q ' F workshop'; do sleep 0.4; done\n"
         "qstat -Q workshop | tail -1\n"
         "echo true | qsub -A me -q nosuch -l walltime=600 -l filesystems=home; echo $?\n"
     )

@@ -306,7 +306,7 @@ def test_a_file_of_faults_and_the_command_rehearse_together(environment, tmp_pat
     )
     (tmp_path / "inside.sh").write_text(
         "id=$(echo sleep 300 | qsub -A me -q debug -l walltime=600 -l filesystems=home)\n"
-        "until qstat -x $id | grep -q ' F '; do sleep 0.1; done\n"
+        "until qstat -x $id | grep -q ' F '; do sleep 0.4; done\n"
         '"$@" sandbox fault down --for 600; qselect; echo $?\n'
         '"$@" sandbox fault end; "$@" sandbox fault nosuch; echo $?\n'
         'ours=("$@"); polaris-parsl() { "${ours[@]}" "$@"; }\n'

@@ -61,7 +61,13 @@ CPUS = {
 }
 
 
-@pytest.mark.parametrize("launcher", [MPIEXEC, PARALLEL], ids=["mpiexec", "parallel"])
+# tests/workflow has GNU Parallel in namespaces, too, and test_user.py mpiexec on loopback
+@pytest.mark.parametrize(
+    ("isolation", "launcher"),
+    [("namespaces", MPIEXEC), ("loopback", PARALLEL)],
+    ids=["mpiexec", "parallel"],
+    indirect=["isolation"],
+)
 def test_a_parsl_workflow_uses_every_gpu_of_two_nodes(run, isolation, tmp_path, launcher):
     name, options, before = launcher
     address = 'address_by_interface("bond0")' if isolation == "namespaces" else '"127.0.0.1"'
