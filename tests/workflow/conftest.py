@@ -23,9 +23,15 @@ def run_isolated(tmp_path: Path) -> Callable[..., str]:
     Its nodes share tmp_path, which is its home, and another directory that is named.
     """
 
-    def run(isolation: str, *command: str | Path, path: str = "", shared: Path = tmp_path) -> str:
+    def run(
+        isolation: str,
+        *command: str | Path,
+        path: str = "",
+        shared: Path = tmp_path,
+        nodes: int = 4,
+    ) -> str:
         isolations.need(isolation)
-        words = ["sandbox", "--shared", shared, "--", *command]
+        words = ["sandbox", "--nodes", str(nodes), "--shared", shared, "--", *command]
         return _output(
             [sys.executable, "-m", "polaris_parsl", *words],
             cwd=tmp_path,

@@ -24,21 +24,25 @@ COMMON: dict[str, Any] = {
     "run_dir": "runs",
 }
 SHAPES: dict[str, dict[str, Any]] = {
-    "shared": {"nodes_per_block": 2, "workers_per_gpu": 2},
+    "shared": {"nodes_per_block": 2, "available_accelerators": 2, "workers_per_gpu": 2},
     "shared_parallel": {
         "nodes_per_block": 2,
-        "available_accelerators": 2,
+        "available_accelerators": 1,
         "workers_per_gpu": 2,
         "launcher": "gnu_parallel",
     },
-    "several": {"gpus_per_worker": 2, "start_method": "forkserver"},
-    "cpu": {"available_accelerators": 0, "cores_per_worker": 8},
-    "two": {"executors": {"gpu": {}, "cpu": {"available_accelerators": 0, "cores_per_worker": 16}}},
+    "two": {
+        "executors": {
+            "several": {"gpus_per_worker": 2},
+            "cpu": {"available_accelerators": 0, "cores_per_worker": 16},
+        },
+        "start_method": "forkserver",
+    },
     "mpi": {"nodes_per_block": 4, "max_workers_per_block": 2},
     "inside": {
         "executors": {
-            "gpu": {"nodes_per_block": 2},
-            "cpu": {"available_accelerators": 0, "cores_per_worker": 16},
+            "gpu": {"nodes_per_block": 2, "available_accelerators": [0, 3]},
+            "cpu": {"available_accelerators": 0, "cores_per_worker": 32},
         }
     },
 }
@@ -104,9 +108,10 @@ mpi.MPI_Finalize()
 def ranks(_number, stdout=None, stderr=None, parsl_resource_specification=None):
     import sys
 
-    probe = "import os,socket; print(socket.gethostname(), os.environ['CUDA_VISIBLE_DEVICES'],"
+    probe = "import os; print(os.uname().nodename, os.environ['CUDA_VISIBLE_DEVICES'],"
     probe += " *sorted(os.sched_getaffinity(0)))"
-    return f'$PARSL_MPI_PREFIX --cpu-bind none $POLARIS_PARSL_RANK {sys.executable} -c "{probe}"'
+    python = f"{sys.executable} -I -S"
+    return f'$PARSL_MPI_PREFIX --cpu-bind none $POLARIS_PARSL_RANK {python} -c "{probe}"'
 
 
 def documented():
@@ -158,7 +163,7 @@ def main(shape):
             futures = {executor.label: tasks_of(executor) for executor in config.executors}
             found = {label: [f.result() for f in each] for label, each in futures.items()}
         if "start_method" in options:
-            found["forked"] = python_app(communicator)().result()
+            found["forked"] = python_app(communicator, executors=["several"])().result()
     mode = polaris_parsl.explain(**options).rows[0].value
     print("FOUND", json.dumps({"mode": mode, "found": found, "scripts": scripts}))
 

@@ -23,12 +23,13 @@ def read():
 def missing():
     import not_there
 
-options = dict(account="datascience", nodes_per_block=1, available_accelerators=0, max_workers_per_node=2)
-with parsl.load(polaris_parsl.config(START, retries=0, **options)):
-    print(own(2).result(), scaled(3).result())
-    for task in (read(), missing()):
-        error = task.exception()
-        print(type(error).__name__ if error else task.result(), *getattr(error, "__notes__", []))
+options = dict(account="datascience", nodes_per_block=1, available_accelerators=0, max_workers_per_node=1)
+for start in ({"run_dir": "runs"}, {"start_dir": "."}):
+    with parsl.load(polaris_parsl.config(retries=0, **start, **options)):
+        print(own(2).result(), scaled(3).result())
+        for task in (read(), missing()):
+            error = task.exception()
+            print(type(error).__name__ if error else task.result(), *getattr(error, "__notes__", []))
 """
 MODULE = """
 from parsl.app.app import python_app
@@ -45,9 +46,8 @@ def test_modules_beside_the_script_are_found_and_errors_say_where_tasks_start(
     project = tmp_path / "project"
     (project / "mine.py").write_text(MODULE)
     (project / "data.txt").write_text("what the file holds")
-    (project / "inside.py").write_text(WORKFLOW.replace("START", "run_dir='runs'"))
-    (project / "beside.py").write_text(WORKFLOW.replace("START", "start_dir='.'"))
-    printed = in_sandbox("sh -c 'python inside.py; python beside.py'")
+    (project / "workflow.py").write_text(WORKFLOW)
+    printed = in_sandbox("python workflow.py")
     first, second = printed.split("14 21\n")[1:]
     assert first.startswith(
         f"FileNotFoundError tasks start in {project}/runs, where 'data.txt' is not"

@@ -7,27 +7,47 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from polaris_parsl.env.user.project import templates
 
 Sandboxed = Callable[[str], str]
+# Each in a directory of its own.
+RUN_ALL = """
+set -e
+for template in {}; do
+    echo "== $template"
+    mkdir $template; cd $template
+    polaris-parsl init . --template $template
+    python workflow.py
+    cd ..
+done
+"""
+IN_SANDBOX = ("gpu", "inference", "mpi", "pipeline", "adaptive")
 
 
-def run(template: str, in_sandbox: Sandboxed) -> str:
-    """What a template prints."""
-    return in_sandbox(f"sh -c 'polaris-parsl init . --template {template}; python workflow.py'")
+@pytest.fixture(scope="module")
+def printed(in_sandbox_once: Sandboxed, module_folder: Path) -> dict[str, str]:
+    """What each template prints, one after the other in one sandbox."""
+    script = module_folder / "project" / "all.sh"
+    script.write_text(RUN_ALL.format(" ".join(IN_SANDBOX)))
+    _, *parts = re.split(r"^== \w+\n", in_sandbox_once("bash all.sh"), flags=re.MULTILINE)
+    return dict(zip(IN_SANDBOX, parts, strict=True))
 
 
-def test_an_ensemble_has_files_for_each_member(in_sandbox: Sandboxed, tmp_path: Path) -> None:
-    printed = run("gpu", in_sandbox)
-    assert re.search(r"^000: angle 0.1, period 6.2\d; GPU [0-3] of x\w+$", printed, re.MULTILINE)
-    assert "12 members, exit codes [0]" in printed
-    assert len(list((tmp_path / "project").glob("ensemble/*/output.txt"))) == 12
+def test_an_ensemble_has_files_for_each_member(
+    printed: dict[str, str], module_folder: Path
+) -> None:
+    said = printed["gpu"]
+    assert re.search(r"^000: angle 0.1, period 6.2\d; GPU [0-3] of x\w+$", said, re.MULTILINE)
+    assert "12 members, exit codes [0]" in said
+    assert len(list((module_folder / "project" / "gpu").glob("ensemble/*/output.txt"))) == 12
 
 
-def test_inference_loads_its_model_once_in_each_worker(in_sandbox: Sandboxed) -> None:
-    printed = run("inference", in_sandbox)
-    assert "1000 inputs in 10 classes, by plain Python" in printed
-    batches = re.findall(r"GPU [0-3], loads (\d+): (\d+) batches", printed)
+def test_inference_loads_its_model_once_in_each_worker(printed: dict[str, str]) -> None:
+    said = printed["inference"]
+    assert "1000 inputs in 10 classes, by plain Python" in said
+    batches = re.findall(r"GPU [0-3], loads (\d+): (\d+) batches", said)
     assert {loads for loads, _ in batches} == {"1"}
     assert sum(int(number) for _, number in batches) == 40
 
@@ -49,23 +69,23 @@ def from_source(template: str, folder: Path, *command: str | Path) -> str:
     return done.stdout
 
 
-def test_mpi_tasks_have_the_nodes_and_ranks_that_they_ask_for(in_sandbox: Sandboxed) -> None:
-    printed = run("mpi", in_sandbox)
-    assert "1000 steps: pi is 3.14159274, by 4 ranks on 1 nodes" in printed
-    assert "100000 steps: pi is 3.14159265, by 8 ranks on 2 nodes" in printed
+def test_mpi_tasks_have_the_nodes_and_ranks_that_they_ask_for(printed: dict[str, str]) -> None:
+    said = printed["mpi"]
+    assert "1000 steps: pi is 3.14159274, by 4 ranks on 1 nodes" in said
+    assert "100000 steps: pi is 3.14159265, by 8 ranks on 2 nodes" in said
 
 
-def test_a_pipeline_has_stages_of_three_shapes(in_sandbox: Sandboxed) -> None:
-    printed = run("pipeline", in_sandbox)
-    assert re.search(r"^16 simulations on [1-4] GPUs$", printed, re.MULTILINE)
-    sums = re.findall(r"^x\w+: 8 energies, sum (\d\.\d{3})", printed, re.MULTILINE)
+def test_a_pipeline_has_stages_of_three_shapes(printed: dict[str, str]) -> None:
+    said = printed["pipeline"]
+    assert re.search(r"^16 simulations on [1-4] GPUs$", said, re.MULTILINE)
+    sums = re.findall(r"^x\w+: 8 energies, sum (\d\.\d{3})", said, re.MULTILINE)
     assert len(sums) == 2
     assert 4 < sum(map(float, sums)) < 7  # a third each, on average
 
 
-def test_an_adaptive_search_finds_a_minimum(in_sandbox: Sandboxed) -> None:
-    printed = run("adaptive", in_sandbox)
-    found = re.search(r"^found (\S+) at .* after (\d+) tasks$", printed, re.MULTILINE)
+def test_an_adaptive_search_finds_a_minimum(printed: dict[str, str]) -> None:
+    said = printed["adaptive"]
+    found = re.search(r"^found (\S+) at .* after (\d+) tasks$", said, re.MULTILINE)
     assert found
     assert float(found[1]) < 0.01
     assert int(found[2]) < 400
@@ -83,7 +103,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> No
 
 def test_every_template_is_run_by_a_test() -> None:
     text = Path(__file__).read_text()
-    runs = ('run("{}", in_sandbox)', 'from_source("{}", ')
+    runs = ('printed["{}"]', 'from_source("{}", ')
     others = [each for each in templates() if not any(run.format(each) in text for run in runs)]
     # it is the example of test_main_job.py
     assert others == ["sweep"]

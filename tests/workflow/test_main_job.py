@@ -1,5 +1,6 @@
 """The main job, whole: an install, its module in Lmod, Parsl over the sandbox's nodes."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from code_blocks import block
 from meeting import meet
+from polaris_parsl.configuration.workers import cpu_numbers
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^(x\w+) +(\d) +(\S+) +(\d+)$", re.MULTILINE)
@@ -28,7 +30,7 @@ for old, new in (("150_000", "1_500"), ("    prey, predators, step", meeting + "
 workflow.write_text(text)
 """
 
-# A workflow that reports what its workers find, in one task per node.
+# A workflow that reports what its workers find, each in one task.
 REPORT = """
 import os, sys, time, warnings
 import parsl, polaris_parsl
@@ -38,42 +40,46 @@ from parsl import python_app
 def look(folder, number):
     import os, socket, sys
 MEET    names = ("COLOUR", "ODD", "TMPDIR", "PYTHONNOUSERSITE", "PYTHONPATH", "POLARIS_PARSL_MODULE")
-    return socket.gethostname(), sys.executable, os.getcwd(), *(os.environ.get(n) for n in names)
+    gpu, cpus = os.environ["CUDA_VISIBLE_DEVICES"], str(sorted(os.sched_getaffinity(0)))
+    return socket.gethostname(), gpu, cpus, sys.executable, os.getcwd(), *(os.environ.get(n) for n in names)
+
+gpus = int(sys.argv[2])
 
 config = polaris_parsl.config(
-    account="sandbox", queue="debug-scaling", nodes_per_block=3, walltime="0:10:00", run_dir="runs",
-    launcher=sys.argv[1], available_accelerators=1, worker_init="export COLOUR=blue ODD=\\"it's; \\\\$HOME  'quoted'\\"",
+    account="sandbox", queue="debug-scaling", nodes_per_block=2, walltime="0:10:00", run_dir="runs",
+    launcher=sys.argv[1], available_accelerators=gpus, worker_init="export COLOUR=blue ODD=\\"it's; \\\\$HOME  'quoted'\\"",
 )
 with parsl.load(config):
-    for row in sorted(set(task.result() for task in [look(os.getcwd(), n) for n in range(3)])):
+    for row in sorted(set(task.result() for task in [look(os.getcwd(), n) for n in range(2 * gpus)])):
         print(*row, sep="|")
 """
 
-# A workflow whose workers cannot start; it prints what the job says, and does not wait for Parsl.
+# Two runs whose workers cannot start; it prints what the job of each says, and does not wait for Parsl.
 BROKEN = """
 import os, time
 from pathlib import Path
 import parsl, polaris_parsl
 
-os.environ.update({})
-config = polaris_parsl.config(account="sandbox", walltime="0:10:00", run_dir="runs", {})
-with parsl.load(config):
-    deadline = time.monotonic() + 60
-    errors = ""
-    while "fix:" not in errors and time.monotonic() < deadline:
-        files = Path("runs/000/submit_scripts").glob("*.stderr")
-        errors = "".join(file.read_text() for file in files)
-        time.sleep(0.2)
-    print(errors)
+runs = [({}, {"worker_init": "export PATH=/nowhere"}), ({"POLARIS_PARSL_MODULE": "polaris-parsl/0"}, {})]
+for number, (environ, options) in enumerate(runs):
+    os.environ.update(environ)
+    config = polaris_parsl.config(account="sandbox", walltime="0:10:00", run_dir="runs", **options)
+    with parsl.load(config):
+        deadline = time.monotonic() + 60
+        errors = ""
+        while "fix:" not in errors and time.monotonic() < deadline:
+            files = Path(f"runs/{number:03}/submit_scripts").glob("*.stderr")
+            errors = "".join(file.read_text() for file in files)
+            time.sleep(0.2)
+        print(errors, "====")
 """
 
 
-@pytest.mark.parametrize("launcher", ["mpiexec", "gnu_parallel"])
 def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
-    in_sandbox: Sandboxed, tmp_path: Path, launcher: str
+    in_sandbox: Sandboxed, tmp_path: Path
 ) -> None:
-    # tests/documents runs it as it stands, as the tutorial does; here with a hundredth of the work
-    lines = ["set -e", f"polaris-parsl init . launcher={launcher}", f"python -c {quote(SHORTEN)}"]
+    # tests/documents runs it as it stands, as the tutorial does; here with GNU Parallel and a hundredth of the work
+    lines = ["set -e", "polaris-parsl init . launcher=gnu_parallel", f"python -c {quote(SHORTEN)}"]
     lines += ["python workflow.py", "echo ====", "python workflow.py"]
     (tmp_path / "project/twice.sh").write_text("\n".join(lines))
     first, second = in_sandbox("bash twice.sh").split("====\n")
@@ -92,18 +98,21 @@ def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
     assert {path.name for path in tmp_path.iterdir() if path.name[0] != "."} == {"project"}
 
 
-@pytest.mark.parametrize("launcher", ["mpiexec", "gnu_parallel"])
-def test_every_node_has_the_environment_of_the_driver(
-    in_sandbox: Sandboxed, install: Any, tmp_path: Path, launcher: str
+@pytest.mark.parametrize(("launcher", "gpus"), [("mpiexec", 4), ("gnu_parallel", 1)])
+def test_every_worker_has_its_gpu_and_the_environment_of_the_driver(
+    in_sandbox: Sandboxed, install: Any, tmp_path: Path, launcher: str, gpus: int
 ) -> None:
-    (tmp_path / "project" / "report.py").write_text(REPORT.replace("MEET", meet(3)))
-    rows = [
-        line.split("|")
-        for line in in_sandbox(f"python report.py {launcher}").splitlines()
-        if "|" in line
+    lines = REPORT.replace("MEET", meet(2 * gpus))
+    (tmp_path / "project" / "report.py").write_text(lines)
+    printed = in_sandbox(f"python report.py {launcher} {gpus}")
+    rows = [line.split("|") for line in printed.splitlines() if "|" in line]
+    nodes = {node for node, *_ in rows}
+    assert len(nodes) == 2
+    assert [(node, gpu) for node, gpu, *_ in rows] == [
+        (node, gpu) for node in sorted(nodes) for gpu in [*CPUS][:gpus]
     ]
-    assert len({node for node, *_ in rows}) == 3
-    for _, executable, directory, *variables in rows:
+    for _, gpu, cpus, executable, directory, *variables in rows:
+        assert set(json.loads(cpus)) == {*cpu_numbers(CPUS[gpu])}
         assert executable == str(install.root / "overlay/bin/python")
         assert directory == str(tmp_path / "project" / "runs")
         assert variables == [
@@ -116,31 +125,14 @@ def test_every_node_has_the_environment_of_the_driver(
         ]
 
 
-@pytest.mark.parametrize(
-    ("environ", "option", "message"),
-    [
-        ({}, "worker_init='export PATH=/nowhere'", "there is no mpiexec on PATH"),
-        (
-            {"POLARIS_PARSL_MODULE": "polaris-parsl/0"},
-            "",
-            "cannot load the module polaris-parsl/0 of",
-        ),
-    ],
-)
-def test_a_job_that_cannot_start_its_workers_stops_with_the_reason(
-    *,
-    install: Any,
-    in_sandbox: Sandboxed,
-    tmp_path: Path,
-    environ: dict[str, str],
-    option: str,
-    message: str,
+def test_jobs_that_cannot_start_their_workers_stop_with_the_reason(
+    install: Any, in_sandbox: Sandboxed, tmp_path: Path
 ) -> None:
-    (tmp_path / "project" / "broken.py").write_text(BROKEN.format(environ, option))
-    printed = in_sandbox("python broken.py")
-    assert message in printed
-    if environ:
-        tree = f"{install.prefix}/modulefiles"
-        shown = block("docs/modules.md", "polaris_parsl on x3005").text.partition(": ")[2]
-        shown = shown.replace("/eagle/PROJECT/polaris-parsl/modulefiles", tree)
-        assert shown.replace("polaris-parsl/1.0", "polaris-parsl/0") in printed
+    (tmp_path / "project" / "broken.py").write_text(BROKEN)
+    without_mpiexec, without_module, _ = in_sandbox("python broken.py").split("====")
+    assert "there is no mpiexec on PATH" in without_mpiexec
+    assert "cannot load the module polaris-parsl/0 of" in without_module
+    tree = f"{install.prefix}/modulefiles"
+    shown = block("docs/modules.md", "polaris_parsl on x3005").text.partition(": ")[2]
+    shown = shown.replace("/eagle/PROJECT/polaris-parsl/modulefiles", tree)
+    assert shown.replace("polaris-parsl/1.0", "polaris-parsl/0") in without_module

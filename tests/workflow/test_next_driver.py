@@ -17,7 +17,7 @@ def number():
     return 42
 
 config = polaris_parsl.config(
-    account="sandbox", queue="preemptable", walltime="0:10:00", run_dir="runs", nodes_per_block=4,
+    account="sandbox", queue="preemptable", walltime="0:10:00", run_dir="runs", nodes_per_block=1,
     available_accelerators=1,
 )
 with parsl.load(config):
@@ -32,13 +32,13 @@ with parsl.load(config):
     print(task.result())
 """
 SCRIPT = """
-echo 'sleep 600' | qsub -A sandbox -q preemptable -l select=4:ngpus=4 -l walltime=0:10:00 \
+echo 'sleep 600' | qsub -A sandbox -q preemptable -l select=1:ngpus=4 -l walltime=0:10:00 \
     -l filesystems=home:eagle -N busy -o /dev/null -e /dev/null >busy
 "$1" driver.py first
 qstat "$(cat first)" | grep -q ' Q ' && echo outlived its driver
 "$1" driver.py second 2>second.err
 # the last one may still be ending
-until ! qselect | grep -q .; do sleep 0.2; done
+until ! qselect | grep -q .; do sleep 0.4; done
 qstat -x -f -F json >jobs.json
 """
 
@@ -48,7 +48,7 @@ def test_the_next_driver_deletes_the_job_that_outlived_its_driver(
 ) -> None:
     (tmp_path / "driver.py").write_text(DRIVER)
     (tmp_path / "script.sh").write_text(SCRIPT)
-    printed = run_isolated("namespaces", "bash", "script.sh", sys.executable)
+    printed = run_isolated("namespaces", "bash", "script.sh", sys.executable, nodes=1)
     assert printed.splitlines() == ["outlived its driver", "42"]
     first, second = ((tmp_path / name).read_text() for name in ("first", "second"))
     said = (tmp_path / "second.err").read_text()

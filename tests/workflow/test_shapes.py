@@ -86,7 +86,7 @@ def workers(rows: list[Any]) -> set[tuple[str, str | None, tuple[int, ...]]]:
     return {(node, gpus, tuple(cpus)) for node, gpus, cpus, *_ in rows}
 
 
-@pytest.mark.parametrize(("shape", "gpus"), [("shared", 4), ("shared_parallel", 2)])
+@pytest.mark.parametrize(("shape", "gpus"), [("shared", 2), ("shared_parallel", 1)])
 def test_workers_share_a_gpu_under_mps_on_every_node(run: Run, shape: str, gpus: int) -> None:
     found = run(shape)
     rows = found["found"]["htex"]
@@ -102,34 +102,31 @@ def test_workers_share_a_gpu_under_mps_on_every_node(run: Run, shape: str, gpus:
     assert all(servers for *_, servers, _ in rows), "no MPS server where a task ran"
 
 
-def test_a_worker_has_several_gpus_and_their_cpus(run: Run) -> None:
-    """It is forked from a process that mpiexec has started, and starts an MPI program by mpiexec."""
-    found = run("several")["found"]
-    is_forked, sizes, complaint = found["forked"]
+def test_executors_of_one_run_have_jobs_and_workers_of_their_own(run: Run) -> None:
+    """Workers of several GPUs and of none; each is forked from a process that mpiexec has started.
+
+    One starts an MPI program by mpiexec.
+    """
+    found = run("two")["found"]
+    is_forked, sizes, complaint = found.pop("forked")
     assert is_forked
     if ctypes.util.find_library("mpich"):
         assert sizes == ["2", "2"], complaint
-    seen = workers(found["htex"])
-    assert {(gpus, cpus) for _, gpus, cpus in seen} == {
+
+    jobs = [{job for *_, job in rows} for rows in found.values()]
+    assert [len(each) for each in jobs] == [1, 1]
+    assert jobs[0] != jobs[1]
+
+    # a worker has several GPUs and their CPUs
+    assert {(gpus, cpus) for _, gpus, cpus in workers(found["several"])} == {
         ("0,1", tuple(sorted(CPUS["0"] | CPUS["1"]))),
         ("2,3", tuple(sorted(CPUS["2"] | CPUS["3"]))),
     }
-
-
-def test_cpu_only_workers_divide_the_cpus_and_see_no_gpu(run: Run) -> None:
-    seen = workers(run("cpu")["found"]["htex"])
-    assert len(seen) == 8
+    # those without GPUs see none, and divide the CPUs
+    seen = workers(found["cpu"])
+    assert len(seen) == 4
     assert {gpus for _, gpus, _ in seen} == {None}
     assert sorted(cpu for *_, cpus in seen for cpu in cpus) == list(range(64))
-
-
-def test_executors_of_one_run_have_jobs_of_their_own(run: Run) -> None:
-    found = run("two")["found"]
-    jobs = {label: {job for *_, job in rows} for label, rows in found.items()}
-    assert len(jobs["gpu"] | jobs["cpu"]) == 2
-    assert {gpu for _, gpu, _ in workers(found["gpu"])} == set(CPUS)
-    assert {gpu for _, gpu, _ in workers(found["cpu"])} == {None}
-    assert len(workers(found["cpu"])) == 4
 
 
 def test_mpi_tasks_run_over_nodes_of_their_own_with_a_gpu_for_each_rank(run: Run) -> None:
@@ -163,5 +160,5 @@ def test_the_same_call_inside_a_job_uses_its_nodes_split_between_the_executors(
     assert len(nodes["gpu"]) == 2
     assert len(nodes["cpu"]) == 1
     assert not nodes["gpu"] & nodes["cpu"]
-    assert {gpu for _, gpu, _ in seen["gpu"]} == set(CPUS)
+    assert {gpu for _, gpu, _ in seen["gpu"]} == {"0", "3"}
     assert len({job for rows in found["found"].values() for *_, job in rows}) == 1

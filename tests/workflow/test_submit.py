@@ -43,9 +43,9 @@ available_accelerators = 1
 """
 SCRIPT = """
 polaris-parsl submit -- python workflow.py
-until [ -e two-are-done ]; do sleep 0.1; done
+until [ -e two-are-done ]; do sleep 0.3; done
 polaris-parsl sandbox fault walltime latest
-until qstat -x -f -F json | grep -q Exit_status; do sleep 0.1; done
+until qstat -x -f -F json | grep -q Exit_status; do sleep 0.4; done
 cat workflow.py.o*
 touch go
 polaris-parsl submit --wait -- python workflow.py

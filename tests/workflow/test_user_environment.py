@@ -35,7 +35,8 @@ with parsl.load(config):
 
 @pytest.mark.parametrize(
     ("launcher", "module"),
-    [("mpiexec", "loaded"), ("gnu_parallel", "loaded"), ("mpiexec", "not loaded")],
+    # without an environment, test_main_job.py has GNU Parallel with the module, test_shapes.py mpiexec without
+    [("mpiexec", "loaded"), ("gnu_parallel", "not loaded")],
 )
 def test_workers_import_what_only_the_environment_has(
     *,
