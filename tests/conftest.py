@@ -1,8 +1,10 @@
 """What several kinds of tests need: real installs, each made once for the whole run, and Lmod."""
 
+import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,6 +51,17 @@ def pytest_configure(config: pytest.Config) -> None:
         address = served.enter_context(conda_channel.served(Path(folder)))
         config.stash[CHANNEL] = folder, address
         config.add_cleanup(served.close)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage among what stays: while tests are collected, that takes a quarter of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
