@@ -89,8 +89,8 @@ def test_the_demonstration_works_on_it_without_a_network(
     locked_install: Any, lmod: Path, tmp_path: Path
 ) -> None:
     load = f"source {lmod}; module use {locked_install.prefix}/modulefiles; module load polaris-parsl; "
-    again = f"python {builder.REPOSITORY}/examples/sweep.py --directory {tmp_path / 'results'}"
-    code = f"{load}{'; '.join([f'polaris-parsl sandbox -- {again}'] * 2)}"
+    runs = "; ".join(["polaris-parsl sandbox -- python workflow.py"] * 2)
+    code = f"{load}cd {tmp_path}; polaris-parsl init sweep; cd sweep; {runs}"
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LMOD_IGNORE_CACHE": "yes"}
     done = builder.run(*builder.namespace("-rn"), "bash", "--norc", "-c", code, env=env)
     assert "72 results: 72 computed, 0 from checkpoints" in done.stdout, done.stderr
