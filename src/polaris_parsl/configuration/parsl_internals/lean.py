@@ -18,6 +18,8 @@ from typing import Any
 _NOT_USED = "boto3"
 # typeguard looks for extensions of itself in every package of the environment.
 _NO_EXTENSIONS = "TYPEGUARD_DISABLE_PLUGIN_AUTOLOAD"
+# What a user has given for the output of a task is checked nowhere but here, on the node.
+_CHECKED = "get_std_fname_mode"
 
 
 def image_finder() -> Any:
@@ -104,4 +106,20 @@ def _nowhere(*_words: object, **_options: object) -> None:
 
 
 def _unchecked(target: Callable[..., Any] | None = None, **_options: object) -> Any:
-    return target if target is not None else _unchecked
+    if target is None:
+        return _unchecked
+    return _checked_where_odd(target) if getattr(target, "__name__", "") == _CHECKED else target
+
+
+def _checked_where_odd(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the name and the mode of a file; typeguard reads its source only for another value."""
+
+    @functools.wraps(function)
+    def checked(name: str, given: object) -> Any:
+        import typeguard  # noqa: PLC0415 (hardly any worker needs it)
+
+        parts = given if isinstance(given, tuple) and len(given) == 2 else (given, "")
+        is_well = isinstance(parts[0], str | os.PathLike) and isinstance(parts[1], str)
+        return (function if is_well else typeguard.typechecked(function))(name, given)
+
+    return checked

@@ -1,4 +1,4 @@
-"""Parsl is imported without what workers never use of it, and tasks do not notice."""
+"""Parsl is imported without what workers never use of it, and tasks and users do not notice."""
 
 import inspect
 import subprocess
@@ -12,6 +12,7 @@ from polaris_parsl.configuration.parsl_internals import child
 
 LOOK = """
 import os, sys
+from pathlib import Path
 from polaris_parsl.configuration.parsl_internals.lean import lean_imports
 
 with lean_imports():
@@ -30,6 +31,15 @@ try:
     double("a")
 except typeguard.TypeCheckError:
     print("checked")
+
+from parsl.utils import get_std_fname_mode
+
+print(get_std_fname_mode("stdout", "out"), get_std_fname_mode("stderr", (Path("err"), "w")))
+for wrong in (["out", "w"], ("out", None), (42, "w"), ("out", "w", 42), ("out",), 42):
+    try:
+        print(get_std_fname_mode("stdout", wrong))
+    except typeguard.TypeCheckError:
+        print("checked")
 """
 
 
@@ -44,7 +54,9 @@ def test_what_a_task_imports_later_is_complete(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.splitlines() == ["that of the base self", "checked"], done.stderr
+    lines = ["that of the base self", "checked"]
+    lines += ["('out', 'a+') ('err', 'w')", *["checked"] * 6]
+    assert done.stdout.splitlines() == lines, done.stderr
 
 
 def test_a_worker_gets_the_number_of_gpus_from_its_pool() -> None:
