@@ -5,7 +5,8 @@ The process that reads a file uses it; so it imports the standard library only.
 
 import inspect
 from typing import Any
-from unittest.mock import MagicMock
+
+from polaris_parsl.adopt.mocks import MagicMock
 
 
 class AbsentBase:
