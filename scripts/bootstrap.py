@@ -5,13 +5,12 @@
     python3 scripts/bootstrap.py --only-print-python       path of the tools environment's Python
     python3 scripts/bootstrap.py --only-print-python lock  the same, with what the verb needs
 
-The tools environment is made on first use in the user's cache directory
-($XDG_CACHE_HOME or ~/.cache), from wheels whose sha256 stands in tools.lock and
-installer.lock (for the verb `lock` also in maintainer.lock), and found there
-again as long as these locks and the interpreter stay the same.
-It is made with a CPython 3.11-3.13 that has pip and venv: this one, the one that
---base names, a python3.13, python3.12, python3.11 on PATH, or that of the wheelhouse, which comes
-first for `--base locked`. A bundle has its wheelhouse beside the source tree.
+The tools environment is made on first use in the user's cache directory ($XDG_CACHE_HOME or
+~/.cache), from wheels whose sha256 stands in tools.lock and installer.lock (for the verb `lock`
+also in maintainer.lock), and found there again as long as these locks and the interpreter stay the
+same. It is made with a CPython 3.11-3.13 that has pip and venv: this one, the one that --base
+names, a python3.13, python3.12, python3.11 on PATH, or that of the wheelhouse, which comes first
+for `--base locked`. A bundle has its wheelhouse beside the source tree.
 
 Standard library only. The syntax stays that of Python 3.6, so that an old
 python3 gets a sentence and no traceback.
@@ -99,7 +98,7 @@ def tools_python(arguments):
         for lock, folder in wheels.items():
             if not folder.exists():
                 build(folder, lambda staging, lock=lock: fetch(interpreter, lock, staging, house))
-        build(target, lambda staging: fill(interpreter, staging, wheels))
+        build(target, lambda staging: fill(interpreter, version, staging, wheels))
     return target / "bin" / "python"
 
 
@@ -337,15 +336,24 @@ def network(function, interpreter):
     )
 
 
-def fill(interpreter, folder, wheels):
+def fill(interpreter, version, folder, wheels):
     """Make an environment with the wheels of locks; Python compiles them when it needs to."""
     making = [interpreter, "-I", "-m", "venv", "--without-pip", str(folder)]
     step("create the tools environment", making)
-    pip = [interpreter, "-I", "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
-    pip += ["--no-compile", "--no-index", *CHECKED]
+    say("  install the tools ...")
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import unpacked_wheels  # noqa: PLC0415 - only who makes the environment needs it
+
+    site = folder / "lib" / "python{}.{}".format(*version.split(".")) / "site-packages"
     for lock, place in wheels.items():
-        pip += ["--find-links", str(place), "-r", str(lock)]
-    step("install the tools", pip, is_offline=True)
+        try:
+            unpacked_wheels.unpack_all(place, lock, folder, site)
+        except unpacked_wheels.UnlockedError as error:
+            problem = f"the wheels in {place} are not those that {lock.name} names: {error}"
+            raise RefusalError(problem, f"remove {place}", LOCK) from None
+        except OSError as error:
+            problem = f"cannot install the tools: {error.strerror}: {error.filename}"
+            raise RefusalError(problem, f"make room in {folder.parent}", CACHE) from None
     (folder / "complete").touch()
 
 
