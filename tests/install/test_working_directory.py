@@ -132,10 +132,10 @@ def copied_scripts(folder: Path) -> Path:
 def test_test_sh_imports_nothing_of_it(place: Place, tmp_path: Path) -> None:
     source = copied_scripts(tmp_path / "source")
     own_python(tmp_path / "tools/bin/python")
-    uv = tmp_path / "tools/bin/uv"
+    own_python(source / ".venv/bin/python")
+    uv = source / ".venv/bin/uv"
     uv.write_text("#!/bin/sh\npwd >&2\n")
     uv.chmod(0o755)
-    own_python(source / ".venv/bin/python")
     (source / "scripts/bootstrap.py").write_text(
         f"import json, subprocess, tempfile\nprint({str(tmp_path / 'tools/bin/python')!r})\n"
     )
