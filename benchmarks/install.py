@@ -4,8 +4,9 @@
 
 The page's recipe is `python -m venv --system-site-packages DIR` and `pip install parsl` in it. Counts files,
 directories and links that it leaves, processes that it starts (with strace, in a run of its own) and the bytes
-of wheels that an empty cache makes it fetch; then takes the median of CPU time and of wall time. Both
-install from the same index.
+of wheels that an empty cache makes it fetch; then takes the median of CPU time and of wall time. After each of
+ours, the next version follows in the same prefix, from a source tree with the same locks and without an index; the
+page's recipe makes another environment for it, as it did before. Both install from the same index.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from polaris_parsl.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +43,20 @@ def page(base: str, folder: Path, cache: Path) -> list[list[str]]:
     return [[base, "-m", "venv", "--system-site-packages", str(folder)], pip]
 
 
-def ours(base: str, folder: Path, _cache: Path) -> list[list[str]]:
+def ours(base: str, folder: Path, _cache: Path, source: Path | None = None) -> list[list[str]]:
     """What scripts/install.sh does, with the base's Python; its cache is set by XDG_CACHE_HOME."""
-    bootstrap = str(ROOT / "scripts/bootstrap.py")
+    bootstrap = str((source or ROOT) / "scripts/bootstrap.py")
     return [[base, "-I", bootstrap, "install", "--prefix", str(folder), "--base", base]]
+
+
+def next_source(folder: Path, number: int) -> Path:
+    """A source tree of another version, whose locks are the same."""
+    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "shared", "tests")
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=ignored)
+    file = folder / "src/polaris_parsl/version.py"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(VERSION, f"{VERSION}.post{number}"), encoding="utf-8")
+    return folder
 
 
 def run(commands: list[list[str]], env: dict[str, str]) -> tuple[float, float]:
@@ -101,6 +114,35 @@ def wheel_bytes(cache: Path, base: str) -> tuple[int, int]:
     return by_page, sum(ours.values())
 
 
+def full_cache(
+    base: str, rounds: int, top: Path, env: dict[str, str]
+) -> dict[str, dict[str, float]]:
+    """What each takes when one came before; and when the next version follows where the first stays."""
+    cache = top / "cache"
+    taken: dict[str, list[tuple[float, float]]] = {"page": [], "ours": [], "next": []}
+    files: dict[str, float] = {}
+    for number in range(rounds):
+        taken["page"].append(run(page(base, top / "page", cache), env))
+        files["page"] = size(top / "page")[0]
+        forget(top / "page")
+        taken["ours"].append(run(ours(base, top / "ours", cache), env))
+        before = size(top / "ours")[0]
+        commands = ours(base, top / "ours", cache, next_source(top / f"source-{number}", number))
+        taken["next"].append(run(commands, {**env, "PIP_NO_INDEX": "1"}))
+        files["ours"] = size(top / "ours")[0] - before
+        forget(top / "ours")
+    cpu, wall = (
+        {way: statistics.median(each[at] for each in found) for way, found in taken.items()}
+        for at in (0, 1)
+    )
+    return {
+        "CPU, full cache, s": cpu,
+        "wall, full cache, s": wall,
+        "files, next version with the same locks": files,
+        "CPU, next version with the same locks, s": {"page": cpu["page"], "ours": cpu["next"]},
+    }
+
+
 def measure(base: str, rounds: int) -> dict[str, dict[str, float]]:
     """Each measure by its name, the page's and ours."""
     ways: dict[str, Callable[[str, Path, Path], list[list[str]]]] = {"page": page, "ours": ours}
@@ -126,14 +168,7 @@ def measure(base: str, rounds: int) -> dict[str, dict[str, float]]:
                 note("programs started", way, started)
                 shutil.rmtree(top / "traces")
                 forget(top / way)
-        times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-        for _ in range(rounds):
-            for way, make in ways.items():
-                times[way].append(run(make(base, top / way, cache), env))
-                forget(top / way)
-        for way, taken in times.items():
-            note("CPU, full cache, s", way, statistics.median(cpu for cpu, _ in taken))
-            note("wall, full cache, s", way, statistics.median(wall for _, wall in taken))
+        rows |= full_cache(base, rounds, top, env)
         for way, fetched in zip(ways, wheel_bytes(cache, base), strict=True):
             note("bytes of wheels fetched, empty cache", way, fetched)
     return rows
