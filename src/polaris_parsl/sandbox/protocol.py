@@ -35,6 +35,8 @@ class ClientRequest:
         """Send the client its output and exit code, and close the connection."""
         with contextlib.suppress(OSError):
             self._connection.sendall(marshal.dumps(fields, MARSHAL_VERSION))
+            # the client reads to the end, also while a forked copy of the daemon has this open
+            self._connection.shutdown(socket.SHUT_WR)
         self.close()
 
     def is_gone(self) -> bool:
