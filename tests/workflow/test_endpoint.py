@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,12 @@ def make_endpoint(release: str, factory: pytest.TempPathFactory) -> Endpoint:
 
 def as_config_has_it(given: dict[str, Any]) -> dict[str, Any]:
     """The configuration of `polaris_parsl.config` for these options, in endpoint_engine.py's form."""
-    config = polaris_parsl.config(**given)
+    is_open = given.get("encrypted") is False
+    warned = (
+        pytest.warns(PolarisParslWarning, match="^encrypted=False") if is_open else nullcontext()
+    )
+    with warned:
+        config = polaris_parsl.config(**given)
     (executor,) = config.executors
     provider: Any = executor.provider  # type: ignore[attr-defined]
     return {
