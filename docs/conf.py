@@ -21,7 +21,18 @@ extensions = ["myst_parser"]
 root_doc = "README"
 # the documents lie beside what they link to
 include_patterns = ["*.md", "docs/*.md"]
-exclude_patterns = ["LICENSE.md"]
+# directories of other files are named, too: Sphinx looks through all others
+exclude_patterns = [
+    ".*",
+    "LICENSE.md",
+    "benchmarks",
+    "examples",
+    "pins",
+    "scripts",
+    "shared",
+    "src",
+    "tests",
+]
 html_theme = "furo"
 html_title = f"polaris-parsl {VERSION}"
 html_copy_source = False

@@ -7,6 +7,7 @@ They are read from the code. The site shows them on the page on troubleshooting.
 """
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Message:
     exit_code: int
 
 
+@functools.cache
 def messages() -> list[Message]:
     """All errors whose text stands in the code, by text."""
     found = {each for path in PACKAGE.rglob("*.py") for each in _in(path)}
