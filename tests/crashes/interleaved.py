@@ -28,6 +28,8 @@ from polaris_parsl.installs import REMOVED, STAGING
 
 _OTHER = "2026.9.1"
 _UNSEEN = (STAGING, REMOVED)
+# the prefix that is copied for each run, beside the others' directories
+BEFORE = "before"
 OTHERS: dict[str, Callable[[Path], object]] = {
     "install": lambda prefix: kills.install(prefix, _OTHER),
     "default": lambda prefix: set_default(prefix, kills.OLD, dry_run=False),
@@ -105,9 +107,8 @@ def interleave(change: str, other: str, prefix: Path, *, at: int) -> str | None:
 
 def interleave_everywhere(change: str, other: str, folder: Path, *, step: int) -> Iterator[str]:
     """Let one change come in between before operations of another; each time, what was wrong."""
-    kills.CHANGES[change][0](folder / "before")
     for at in itertools.count(1 + list(OTHERS).index(other) * step // len(OTHERS), step):
-        prefix = kills.copy(folder / "before", folder / str(at))
+        prefix = kills.copy(folder.parent / BEFORE, folder / str(at))
         read, write = os.pipe()
         if os.fork() == 0:
             # what watches cannot be taken off a process again
@@ -126,13 +127,20 @@ if __name__ == "__main__":
     kills.alone()
     os.fsync = lambda fd: None  # noqa: ARG005
     counts, found = {}, []
-    for first, second in itertools.product(kills.CHANGES, OTHERS):
-        place = Path(sys.argv[1]) / first / second
-        place.mkdir(parents=True)
-        seen = list(interleave_everywhere(first, second, place, step=int(sys.argv[2])))
-        name = f"{first}, {second} in between"
-        counts[name] = len(seen)
-        found += [
-            f"{name}, look {number}: {problem}" for number, problem in enumerate(seen, 1) if problem
-        ]
+    for first, (prepare, _) in kills.CHANGES.items():
+        folder = Path(sys.argv[1]) / first
+        folder.mkdir()
+        prepare(folder / BEFORE)
+        for second in OTHERS:
+            (folder / second).mkdir()
+            seen = list(
+                interleave_everywhere(first, second, folder / second, step=int(sys.argv[2]))
+            )
+            name = f"{first}, {second} in between"
+            counts[name] = len(seen)
+            found += [
+                f"{name}, look {number}: {problem}"
+                for number, problem in enumerate(seen, 1)
+                if problem
+            ]
     print(json.dumps({"counts": counts, "found": found}))

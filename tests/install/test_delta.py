@@ -86,7 +86,7 @@ def delta(
         asked = look(base, env, *known)
         found = compute_delta(wanted, known, asked, allowed=allowed)
         broken = {name for name, why in found.why.items() if "without" in why or "times" in why}
-        by_pip = chosen_by_pip(wanted, known, base, broken, tmp_path, env)
+        by_pip = chosen_by_pip(wanted, known, asked, broken, tmp_path, env)
         assert {wheel.path.name for wheel in found.install} == by_pip
         return found
 
@@ -96,15 +96,16 @@ def delta(
 def chosen_by_pip(  # noqa: PLR0917 - of one test
     requirements: list[str],
     wheels: dict[str, Wheel],
-    base: Path,
+    base: Base,
     broken: set[str],
     folder: Path,
     env: dict[str, str],
 ) -> set[str]:
     """The wheels that pip would install beside what the base has, with nothing else to choose from."""
     empty = Path(tempfile.mkdtemp(dir=folder), "empty")
-    create(empty, look(base, env), sees_base=True)
-    command = [base / "bin/python", "-I", "-m", "pip", "--python", empty / "bin/python", "install"]
+    create(empty, base, sees_base=True)
+    # the base's
+    command: list[str | Path] = [empty / "bin/python", "-I", "-m", "pip", "install"]
     command += ["--dry-run", "--report", "-", "--quiet", "--only-binary", ":all:", "--no-index"]
     command += ["--find-links", wheels["parsl"].path.parent, *requirements]
     # pip believes the metadata of the base

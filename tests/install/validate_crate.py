@@ -1,4 +1,4 @@
-"""Validate a directory against the profile RO-Crate 1.1; prints what is not as the profile demands.
+"""Validate directories against the profile RO-Crate 1.1; prints what is not as the profile demands.
 
 Runs in an environment of its own, with `roc-validator` and a `rocrate` that carries the JSON-LD
 context of version 1.1: nothing is asked of a network.
@@ -29,13 +29,14 @@ def send(self: HTTPAdapter, request: requests.PreparedRequest, **_: Any) -> requ
 
 
 HTTPAdapter.send = send  # type: ignore[method-assign, assignment] # whatever it is asked
-result = validate(
-    ValidationSettings(
-        rocrate_uri=sys.argv[1],
-        profile_identifier="ro-crate-1.1",
-        requirement_severity=Severity.REQUIRED,
+for directory in sys.argv[1:]:
+    result = validate(
+        ValidationSettings(
+            rocrate_uri=directory,
+            profile_identifier="ro-crate-1.1",
+            requirement_severity=Severity.REQUIRED,
+        )
     )
-)
-for issue in result.get_issues():
-    print(f"{issue.check.identifier}: {issue.message}")
-print(f"{len(result.executed_checks)} checks")
+    for issue in result.get_issues():
+        print(f"{issue.check.identifier}: {issue.message}")
+    print(f"{len(result.executed_checks)} checks")
