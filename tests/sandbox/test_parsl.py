@@ -61,11 +61,15 @@ CPUS = {
 }
 
 
-# tests/workflow has GNU Parallel in namespaces, too, and test_user.py mpiexec on loopback
+# usually each once; tests/workflow has GNU Parallel in namespaces, too, and test_user.py mpiexec on loopback
 @pytest.mark.parametrize(
     ("isolation", "launcher"),
-    [("namespaces", MPIEXEC), ("loopback", PARALLEL)],
-    ids=["mpiexec", "parallel"],
+    [
+        pytest.param("namespaces", MPIEXEC, id="namespaces-mpiexec"),
+        pytest.param("loopback", PARALLEL, id="loopback-parallel"),
+        pytest.param("namespaces", PARALLEL, id="namespaces-parallel", marks=pytest.mark.long),
+        pytest.param("loopback", MPIEXEC, id="loopback-mpiexec", marks=pytest.mark.long),
+    ],
     indirect=["isolation"],
 )
 def test_a_parsl_workflow_uses_every_gpu_of_two_nodes(run, isolation, tmp_path, launcher):

@@ -35,8 +35,13 @@ with parsl.load(config):
 
 @pytest.mark.parametrize(
     ("launcher", "module"),
-    # without an environment, test_main_job.py has GNU Parallel with the module, test_shapes.py mpiexec without
-    [("mpiexec", "loaded"), ("gnu_parallel", "not loaded")],
+    [
+        ("mpiexec", "loaded"),
+        ("gnu_parallel", "not loaded"),
+        # without an environment, test_shapes.py has mpiexec without the module, test_main_job.py GNU Parallel with it
+        pytest.param("mpiexec", "not loaded", marks=pytest.mark.long),
+        pytest.param("gnu_parallel", "loaded", marks=pytest.mark.long),
+    ],
 )
 def test_workers_import_what_only_the_environment_has(
     *,
