@@ -5,8 +5,7 @@ The process that reads a file uses it; so it imports the standard library only.
 
 import inspect
 from typing import Any
-
-from polaris_parsl.adopt.mocks import MagicMock
+from unittest.mock import MagicMock
 
 
 class AbsentBase:

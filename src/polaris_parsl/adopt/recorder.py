@@ -28,12 +28,12 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
+from unittest.mock import MagicMock
 
 # This package alone, beside the standard library, is imported before the file is held.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from polaris_parsl.adopt.absent import Absent, parameters_of
 from polaris_parsl.adopt.confinement.confine import confine
-from polaris_parsl.adopt.mocks import MagicMock
 
 del sys.path[0]
 
