@@ -28,8 +28,10 @@ settings.register_profile(
 settings.register_profile("long", settings.get_profile("usual"), max_examples=1000)
 settings.load_profile("usual")
 
-# What takes longest begins first, so that no worker ends long after the others.
+# What takes longest begins first, so that no worker ends long after the others. While the first builds what many
+# share, the other workers run what needs none of it.
 _FIRST = (
+    "install/test_base_again.py", "workflow/test_nodes.py", "sandbox/test_replay.py", "adopt/test_hostile.py",
     "install/test_users.py", "install/test_drift.py", "install", "doctor/test_set_ups.py",
     "parsl_suite", "workflow", "user_environments", "crashes", "sandbox",
 )  # fmt: skip
