@@ -17,6 +17,7 @@ python3 gets a sentence and no traceback.
 """
 
 import contextlib
+import errno
 import hashlib
 import importlib.util
 import json
@@ -42,6 +43,7 @@ ANSWER_SECONDS, WORK_SECONDS, OUTPUT_BYTES = 120, 7200, 16 << 20
 
 # As ExitCode in src/polaris_parsl/errors.py has them.
 FAILED, BASE, LOCK, CACHE = 1, 3, 4, 6
+WRITABLE_CACHE = "set XDG_CACHE_HOME to a directory that you may write"
 
 # As in env/installer/wheels.py: the same wheels whatever the glibc of this machine.
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
@@ -112,8 +114,7 @@ def refuse_shared(folder):
         why = own_cache.open_cache(str(folder))
     except OSError as error:
         problem = f"cannot use the cache {folder}: {error.strerror}: {error.filename}"
-        remedy = "set XDG_CACHE_HOME to a directory that you may write"
-        raise RefusalError(problem, remedy, CACHE) from None
+        raise RefusalError(problem, WRITABLE_CACHE, CACHE) from None
     if why:
         raise RefusalError(f"the cache {folder} is not yours alone: {why}", own_cache.REMEDY, CACHE)
 
@@ -289,8 +290,7 @@ def build(target, make):
         staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=str(target.parent)))
     except OSError as error:
         problem = f"cannot write {target.parent}: {error.strerror}"
-        remedy = "set XDG_CACHE_HOME to a directory that you may write"
-        raise RefusalError(problem, remedy, CACHE) from None
+        raise RefusalError(problem, WRITABLE_CACHE, CACHE) from None
     try:
         make(staging)
         try:
@@ -353,7 +353,9 @@ def fill(interpreter, version, folder, wheels):
             raise RefusalError(problem, f"remove {place}", LOCK) from None
         except OSError as error:
             problem = f"cannot install the tools: {error.strerror}: {error.filename}"
-            raise RefusalError(problem, f"make room in {folder.parent}", CACHE) from None
+            room = f"make room in {folder.parent}"
+            remedy = room if error.errno in (errno.ENOSPC, errno.EDQUOT) else WRITABLE_CACHE
+            raise RefusalError(problem, remedy, CACHE) from None
     (folder / "complete").touch()
 
 

@@ -6,8 +6,8 @@ Standard library only. The syntax stays that of Python 3.6.
 """
 
 import hashlib
+import io
 import re
-import shutil
 import zipfile
 
 _REQUIREMENT = re.compile(r"(?m)^([\w.-]+)(?:\[.*?\])?==(.*)$")
@@ -26,20 +26,20 @@ def unpack_all(place, lock, folder, site):
     """
     wheels = sorted(place.glob("*.whl"))
     text = lock.read_text(encoding="utf-8")
-    for path in wheels:
-        if hashlib.sha256(path.read_bytes()).hexdigest() not in text:
-            raise UnlockedError(f"{path.name} has another sha256")
     names = {_normal(path.name.split("-")[0]) for path in wheels}
     for name, marker in _REQUIREMENT.findall(text):
         if _normal(name) not in names and not _OF_SOME_PYTHONS.search(marker):
             raise UnlockedError(f"there is none of {name}")
     for path in wheels:
-        _unpack(path, folder, site)
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() not in text:
+            raise UnlockedError(f"{path.name} has another sha256")
+        _unpack(content, folder, site)
 
 
-def _unpack(wheel, folder, site):
+def _unpack(content, folder, site):
     places = {"purelib": site, "platlib": site, "scripts": folder / "bin"}
-    with zipfile.ZipFile(str(wheel)) as archive:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.infolist():
             top, _, rest = member.filename.partition("/")
             target = site / member.filename
@@ -49,8 +49,7 @@ def _unpack(wheel, folder, site):
             if member.filename.endswith("/"):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(member) as content, target.open("wb") as stream:
-                shutil.copyfileobj(content, stream)
+            target.write_bytes(archive.read(member))
             if member.external_attr >> 16 & 0o111 or target.parent == places["scripts"]:
                 target.chmod(0o755)
 
