@@ -82,10 +82,24 @@ def test_options_are_checked_even_without_an_account(here: Here, tmp_path: Path)
     bare = replace(here, user_opts={"run_dir": str(tmp_path)})
     planned, account = look_at_options(bare)
     assert planned.status is Status.OK
-    assert (account.status, account.remedy) == (Status.NOTE, "add account=PROJECT")
+    assert account.status is Status.NOTE
+    assert account.text.startswith("no account is given, and PBS refuses a job without one")
+    assert account.remedy.startswith('pass account="..."')
     refused = only(look_at_options(replace(bare, user_opts={"queue": "debug", "nodes": 3})))
     assert refused.status is Status.PROBLEM
     assert "nodes is not an option" in refused.text
+
+
+def test_an_account_of_the_project_file_that_is_a_placeholder_is_named(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "polaris-parsl.toml").write_text('account = "PROJECT"\n')
+    monkeypatch.chdir(tmp_path)
+    planned, account = look_at_options(replace(here, user_opts={"run_dir": str(tmp_path)}))
+    assert planned.status is Status.OK
+    assert account.status is Status.NOTE
+    assert account.text == "account='PROJECT' is the placeholder of an example, not a project"
+    assert account.remedy.startswith("put the ALCF project to charge in its place")
 
 
 def test_an_address_must_be_of_this_node_and_not_the_workers_own(here: Here) -> None:
@@ -294,9 +308,8 @@ def test_no_block_is_requested_if_a_check_has_found_a_cause_against_it(here: Her
     assert found.finding.text == "skipped: depends on 'run_dir' (see above)"
     bare = replace(here, user_opts={})
     (found,) = examine_nodes(bare, [])
-    assert found.finding == problem(
-        "no block requested: no account is given", "add account=PROJECT"
-    )
+    assert found.finding.text.startswith("no block requested: no account is given, and PBS refuses")
+    assert found.finding.remedy.startswith('pass account="..."')
 
 
 @pytest.mark.parametrize(

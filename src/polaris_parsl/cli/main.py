@@ -31,7 +31,7 @@ app = typer.Typer(
 
 
 class _Formatter(logging.Formatter):
-    """Log lines of `--debug`, which quote commands and files."""
+    """Log lines, which quote commands and files."""
 
     def format(self, record: logging.LogRecord) -> str:
         """A line without escapes."""
@@ -57,7 +57,7 @@ def _options(
     ] = False,
 ) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter("%(name)s: %(message)s"))
+    handler.setFormatter(_Formatter("%(name)s: %(message)s" if debug else "%(message)s"))
     logging.basicConfig(level=logging.INFO if debug else logging.WARNING, handlers=[handler])
 
 

@@ -50,13 +50,13 @@ class Planned:
         requests: the executors; empty if it refuses.
         refusal: the reason; None if it accepts.
         warned: its warnings.
-        has_account: whether an account is given; without one, a placeholder is used.
+        no_account: why there is none that PBS could charge; the rest was checked with an invented one.
     """
 
     requests: "tuple[PlannedExecutor, ...]"
     refusal: OptionError | None
     warned: tuple[str, ...]
-    has_account: bool
+    no_account: OptionError | None
 
 
 @dataclass(frozen=True)
@@ -146,21 +146,24 @@ class Here:
         """The result of `polaris_parsl.config` for the options."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            requests, refusal, has_account = self._plan()
+            requests, refusal, no_account = self._plan()
         warned = tuple(dict.fromkeys(str(each.message) for each in caught))
-        return Planned(requests, refusal, warned, has_account)
+        return Planned(requests, refusal, warned, no_account)
 
-    def _plan(self) -> "tuple[tuple[PlannedExecutor, ...], OptionError | None, bool]":
+    def _plan(
+        self,
+    ) -> "tuple[tuple[PlannedExecutor, ...], OptionError | None, OptionError | None]":
         # the install whose Parsl it is may be damaged
         with unchecked_imports():
             from polaris_parsl.configuration.plan import plan  # noqa: PLC0415
 
         try:
-            return plan(self.user_opts, self.driver).executors, None, True
-        except OptionError:
-            # everything except the account can be checked without one
-            with_account = {"account": "ACCOUNT", **self.user_opts}
-        try:
-            return plan(with_account, self.driver).executors, None, False
+            return plan(self.user_opts, self.driver).executors, None, None
         except OptionError as error:
-            return (), error, True
+            first = error
+        # all but the account can be checked without one
+        with_account = {**self.user_opts, "account": "ACCOUNT"}
+        try:
+            return plan(with_account, self.driver).executors, None, first
+        except OptionError as error:
+            return (), error, None

@@ -37,10 +37,8 @@ def examine_nodes(here: Here, before: Iterable[Result]) -> Iterator[Result]:
     cause = next((name for name in ill if name in _NEEDED), None)
     if cause:
         yield Result("block", unknown(f"skipped: depends on {cause!r} (see above)"))
-    elif not here.planned.has_account:
-        yield Result(
-            "block", problem("no block requested: no account is given", "add account=PROJECT")
-        )
+    elif missing := here.planned.no_account:
+        yield Result("block", problem(f"no block requested: {missing.problem}", missing.remedy))
     else:
         try:
             yield from examine_block(ask_nodes(here), here)

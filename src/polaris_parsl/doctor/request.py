@@ -26,8 +26,8 @@ def look_at_options(here: Here) -> Iterator[DoctorFinding]:
         else:
             size += f"walltime={write_walltime(options.walltime)}, queue={options.queue}"
         yield ok(f"{options.label}: {size}; mode {options.mode}, {request.mode_reason}")
-    if not planned.has_account:
-        yield note("no account is given; PBS refuses a block without one", "add account=PROJECT")
+    if planned.no_account:
+        yield note(planned.no_account.problem, planned.no_account.remedy)
 
 
 def look_at_interfaces(here: Here) -> Iterator[DoctorFinding]:

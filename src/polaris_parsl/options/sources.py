@@ -45,7 +45,7 @@ _NAMES = ("argument", "environment", "project file", "install", "preset")
 _ALTERNATIVES = {"address": "interface", "interface": "address"}
 
 
-# Misspelt variables that this process has warned of.
+# Misspelt variables, and settings of project files, that this process has named.
 _named: set[str] = set()
 
 # Variables of the module, of tasks and of the sandbox.
@@ -196,9 +196,15 @@ def _of_project(folder: Path, prefix: Path | None) -> Iterator[Source]:
             )
             continue
         if named := sorted(_NAMED & {*_option_names(values)}):
-            logger.warning("%s sets %s", file, ", ".join(named))
+            _name_once(f"polaris_parsl: {file} sets {', '.join(named)}")
         yield Source("project file", file, values)
         return
+
+
+def _name_once(line: str) -> None:
+    if line not in _named:
+        _named.add(line)
+        logger.warning(line)
 
 
 def _option_names(values: Mapping[str, Any]) -> Iterator[str]:

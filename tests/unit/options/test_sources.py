@@ -235,10 +235,12 @@ def test_a_file_of_the_install_that_others_can_write_is_ignored(tmp_path: Path) 
         ("retries = 3\n", ""),
     ],
 )
-def test_a_project_file_that_says_who_pays_or_what_runs_is_named(
+def test_a_project_file_that_says_who_pays_or_what_runs_is_named_once(
     text: str, named: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "polaris-parsl.toml").write_text(text)
-    ask(tmp_path, account="datascience")
+    for _ in range(2):
+        ask(tmp_path, account="datascience")
     lines = [record.getMessage() for record in caplog.records]
-    assert lines == ([f"{tmp_path}/polaris-parsl.toml sets {named}"] if named else [])
+    line = f"polaris_parsl: {tmp_path}/polaris-parsl.toml sets {named}"
+    assert lines == ([line] if named else [])
