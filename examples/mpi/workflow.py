@@ -50,8 +50,8 @@ def main() -> None:
     for steps in wanted:
         rows = [row.split() for row in (outputs / f"{steps}.txt").read_text().splitlines()]
         total = sum(float(part) for part, *_ in rows)
-        nodes = len({node for _, node, _ in rows})
-        print(f"{steps} steps: pi is {total:.8f}, by {len(rows)} ranks on {nodes} nodes")
+        nodes = ", ".join(sorted({node for _, node, _ in rows}))
+        print(f"{steps} steps: pi is {total:.8f}, by {len(rows)} ranks on {nodes}")
 
 
 if __name__ == "__main__":

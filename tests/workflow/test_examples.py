@@ -71,8 +71,10 @@ def from_source(template: str, folder: Path, *command: str | Path) -> str:
 
 def test_mpi_tasks_have_the_nodes_and_ranks_that_they_ask_for(printed: dict[str, str]) -> None:
     said = printed["mpi"]
-    assert "1000 steps: pi is 3.14159274, by 4 ranks on 1 nodes" in said
-    assert "100000 steps: pi is 3.14159265, by 8 ranks on 2 nodes" in said
+    assert re.search(r"^1000 steps: pi is 3.14159274, by 4 ranks on x\w+$", said, re.MULTILINE)
+    assert re.search(
+        r"^100000 steps: pi is 3.14159265, by 8 ranks on x\w+, x\w+$", said, re.MULTILINE
+    )
 
 
 def test_a_pipeline_has_stages_of_three_shapes(printed: dict[str, str]) -> None:

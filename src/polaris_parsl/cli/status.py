@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,7 +35,10 @@ def status(
         ),
     ] = Path("runinfo"),
     *,
-    once: Annotated[bool, typer.Option("--once", help="Show it once, and end.")] = False,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Show it once, and end, as where the output is no terminal."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it once as JSON.")] = False,
 ) -> None:
     """Show how a run stands: blocks, tasks, rate, and what the walltime will cut.
@@ -42,7 +46,7 @@ def status(
     It shows that again and again until the run is over, or Ctrl-C. PBS is asked at most once a minute.
     """
     folder, jobs = find_run(absolute(run_dir)), AskedJobs()
-    if not once and not as_json:
+    if not once and not as_json and sys.stdout.isatty():
         _watch(folder, jobs)
         return
     found = _look(folder, jobs)

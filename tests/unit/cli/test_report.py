@@ -77,15 +77,27 @@ def test_several_texts_begin_with_a_comparison(tmp_path: Path, capsys: Captured)
     assert capsys.readouterr().out.startswith("run ")
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
 def test_the_status_of_a_run_that_is_over_is_shown_and_ends(
-    tmp_path: Path, capsys: Captured
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
 ) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
     status(usual_run(tmp_path / "000"))
     printed = capsys.readouterr().out
     assert "40 of 45 done" in printed
     assert "walltime" in printed
+    assert ("┃" in printed) == is_terminal
     status(tmp_path, as_json=True)
     assert json.loads(capsys.readouterr().out)["state"] == "ended"
+
+
+def test_without_a_terminal_a_run_that_goes_on_is_shown_once(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    events = [beginning(host="elsewhere"), event("executor", 1, executor="gpu")]
+    status(write_run(tmp_path, [*events, *block(0, 5, 9)[:3]], []))
+    assert "ended" not in capsys.readouterr().out
 
 
 def test_pbs_is_asked_at_most_once_a_minute(
