@@ -10,7 +10,7 @@ import os, pathlib, socket, time
 meeting = pathlib.Path(folder, "meeting")
 meeting.mkdir(exist_ok=True)
 (meeting / f"{{socket.gethostname()}}.{{os.environ['PARSL_WORKER_RANK']}}").touch()
-latest = time.monotonic() + 120
+latest = time.monotonic() + 600
 while len(list(meeting.iterdir())) < {workers}:
     assert time.monotonic() < latest, "not every worker came"
     time.sleep(0.05)

@@ -71,7 +71,7 @@ def session(typed: list[Typed], *, init: Path, install: Any, home: Path, before:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=600,
+        timeout=1100,
     )
     return done.stdout
 

@@ -19,8 +19,9 @@ E
 setsid sleep 884 &
 (sleep 885 & sleep 886 & ) &
 until [ -e $HOME/job-is-up ]; do sleep 0.05; done
-touch $HOME/all-is-up
 """
+# what comes before it has been done when the test goes on
+UP = "touch $HOME/all-is-up\n"
 
 
 @pytest.fixture
@@ -28,10 +29,10 @@ def launch(environment, tmp_path, tools):
     """Launches a busy sandbox and waits until all its processes run."""
     started = []
 
-    def start(ending):
+    def start(ending, before=""):
         state = tmp_path / "state"
         process = subprocess.Popen(
-            tools.launch_command(["bash", "-c", BUSY + ending], state=state),
+            tools.launch_command(["bash", "-c", BUSY + before + UP + ending], state=state),
             env=environment | {"HOME": str(tmp_path)},
             cwd=tmp_path,
             start_new_session=True,
@@ -54,28 +55,30 @@ def launch(environment, tmp_path, tools):
 def test_nothing_is_left_when_the_command_has_ended(launch, tools, tmp_path):
     process, state = launch("until [ -e go ]; do sleep 0.05; done; exit 9")
     (tmp_path / "go").touch()
-    assert process.wait(timeout=100) == 9
+    assert process.wait(timeout=300) == 9
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
 def test_nothing_is_left_when_the_command_crashes(launch, tools, tmp_path):
     process, state = launch("until [ -e go ]; do sleep 0.05; done; kill -SEGV $$")
     (tmp_path / "go").touch()
-    assert process.wait(timeout=100) == 128 + signal.SIGSEGV
+    assert process.wait(timeout=300) == 128 + signal.SIGSEGV
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
 def test_nothing_is_left_after_ctrl_c(launch, tools):
-    process, state = launch("trap - INT; sleep 887")
+    process, state = launch("sleep 887")
+    # a bash goes on whose `touch` has ended before the signal
+    tools.eventually(lambda: b"sleep\x00887\x00" in dict(tools.processes_of(state)).values())
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=100) == 128 + signal.SIGINT
+    assert process.wait(timeout=300) == 128 + signal.SIGINT
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
 def test_the_command_decides_what_ctrl_c_means(launch, tools):
-    process, state = launch("trap 'exit 11' INT; while true; do sleep 0.1; done")
+    process, state = launch("while true; do sleep 0.1; done", before="trap 'exit 11' INT\n")
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=100) == 11
+    assert process.wait(timeout=300) == 11
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
@@ -83,7 +86,7 @@ def test_the_command_decides_what_ctrl_c_means(launch, tools):
 def test_sigterm_to_the_launcher_ends_a_command_that_ignores_it(launch, tools):
     process, state = launch("while true; do sleep 0.1; done")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=100) == 128 + signal.SIGKILL
+    assert process.wait(timeout=300) == 128 + signal.SIGKILL
     tools.eventually(lambda: not tools.processes_of(state), what="the end")
 
 
@@ -98,5 +101,5 @@ def test_nothing_is_left_after_sigkill_of_the_daemon(launch, tools):
     process, state = launch("sleep 889")
     (daemon,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(daemon), signal.SIGKILL)
-    assert process.wait(timeout=100) == 128 + signal.SIGKILL
+    assert process.wait(timeout=300) == 128 + signal.SIGKILL
     tools.eventually(lambda: not tools.processes_of(state), what="the end")

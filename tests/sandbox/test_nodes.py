@@ -88,7 +88,7 @@ def test_ssh_is_refused_where_no_job_runs(sandbox):
 def test_a_command_on_a_node_ends_with_its_ssh_client(sandbox, tools):
     script = (
         "ssh $(hostname) sleep 777 & client=$!\n"
-        "until [ -e go ]; do sleep 0.05; done; kill -KILL $client; sleep 100\n"
+        "until [ -e go ]; do sleep 0.05; done; kill -KILL $client; sleep 3600\n"
     )
     job_id = sandbox.submit(script)
 

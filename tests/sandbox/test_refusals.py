@@ -79,7 +79,7 @@ def test_a_job_name_may_have_230_characters_and_no_more(sandbox):
 
 @pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_a_second_job_in_debug_scaling_is_refused_while_the_first_exists(sandbox):
-    first = sandbox.submit("sleep 60\n")
+    first = sandbox.submit("sleep 3600\n")
     (sandbox.work / "ok.pbs").write_text(OK_SCRIPT)
     second = ("qsub", "-A", "me", "-q", "debug-scaling", "ok.pbs")
     refused = sandbox.call(*second)
@@ -92,8 +92,8 @@ def test_a_second_job_in_debug_scaling_is_refused_while_the_first_exists(sandbox
 
 @pytest.mark.parametrize("isolation", ["loopback"], indirect=True)
 def test_in_debug_one_job_runs_one_waits_and_a_third_is_refused(sandbox):
-    first = sandbox.submit("sleep 60\n", "-q", "debug")
-    second = sandbox.submit("sleep 60\n", "-q", "debug")
+    first = sandbox.submit("sleep 3600\n", "-q", "debug")
+    second = sandbox.submit("sleep 3600\n", "-q", "debug")
     waiting = sandbox.job(second)
     assert (waiting["job_state"], waiting["comment"]) == (
         "Q",
@@ -112,7 +112,8 @@ def test_in_debug_one_job_runs_one_waits_and_a_third_is_refused(sandbox):
 def test_jobs_of_a_project_beyond_ten_in_small_wait_in_prod(start):
     sandbox = start(nodes=10)
     ids = [
-        sandbox.submit("sleep 60\n", "-q", "prod", select="10:ncpus=64:ngpus=4") for _ in range(11)
+        sandbox.submit("sleep 3600\n", "-q", "prod", select="10:ncpus=64:ngpus=4")
+        for _ in range(11)
     ]
     assert [sandbox.job(each)["queue"] for each in ids] == ["small"] * 10 + ["prod"]
     sandbox.call("qdel", ids[5])

@@ -31,7 +31,7 @@ def names(text):
 
 @only_loopback
 def test_queues_are_shown_in_openpbs_layout(sandbox, tools):
-    job_id = sandbox.submit("sleep 60\n", "-q", "debug")
+    job_id = sandbox.submit("sleep 3600\n", "-q", "debug")
     sandbox.wait(job_id, "R")
     table = sandbox.call("qstat", "-Q").stdout.splitlines()
     expected = recording(tools, "queues as a table").splitlines()
@@ -64,7 +64,7 @@ def test_an_unknown_queue_is_named_and_the_others_are_shown(sandbox):
 @only_loopback
 def test_the_server_is_shown_in_openpbs_layout(start, tools):
     sandbox = start()  # it counts the jobs of its history, too
-    sandbox.wait(sandbox.submit("sleep 60\n"), "R")
+    sandbox.wait(sandbox.submit("sleep 3600\n"), "R")
     table = sandbox.call("qstat", "-B").stdout.splitlines()
     expected = recording(tools, "the server as a table").splitlines()
     assert table[:2] == expected[:2]
@@ -84,7 +84,7 @@ def test_the_server_is_shown_in_openpbs_layout(start, tools):
 
 @only_loopback
 def test_pbsnodes_shows_the_nodes_and_their_jobs(sandbox, tools):
-    job_id = sandbox.submit("sleep 60\n", select="2:ncpus=8:ngpus=4")
+    job_id = sandbox.submit("sleep 3600\n", select="2:ncpus=8:ngpus=4")
     sandbox.wait(job_id, "R")
     nodes = json.loads(sandbox.call("pbsnodes", "-a", "-F", "json").stdout)["nodes"]
     assert [node["state"] for node in nodes.values()] == ["job-exclusive"] * 2 + ["free"] * 2

@@ -27,7 +27,7 @@ def test_a_version_is_removed_when_no_job_uses_it(sandbox, tools, tmp_path, monk
     env = {**sandbox.environment, "PATH": f"{sandbox.state}/bin/login:/usr/bin:/bin"}
 
     def submit(name, line, **variables):
-        (sandbox.work / name).write_text(f"#!/bin/bash\n{line}\nsleep 600\n")
+        (sandbox.work / name).write_text(f"#!/bin/bash\n{line}\nsleep 3600\n")
         done = sandbox.call(*SUBMIT, name, env=variables)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ with parsl.load(polaris_parsl.config(
         print(*row)
 """
 SUBMIT = """
-id=$(qsub -A me -q debug-scaling -l select=2:ngpus=4 -l walltime=60 -l filesystems=home -j oe -o out job.sh) || exit 1
+id=$(qsub -A me -q debug-scaling -l select=2:ngpus=4 -l walltime=600 -l filesystems=home -j oe -o out job.sh) || exit 1
 until qstat -x "$id" | grep -q " F "; do sleep 0.4; done
 id -u
 sort out
@@ -54,8 +55,7 @@ def home(isolation):
         pytest.skip(f"there is no {PYTHON}")
     if done.returncode != 0:
         pytest.skip(f"another user cannot import Parsl: {done.stderr.splitlines()[-1]}")
-    folder = Path("/tmp") / f"polaris-parsl-user-{os.getpid()}-{isolation}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="polaris-parsl-user-", dir="/tmp"))
     os.chown(folder, NOBODY, NOBODY)
     yield folder
     shutil.rmtree(folder)
@@ -80,7 +80,7 @@ def test_a_user_without_privileges_runs_jobs_and_a_workflow(
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -6,12 +6,13 @@ python notebook.py KERNEL --look  only runs one cell and ends
 
 import json
 import sys
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-SECONDS = 60
+SECONDS = 300
 LOOK = """\
 import json, os, sys
 import parsl, polaris_parsl
@@ -54,7 +55,9 @@ def interrupted(manager: KernelManager, client: BlockingKernelClient) -> str:
 
 def main(name: str, *, only_looks: bool) -> None:
     """Go through the life of a kernel, or only look at it."""
-    manager = KernelManager(kernel_name=name)
+    # a port that is free now may be taken by the time that the kernel wants it; a name in a new directory is not
+    sockets = TemporaryDirectory()
+    manager = KernelManager(kernel_name=name, transport="ipc", ip=f"{sockets.name}/kernel")
     manager.start_kernel()
     client = manager.blocking_client()
     client.start_channels()
@@ -70,6 +73,7 @@ def main(name: str, *, only_looks: bool) -> None:
     finally:
         client.stop_channels()
         manager.shutdown_kernel()
+        sockets.cleanup()
     print(json.dumps(seen))
 
 

@@ -6,16 +6,19 @@ python cells.py NOTEBOOK
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jupyter_client.manager import KernelManager
 
-SECONDS = 180
+SECONDS = 300
 
 
 def main(notebook: Path) -> None:
     """Start a kernel, run the cells one by one, end it."""
-    manager = KernelManager(kernel_name="python3")
+    # a port that is free now may be taken by the time that the kernel wants it; a name in a new directory is not
+    sockets = TemporaryDirectory()
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets.name}/kernel")
     manager.start_kernel()
     client = manager.blocking_client()
     client.start_channels()
@@ -39,6 +42,7 @@ def main(notebook: Path) -> None:
     finally:
         client.stop_channels()
         manager.shutdown_kernel()
+        sockets.cleanup()
     print(json.dumps(outputs))
 
 

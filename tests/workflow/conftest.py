@@ -87,7 +87,7 @@ def _in_sandbox(install: Any, lmod: Path, folder: Path) -> Sandboxed:
 
 def _output(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> str:
     done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600
+        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=1100
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -98,7 +98,7 @@ def look(workers, meeting):
 
     # Each worker has one task if all tasks wait until all workers are there.
     Path(meeting, f"{socket.gethostname()}.{os.environ['PARSL_WORKER_RANK']}").touch()
-    latest = time.monotonic() + 100
+    latest = time.monotonic() + 600
     while len([*Path(meeting).iterdir()]) < workers and time.monotonic() < latest:
         time.sleep(0.05)
     servers = ""
@@ -152,7 +152,7 @@ def run(folder):
             futures = [submit(engine, look, arguments, {}) for _ in range(workers)]
         found = []
         for future in futures:
-            message = messagepack.unpack(future.result(timeout=120))
+            message = messagepack.unpack(future.result(timeout=600))
             assert message.error_details is None, message.data
             found.append(engine.serde.deserialize(message.data))
     finally:

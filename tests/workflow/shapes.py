@@ -58,7 +58,7 @@ def look(_number, workers, meeting, inputs=()):
     # Each worker has one task if all tasks wait until all workers are there.
     name = f"{socket.gethostname()}.{os.environ['PARSL_WORKER_RANK']}"
     Path(meeting, name).touch()
-    latest = time.monotonic() + 120
+    latest = time.monotonic() + 600
     while len([*Path(meeting).iterdir()]) < workers and time.monotonic() < latest:
         time.sleep(0.05)
     servers = ""

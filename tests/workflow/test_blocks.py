@@ -27,7 +27,7 @@ def work(number, folder):
     return number
 
 def until(claim):
-    latest = time.monotonic() + 120
+    latest = time.monotonic() + 500
     while not claim():
         assert time.monotonic() < latest
         time.sleep(0.1)

@@ -52,7 +52,7 @@ def test_every_node_of_a_block_is_checked_and_nothing_is_left(
     isolations.need("namespaces")
     options = "account=sandbox queue=debug-scaling nodes_per_block=3"
     # a job that was deleted takes a moment to end
-    ended = 'for _ in {1..100}; do [ -z "$(qstat)" ] && break; sleep 0.4; done; qstat'
+    ended = 'for _ in {1..1000}; do [ -z "$(qstat)" ] && break; sleep 0.4; done; qstat'
     printed = in_sandbox(f"bash -c 'polaris-parsl doctor --on-node --json {options}; {ended}'")
     report, end = json.JSONDecoder().raw_decode(printed)
     assert report["exit_code"] == 0
@@ -116,7 +116,7 @@ def test_nodes_that_do_not_answer_are_reported_with_the_output_of_the_job(
 # Ends the doctor while its job waits for nodes, and shows what is left.
 STOPPED = f"""
 qsub -A sandbox -q debug-scaling -l select=4:ncpus=64:ngpus=4 -l walltime=0:10:00 \\
-    -l filesystems=home:eagle -o /dev/null -e /dev/null >/dev/null <<<'sleep 300'
+    -l filesystems=home:eagle -o /dev/null -e /dev/null >/dev/null <<<'sleep 3600'
 {COMMAND} account=sandbox queue=preemptable >/dev/null & doctor=$!
 until [ "$(qstat | wc -l)" = 4 ]; do sleep 0.4; done
 ls runinfo

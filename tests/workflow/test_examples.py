@@ -63,7 +63,7 @@ def from_source(template: str, folder: Path, *command: str | Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=1100,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

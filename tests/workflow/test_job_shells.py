@@ -49,7 +49,7 @@ for script in scripts:
     out, err = script.with_suffix(".out"), script.with_suffix(".err")
     command = ["qsub", *options.split(), *sys.argv[1:], "-S", shell, "-o", out, "-e", err, script]
     subprocess.run(command, check=True)
-deadline = time.monotonic() + 120
+deadline = time.monotonic() + 500
 while time.monotonic() < deadline and subprocess.check_output(["qstat"]):
     time.sleep(0.2)
 """

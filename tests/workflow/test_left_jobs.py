@@ -35,7 +35,7 @@ for end in [0-9]; do
     echo "== $end"
     setsid --wait python driver.py
     echo "driver ended with $?"
-    for i in $(seq 120); do
+    for i in $(seq 600); do
         [ -z "$(qstat)" ] && break
         sleep 0.5
     done
@@ -49,7 +49,7 @@ CONTROL_C = """
 try:
     with parsl.dfk():
         os.killpg(0, signal.SIGINT)  # the terminal sends it to the interchange, too
-        time.sleep(60)
+        time.sleep(600)
 except KeyboardInterrupt:
     sys.exit("stopped by Ctrl-C")
 """
@@ -59,8 +59,8 @@ ENDS = {
     "by an exception": ("raise SystemExit('stopped')", 1),
     "by Ctrl-C": (CONTROL_C, 1),
     "by kill -9": ("os.kill(os.getpid(), signal.SIGKILL)", 137),
-    "by sigterm": ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", 143),
-    "by sighup": ("os.kill(os.getpid(), signal.SIGHUP); time.sleep(60)", 129),
+    "by sigterm": ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(600)", 143),
+    "by sighup": ("os.kill(os.getpid(), signal.SIGHUP); time.sleep(600)", 129),
 }
 
 

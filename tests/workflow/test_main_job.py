@@ -65,7 +65,7 @@ for number, (environ, options) in enumerate(runs):
     os.environ.update(environ)
     config = polaris_parsl.config(account="sandbox", walltime="0:10:00", run_dir="runs", **options)
     with parsl.load(config):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         errors = ""
         while "fix:" not in errors and time.monotonic() < deadline:
             files = Path(f"runs/{number:03}/submit_scripts").glob("*.stderr")

@@ -25,7 +25,7 @@ def work(number, folder):
     return number
 
 def until(claim):
-    latest = time.monotonic() + 100
+    latest = time.monotonic() + 500
     while not claim():
         assert time.monotonic() < latest
         time.sleep(0.1)

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from meeting import meet
+
 WORKFLOW = """
 import sys
 import parsl, polaris_parsl
@@ -12,8 +14,8 @@ from parsl import python_app
 
 @python_app(cache=True)
 def square(x):
-    import os, time
-    time.sleep(0.2)
+    folder = "."
+MEET    time.sleep(0.2)
     return x * x, os.environ["CUDA_VISIBLE_DEVICES"]
 
 @python_app
@@ -40,7 +42,8 @@ with parsl.load(config):
 def test_attempts_have_their_gpu_and_failures_the_words_of_the_worker(
     run_isolated: Callable[..., str], tmp_path: Path
 ) -> None:
-    (tmp_path / "workflow.py").write_text(WORKFLOW)
+    # both workers have a task, however late one of them starts
+    (tmp_path / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(2)))
     python = sys.executable
     report = f"{python} -m polaris_parsl report --json"
     command = f"{python} workflow.py && {python} workflow.py again && {report} runs/000 runs/001"

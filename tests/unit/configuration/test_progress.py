@@ -8,6 +8,7 @@ import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -138,7 +139,10 @@ def test_a_cell_of_a_notebook_prints_plain_lines(
     manager = pytest.importorskip("jupyter_client.manager")
     for name in ("HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(tmp_path))
-    kernel = manager.KernelManager(kernel_name="python3")
+    # a port that is free now may be taken by the time that the kernel wants it; a name in a new directory is not
+    sockets = TemporaryDirectory()
+    address = f"{sockets.name}/kernel"
+    kernel = manager.KernelManager(kernel_name="python3", transport="ipc", ip=address)
     kernel.kernel_spec.argv[0] = sys.executable
     kernel.start_kernel()
     client = kernel.blocking_client()
@@ -150,11 +154,12 @@ def test_a_cell_of_a_notebook_prints_plain_lines(
             streams.append((message["content"]["name"], message["content"]["text"]))
 
     try:
-        client.wait_for_ready(timeout=120)
-        reply = client.execute_interactive(SCRIPT, output_hook=collect, timeout=120)
+        client.wait_for_ready(timeout=300)
+        reply = client.execute_interactive(SCRIPT, output_hook=collect, timeout=300)
     finally:
         client.stop_channels()
         kernel.shutdown_kernel(now=True)
+        sockets.cleanup()
     assert reply["content"]["status"] == "ok", reply["content"]
     assert {name for name, _ in streams} == {"stderr"}
     assert re.fullmatch(r"20 of 20 tasks, in \d+ s\n", "".join(text for _, text in streams))

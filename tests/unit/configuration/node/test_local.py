@@ -164,17 +164,20 @@ def test_a_node_hands_the_archive_on_with_what_it_got_itself(install: Path, tmp_
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path, filter="data")
     (python,) = (tmp_path / "bin").iterdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [python, "-I", "-S", tmp_path / "serve.py", str(port), archive, "2", "60"]
-    )
-    try:
-        for _ in range(2):
-            assert received(port, server) == archive.read_bytes()
-        assert server.wait(timeout=60) == 0
-    finally:
-        server.kill()
+    with socket.socket() as bound:
+        # nobody else gets the port; the server may have it, too, since it reuses addresses
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        server = subprocess.Popen(
+            [python, "-I", "-S", tmp_path / "serve.py", str(port), archive, "2", "600"]
+        )
+        try:
+            for _ in range(2):
+                assert received(port, server) == archive.read_bytes()
+            assert server.wait(timeout=300) == 0
+        finally:
+            server.kill()
 
 
 def received(port: int, server: subprocess.Popen[bytes]) -> bytes:

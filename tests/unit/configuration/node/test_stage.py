@@ -18,7 +18,7 @@ from polaris_parsl.configuration.node import serve, with_driver
 
 STAGE = Path(serve.__file__).parent / "stage.sh"
 ROOM, NO_ROOM = 1, 1 << 50
-LOCAL_PYTHON = '#!/bin/sh\necho "local $0 $*"\n[ "$1" != wait ] || exec sleep 60\n'
+LOCAL_PYTHON = '#!/bin/sh\necho "local $0 $*"\n[ "$1" != wait ] || exec sleep 600\n'
 
 
 def make_archive(path: Path, python: str) -> None:
@@ -80,11 +80,11 @@ class Node:
         self, *words: str, kib: int = ROOM, nodes: str = "", identity: str = "00"
     ) -> tuple[str, str]:
         """Run it to its end; what it printed, and the errors."""
-        return self.start(*words, kib=kib, nodes=nodes, identity=identity).communicate(timeout=60)
+        return self.start(*words, kib=kib, nodes=nodes, identity=identity).communicate(timeout=300)
 
     def is_clean(self) -> bool:
         """Whether nothing is left on the disk, after a moment."""
-        latest = time.monotonic() + 30
+        latest = time.monotonic() + 120
         while [*self.disk.glob("polaris-parsl-*/*")] and time.monotonic() < latest:
             time.sleep(0.05)
         return not [*self.disk.glob("polaris-parsl-*/*")]
@@ -158,7 +158,7 @@ def parent(node: Node) -> Iterator[None]:
     port = 20000 + int(node.digest[:4], 16) % 20000
     copy = node.shared / "copy"
     copy.write_bytes(node.archive.read_bytes())
-    server = subprocess.Popen([sys.executable, serve.__file__, str(port), str(copy), "1", "60"])
+    server = subprocess.Popen([sys.executable, serve.__file__, str(port), str(copy), "1", "600"])
     yield
     server.kill()
     server.wait()
@@ -207,12 +207,12 @@ def test_a_node_does_not_wait_for_one_that_has_no_archive_to_hand_on(
         holder.stdout.readline()
     kib = NO_ROOM if why == "no room" else ROOM
     root = node.start("a", kib=kib, stage=stages["localhost"], nodes=nodes)
-    root.communicate(timeout=60)
+    root.communicate(timeout=300)
     if holder is not None:
         holder.kill()
         holder.communicate()
         assert node.is_clean()
-    said, errors = node.start("a", stage=stages["child"], nodes=nodes).communicate(timeout=60)
+    said, errors = node.start("a", stage=stages["child"], nodes=nodes).communicate(timeout=300)
     assert (said.split()[0], errors) == ("local", "")
     assert node.is_clean()
 
@@ -223,7 +223,7 @@ def test_its_files_stay_while_the_pool_lives_whose_watch_was_killed(node: Node) 
         words = [
             with_driver.__file__,
             *f"127.0.0.1 {port} -- sh -c".split(),
-            "echo $$; exec sleep 60",
+            "echo $$; exec sleep 600",
         ]
         node.archive.unlink()
         make_archive(node.archive, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -232,15 +232,15 @@ def test_its_files_stay_while_the_pool_lives_whose_watch_was_killed(node: Node) 
         assert watch.stdout is not None
         pool = int(watch.stdout.readline())
         watch.kill()
-        watch.wait(timeout=60)
+        watch.wait(timeout=300)
         try:
             # what would be removed is, before this one ends
             left = subprocess.run(
-                ["flock", "-xn", f"{node.tree}.use", "true"], check=False, timeout=60
+                ["flock", "-xn", f"{node.tree}.use", "true"], check=False, timeout=300
             )
             assert left.returncode == 1, "the pool holds the lock"
             assert node.tree.is_dir()
         finally:
             os.kill(pool, signal.SIGKILL)
-            watch.communicate(timeout=60)
+            watch.communicate(timeout=300)
     assert node.is_clean()
