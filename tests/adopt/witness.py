@@ -8,6 +8,7 @@ import select
 import socket
 import subprocess
 import termios
+import time
 import tomllib
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from parsl.providers import PBSProProvider
 config = Config(executors=[HighThroughputExecutor(provider=PBSProProvider(account="A", queue="debug"))])
 """
 FILES = tomllib.loads(Path(__file__).with_name("hostile.toml").read_text())
+_END_SECONDS = 120
 OUTSIDERS = (Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path.home())
 
 
@@ -49,10 +51,14 @@ class Witness:
             os.fchown(self.tty, user, user)
             self.victim = (
                 subprocess.Popen(
-                    ["sleep", "600"], user=user, group=user, extra_groups=[], start_new_session=True
+                    ["sleep", "infinity"],
+                    user=user,
+                    group=user,
+                    extra_groups=[],
+                    start_new_session=True,
                 )
                 if user
-                else subprocess.Popen(["sleep", "600"], start_new_session=True)
+                else subprocess.Popen(["sleep", "infinity"], start_new_session=True)
             )
             stack.callback(self.victim.wait)
             stack.callback(self.victim.kill)
@@ -92,7 +98,7 @@ class Witness:
             yield "the pipe was written to"
         if select.select([self.terminal], [], [], 0)[0]:
             yield f"the terminal shows {os.read(self.terminal, 100)!r}"
-        if f"MARK={self.mark}".encode() in b"".join(_environments()):
+        if self._is_a_process_left():
             yield "a process is left"
 
     def forget(self) -> None:
@@ -106,6 +112,15 @@ class Witness:
     def close(self) -> None:
         """End the process, close the rest."""
         self._open.close()
+
+    def _is_a_process_left(self) -> bool:
+        """Whether one stays: what was killed needs a moment to end."""
+        latest = time.monotonic() + _END_SECONDS
+        while f"MARK={self.mark}".encode() in b"".join(_environments()):
+            if time.monotonic() > latest:
+                return True
+            time.sleep(0.05)
+        return False
 
     def _seen(self) -> dict[str, object]:
         status = self.victim.pid
