@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from types import CodeType
 from typing import Self
 
 from polaris_parsl.text import printable
@@ -171,8 +172,17 @@ def set_in(place: str) -> Iterator[None]:
         raise OptionError(f"{place}: {error.problem}", remedy=error.remedy) from None
 
 
-def warn(text: str) -> None:
-    """Warn as PolarisParslWarning, at the line outside of this package that led here."""
+def warn(text: str, *, of: CodeType | None = None) -> None:
+    """Warn as PolarisParslWarning, at the line outside of this package that led here.
+
+    Args:
+        text: of the warning.
+        of: code of a function of the user, which then is the place.
+    """
+    if of:
+        place = (of.co_filename, of.co_firstlineno)
+        warnings.warn_explicit(printable(text), PolarisParslWarning, *place)
+        return
     level, frame = 2, sys._getframe(1)
     while frame.f_back and _is_ours(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back

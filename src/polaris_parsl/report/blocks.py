@@ -92,7 +92,9 @@ def blocks_of(history: History, now: float) -> list[BlockLife]:
     for key, block in blocks.items():
         if key not in watched:  # inside a job it works at once, until its executor ends
             block.state, block.began, block.worked = "working", block.asked, block.asked
-            block.ended = ends.get(block.executor)
+            if block.executor in ends:
+                block.state, block.ended = "ended", ends[block.executor]
+                block.cause = "its run ended"
         if block.began is not None and block.ended is None and block.state != "ended":
             block.ended = max(now, block.began)
     return list(blocks.values())

@@ -73,8 +73,13 @@ def test_a_block_inside_a_job_works_from_its_start_to_the_end_of_its_executor(
         beginning(), event("executor", 1, executor="gpu", nodes=2, workers=4),
         event("block", 2, executor="gpu", block="0", job="77.pbs"), event("executor_end", 102, executor="gpu"),
     ]  # fmt: skip
-    made = figures(write_run(tmp_path, events, []))
+    made = figures(write_run(tmp_path / "ended", events, []))
     assert made["node_hours"]["in_all"] == pytest.approx(200 / 3600)
+    assert [(each["state"], each["cause"]) for each in made["blocks"]] == [
+        ("ended", "its run ended")
+    ]
+    made = figures(write_run(tmp_path / "goes on", events[:-1], []))
+    assert [each["state"] for each in made["blocks"]] == ["working"]
 
 
 def test_no_task_lies_outside_of_its_block(tmp_path: Path) -> None:

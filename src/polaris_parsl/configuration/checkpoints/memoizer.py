@@ -85,6 +85,7 @@ class CheckpointMemoizer(WatchedMemoizer):
                 ("cache", task.app),
                 f"results of the app {task.app!r} go into no checkpoint and are computed again in "
                 "the next run; write @python_app(cache=True) to keep them",
+                task,
             )
 
     def key(self, task: Task) -> str | None:
@@ -101,6 +102,7 @@ class CheckpointMemoizer(WatchedMemoizer):
                 "  fix: pass numbers, texts, paths, arrays, dataclasses or collections of them; name the "
                 "argument in ignore_for_cache, if the result does not depend on it; or register "
                 "the type with parsl.dataflow.memoization.id_for_memo",
+                task,
             )
             return None
         return str(Key(digest("call", place.encode(), *parts), self._code_of(task)))
@@ -119,7 +121,7 @@ class CheckpointMemoizer(WatchedMemoizer):
         elif codes and not wanted:
             self._leave(asked, codes, task)
         for each in wanted:
-            found = self._read(each)
+            found = self._read(each, task)
             if found:
                 with self._lock:
                     self._taken[found.run] += 1
@@ -138,12 +140,14 @@ class CheckpointMemoizer(WatchedMemoizer):
                 ("disk",),
                 f"cannot write a result of the app {task.app!r} into the checkpoint of this run: "
                 f"{error.strerror}; the run goes on, and the next run computes it again",
+                task,
             )
         except Exception as error:  # noqa: BLE001 - pickling raises anything
             self._warn_once(
                 ("pickle", task.app),
                 f"a result of the app {task.app!r} goes into no checkpoint, because it cannot be "
                 f"pickled: {error}",
+                task,
             )
 
     def task_failed(self, task: Task, error: BaseException) -> None:
@@ -193,15 +197,18 @@ class CheckpointMemoizer(WatchedMemoizer):
             ("left", task.app),
             f"results of the app {task.app!r} in earlier runs are left and computed again, because "
             f"they {why}; {_TAKE_THEM}",
+            task,
         )
 
-    def _read(self, key: Key) -> Found | None:
+    def _read(self, key: Key, task: Task) -> Found | None:
         assert self._earlier is not None
         try:
             return self._earlier.find(key)
         except ResultError as error:
             self._warn_once(
-                ("read", str(error)), f"a result of an earlier run is computed again: {error}"
+                ("read", str(error)),
+                f"a result of an earlier run is computed again: {error}",
+                task,
             )
             return None
 
@@ -223,12 +230,13 @@ class CheckpointMemoizer(WatchedMemoizer):
                 f"do not say of which code they are, and are left; {_TAKE_THEM}"
             )
 
-    def _warn_once(self, about: tuple[str, ...], text: str) -> None:
+    def _warn_once(self, about: tuple[str, ...], text: str, task: Task) -> None:
+        """Warn at the function of the task: Parsl starts tasks in threads of its own."""
         with self._lock:
             if about in self._warned:
                 return
             self._warned.add(about)
-        warn(text)
+        warn(text, of=getattr(app_function(task.function), "__code__", None))
 
 
 def _some(names: list[str]) -> str:

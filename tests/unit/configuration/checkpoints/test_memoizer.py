@@ -1,5 +1,6 @@
 import gc
 import json
+import linecache
 import subprocess
 import sys
 import warnings
@@ -102,10 +103,12 @@ def test_an_app_without_cache_is_named_once(tmp_path: Path) -> None:
         for number in range(3):
             forgotten(number).result()
             kept(str(tmp_path / "record"), number).result()
-    messages = [str(w.message) for w in caught if issubclass(w.category, PolarisParslWarning)]
-    assert len(messages) == 1
-    assert "'forgotten'" in messages[0]
-    assert "cache=True" in messages[0]
+    (warned,) = (each for each in caught if issubclass(each.category, PolarisParslWarning))
+    assert "'forgotten'" in str(warned.message)
+    assert "cache=True" in str(warned.message)
+    # where the app stands
+    place = linecache.getline(warned.filename, warned.lineno + 1)
+    assert place.startswith("def forgotten(")
 
 
 def test_results_of_one_run_directory_are_unknown_in_another(tmp_path: Path) -> None:
