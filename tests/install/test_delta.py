@@ -22,7 +22,7 @@ from polaris_parsl.env.installer.wheel_files import OpenWheel
 from polaris_parsl.env.installer.wheels import Wheel, fetch
 from polaris_parsl.env.locks.files import read_requirements, track_requirements
 from polaris_parsl.env.release_names import CURRENT
-from polaris_parsl.env.variables import for_offline_pip
+from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError, OptionError
 from polaris_parsl.facts.polaris import polaris
 from polaris_parsl.files import digest, shipped
@@ -91,6 +91,12 @@ def delta(
         return found
 
     return compute
+
+
+def for_offline_pip(env: dict[str, str]) -> dict[str, str]:
+    """For a pip that must use its arguments alone: no settings, no user site."""
+    kept = {name: value for name, value in for_python(env).items() if not name.startswith("PIP_")}
+    return {**kept, "PIP_CONFIG_FILE": "/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def chosen_by_pip(  # noqa: PLR0917 - of one test

@@ -139,7 +139,9 @@ def install(
     with tempfile.TemporaryDirectory(prefix="polaris-parsl-install-") as name:
         scratch = Path(name)
         if dry_run:
-            with _provider(locked, scratch / "prefix", None, scratch, env) as provide:
+            with _provider(
+                locked, scratch / "prefix", None, scratch, env, is_kept=False
+            ) as provide:
                 plan = make_plan(request, scratch=scratch, env=env, step=step, provide=provide)
                 _print_plan(plan, group=number)
             return
@@ -168,12 +170,16 @@ def _provider(
     group: int | None,
     scratch: Path,
     env: Mapping[str, str],
+    *,
+    is_kept: bool = True,
 ) -> AbstractContextManager[Callable[[], Path] | None]:
     """What provides the locked base, if that was asked for."""
     if locked is None:
         return nullcontext()
     prefix.mkdir(exist_ok=True)
-    return provided(locked, prefix, group=group, scratch=scratch, env=env, step=step)
+    return provided(
+        locked, prefix, group=group, scratch=scratch, env=env, step=step, is_kept=is_kept
+    )
 
 
 def _is_accepted(writers: list[str]) -> bool:

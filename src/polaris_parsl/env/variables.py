@@ -58,12 +58,6 @@ def for_python(env: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **ours, **_FEW_THREADS, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def for_offline_pip(env: Mapping[str, str]) -> dict[str, str]:
-    """For a pip that must use its arguments alone: no settings, no user site."""
-    kept = {name: value for name, value in for_python(env).items() if not name.startswith("PIP_")}
-    return {**kept, "PIP_CONFIG_FILE": "/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-
-
 def user_cache(env: Mapping[str, str]) -> Path:
     """Where what was fetched is kept for this user's next install; scripts/bootstrap.py has the same.
 

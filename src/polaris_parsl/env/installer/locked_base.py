@@ -112,6 +112,7 @@ def provided(
     scratch: Path,
     env: Mapping[str, str],
     step: Step,
+    is_kept: bool = True,
 ) -> Iterator[Callable[[], Path]]:
     """Provide a locked base in a prefix as long as an install is built on it.
 
@@ -124,6 +125,7 @@ def provided(
         scratch: temporary directory.
         env: environment variables.
         step: called with the name of each step.
+        is_kept: whether an install will be built on it; one that is only asked is not compiled.
 
     Yields:
         A function that builds the base, unless it is there, and gives its directory.
@@ -133,7 +135,7 @@ def provided(
         def provide() -> Path:
             if not root.is_dir():
                 with new_base(root, top=prefix, group=group) as folder:
-                    build(base, folder, root, scratch=scratch, env=env, step=step)
+                    build(base, folder, root, scratch=scratch, env=env, step=step, is_kept=is_kept)
             return root
 
         yield provide
@@ -147,8 +149,9 @@ def build(
     scratch: Path,
     env: Mapping[str, str],
     step: Step,
+    is_kept: bool = True,
 ) -> None:
-    """Build a locked base in a folder that will be renamed to root.
+    """Build a locked base in a folder that will be renamed to root; arguments as for provided.
 
     Raises:
         LockError: an archive is not the one that conda-lock.yml names, or cannot be had.
@@ -169,8 +172,9 @@ def build(
         )
     with step("install the locked base"):
         install_archives(archives, base.packages, folder=folder, prefix=root)
-        # those of the packages name the time at which their source was packed
-        compile_all(folder / "bin/python3", folder, env=env)
+        if is_kept:
+            # those of the packages name the time at which their source was packed
+            compile_all(folder / "bin/python3", folder, env=env)
         write_receipt(folder, base.facts(), scan(folder, prefix=root))
 
 

@@ -1,21 +1,23 @@
-"""The wheels that locks name, fetched by the base's pip."""
+"""The wheels that locks name: fetched by the base's pip, or from a wheelhouse."""
 
 import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from polaris_parsl import below
 from polaris_parsl.env.base.choice import Base
 from polaris_parsl.env.locks.files import Pin, read_requirements
 from polaris_parsl.env.network import log_site_proxy, no_proxy_for_loopback, site_proxy
-from polaris_parsl.env.variables import for_offline_pip, for_python
+from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError
 from polaris_parsl.files import digest
 from polaris_parsl.installs import STAGING
@@ -86,8 +88,8 @@ def fetch(
     if wheelhouse:
         folder = scratch / f"{lock.name}.wheels"
         folder.mkdir()
-        options = ["--no-index", "--find-links", str(wheelhouse)]
-        download(lock, folder, python=base.executable, options=options, env=for_offline_pip(env))
+        for path in _chosen(wheelhouse, pins, base):
+            shutil.copyfile(path, folder / path.name)
         return _check(folder, pins, lock)
     kept = _place(cache, base.cache_tag, lock)
     if wheels := _read_cache(kept, pins):
@@ -99,6 +101,33 @@ def fetch(
         _check(Path(name), pins, lock)
         _keep(Path(name), kept)
     return _check(kept, pins, lock)
+
+
+def _chosen(wheelhouse: Path, pins: Mapping[str, Pin], base: Base) -> Collection[Path]:
+    """Of each locked package the wheel that pip would take from a directory: the best that the base can load."""
+    places = {tag: place for place, tag in enumerate(_tags(base))}
+    found: dict[str, tuple[int, Path]] = {}
+    for path in wheelhouse.glob("*.whl"):
+        with suppress(InvalidWheelFilename):
+            name, version, _, tags = parse_wheel_filename(path.name)
+            pin, fits = pins.get(name), [places[tag] for tag in tags & places.keys()]
+            if pin and pin.version == str(version) and fits:
+                found[name] = min((min(fits), path), found.get(name, (len(places), path)))
+    if lacking := sorted(pins.keys() - found.keys()):
+        raise LockError(
+            f"{wheelhouse} has no wheel of {', '.join(lacking)} that CPython {base.version} can load",
+            remedy="make the wheelhouse again, for this track and for the Python of this base",
+        )
+    return [path for _, path in found.values()]
+
+
+def _tags(base: Base) -> Iterator[Tag]:
+    """What may stand in the name of a wheel that a base can load, best first."""
+    major, minor = map(int, base.minor.split("."))
+    # a debug build, whose name ends so, loads the wheels of others, too
+    abi = str(base.answer["interpreter"]["soabi"]).split("-")[1].removesuffix("d")
+    yield from cpython_tags((major, minor), [f"cp{abi}"], PLATFORMS)
+    yield from compatible_tags((major, minor), f"cp{major}{minor}", PLATFORMS)
 
 
 def kept_wheels(cache: Path, tag: str, lock: Path, pins: Mapping[str, Pin]) -> list[Path]:
@@ -152,8 +181,6 @@ def download(
             remedy=f"do not install it; look at your index, or take {lock.name} from a release",
         )
     remedy = "set the site's proxy (https_proxy) or pip's index (PIP_INDEX_URL)"
-    if "--no-index" in options:
-        remedy = "make the wheelhouse again, for this track and for the Python of this base"
     if os.strerror(errno.ENOSPC) in output:
         remedy = f"make room in {folder} and in TMPDIR"
     raise LockError(f"pip could not fetch the wheels of {lock.name}:\n    {output}", remedy=remedy)
@@ -169,7 +196,7 @@ def _run_pip(
         cwd=cwd,
         timeout_seconds=WORK_SECONDS,
     )
-    if done.returncode == 0 or "--no-index" in command or _WRONG_HASH in done.stderr:
+    if done.returncode == 0 or _WRONG_HASH in done.stderr:
         return done
     site = site_proxy(env)
     if not site:
