@@ -5,6 +5,7 @@ a placeholder for the prefix, one library has it in its bytes, and pip is for ev
 """
 
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -41,26 +42,41 @@ _SOURCE = 'const char *prefix(void) {{ return "{}"; }}\n'
 
 def packages(scratch: Path) -> list[Package]:
     """The interpreter, its libraries, and pip."""
-    return [interpreter(), libraries(scratch), pip()]
+    return [interpreter(scratch), libraries(scratch), pip()]
 
 
-def interpreter() -> Package:
-    """The interpreter and the standard library."""
+def interpreter(scratch: Path) -> Package:
+    """The interpreter and the standard library, without what only debuggers read: a half of the bytes."""
     name = LIBRARY.name
-    program = Path(sys.base_prefix, "bin", name).read_bytes()
-    files = {f"bin/{name}": _found_from(program, "$ORIGIN/../lib")}
-    for path in sorted(LIBRARY.rglob("*")):
-        inner = path.relative_to(LIBRARY)
-        is_config = inner.parts[0].startswith("config-")
-        if not path.is_file() or _LEFT_OUT & {*inner.parts} or is_config:
-            continue
-        files[f"lib/{name}/{inner}"] = _of_any_prefix(path)
-    links = {"bin/python": name, "bin/python3": name}
     shared = sysconfig.get_config_var("INSTSONAME")
-    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        files[f"lib/{shared}"] = Path(sysconfig.get_config_var("LIBDIR"), shared).read_bytes()
+    is_shared = sysconfig.get_config_var("Py_ENABLE_SHARED")
+    program = Path(sys.base_prefix, "bin", name)
+    library = Path(sysconfig.get_config_var("LIBDIR"), shared)
+    stripped = scratch / "stripped"
+    stripped.mkdir()
+    for path in (program, *([library] if is_shared else []), *LIBRARY.glob("lib-dynload/*.so")):
+        shutil.copyfile(path, stripped / path.name)
+    subprocess.run(["strip", "--strip-debug", *stripped.iterdir()], check=True)
+    files = {f"bin/{name}": _found_from((stripped / name).read_bytes(), "$ORIGIN/../lib")}
+    for path in sorted(_kept(LIBRARY)):
+        inner = path.relative_to(LIBRARY)
+        binary = stripped / path.name
+        files[f"lib/{name}/{inner}"] = _of_any_prefix(binary if path.suffix == ".so" else path)
+    links = {"bin/python": name, "bin/python3": name}
+    if is_shared:
+        files[f"lib/{shared}"] = (stripped / shared).read_bytes()
     depends = ["machine-libraries >=1", "__glibc >=2.17,<3.0.a0"]
     return Package(index_entry("python", VERSION, "linux-64", depends=depends), files, links)
+
+
+def _kept(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name in _LEFT_OUT or path.name.startswith("config-"):
+            continue
+        if path.is_dir():
+            yield from _kept(path)
+        else:
+            yield path
 
 
 def libraries(scratch: Path) -> Package:
