@@ -24,6 +24,7 @@ import preload
 from code_blocks import block
 from polaris_parsl.below import remove_path
 from polaris_parsl.facts.polaris import polaris
+from polaris_parsl.files import walk
 from polaris_parsl.version import VERSION
 
 pytestmark = [
@@ -106,9 +107,9 @@ class Project:
     def seen(self) -> dict[str, tuple[int, ...]]:
         """Everything in the directory of the project, as far as a change of it shows."""
         found: dict[str, tuple[int, ...]] = {}
-        for path in (self.top / "project").rglob("*"):
-            is_ = path.lstat()
-            found[str(path)] = (is_.st_ino, is_.st_mode, is_.st_size, is_.st_mtime_ns)
+        for name, entry in walk(self.top / "project"):
+            is_ = entry.stat(follow_symlinks=False)
+            found[name] = (is_.st_ino, is_.st_mode, is_.st_size, is_.st_mtime_ns)
         return found
 
     @contextmanager
