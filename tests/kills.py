@@ -1,10 +1,10 @@
-"""Kills a change of a prefix before each of its operations on files, one run an operation.
+"""What a kill before each operation on files of a change leaves of a prefix.
 
-Run as a program, `python kills.py FOLDER`: for each change, the N-th copy of a prefix,
-FOLDER/CHANGE/N, is changed by a process that ends itself by SIGKILL before its N-th
-operation, for N = 1, 2, ... until a run comes to its end. The product knows nothing of it:
-Python's audit events tell of the operations, and fsync, which has none, is counted in
-its stead.
+Run as a program, `python kills.py FOLDER`: each change is made once, and before its N-th
+operation the prefix is copied to FOLDER/CHANGE/N, if the operation before altered anything.
+Before each tenth operation a process is killed indeed, which leaves FOLDER/CHANGE/killed/N: a
+test shows that it is like the copy. The product knows nothing of it: Python's audit events tell
+of the operations, and fsync, which has none, is counted in its stead.
 """
 
 import json
@@ -34,7 +34,7 @@ from polaris_parsl.env.prefix.verify import verify_files, verify_locked_base
 from polaris_parsl.env.receipt import read_receipt
 from polaris_parsl.installs import base_root
 
-# once, before any of the hundreds of processes is forked that render modulefiles
+# once, before any of the processes is forked that render modulefiles
 import_module("jinja2")
 
 OLD, USUAL, CANDIDATE = "2026.8.0", "2026.9.0", "2026.10.0rc1"
@@ -185,14 +185,18 @@ def _whole(path: Any, folder: object) -> str:
     return name
 
 
-def count_operations(prefix: Path, *, kill_at: int) -> list[str]:
-    """From now on list the operations of this process; kill it before the one of this number."""
+def count_operations(prefix: Path, call: Callable[[int], None]) -> list[str]:
+    """From now on list the operations of this process; call before each, with its number."""
     seen: list[str] = []
+    is_calling = False
 
     def count(operation: str) -> None:
-        seen.append(re.sub(r"@\S+", "@", operation.replace(f"{prefix}/", "")))
-        if len(seen) == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        nonlocal is_calling
+        if not is_calling:
+            seen.append(re.sub(r"@\S+", "@", operation.replace(f"{prefix}/", "")))
+            is_calling = True
+            call(len(seen))
+            is_calling = False
 
     watch(count)
     return seen
@@ -203,23 +207,71 @@ def alone(patch: Callable[..., None] = setattr) -> None:
     patch(usage, "_processes", lambda *_: ([], [], 0))
 
 
-def kill_everywhere(name: str, folder: Path) -> None:
-    """Kill a change before each of its operations; the last copy is that of the whole run."""
+def copy_everywhere(name: str, folder: Path) -> None:
+    """Make a change; copy the prefix before each of its operations, and at its end."""
     prepare, change = CHANGES[name]
     prepare(folder / "before")
-    record = folder / OPERATIONS
-    number = 0
-    while not record.exists():
-        number += 1
-        prefix = copy(folder / "before", folder / str(number))
-        child = os.fork()
-        if child == 0:
-            seen = count_operations(prefix, kill_at=number)
-            change(prefix)
-            record.write_text(json.dumps(seen[: number - 1]))
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status) or record.exists(), f"{name} failed at operation {number}"
+    prefix = copy(folder / "before", folder / "now")
+    copies: list[int] = []
+    entries: list[tuple[object, ...]] = []
+
+    def keep(number: int) -> None:
+        nonlocal entries
+        if is_new := entries != (now := _entries(prefix)):
+            entries = now
+            _copy_if_there(prefix, folder / str(number))
+        copies.append(number if is_new else copies[-1])
+
+    def make() -> None:
+        operations = count_operations(prefix, keep)
+        change(prefix)
+        record = json.dumps({"operations": operations, "copies": copies})
+        (folder / OPERATIONS).write_text(record)
+
+    assert _forked(make) == 0, name
+    _copy_if_there(prefix, folder / "end")
+
+
+def _copy_if_there(prefix: Path, target: Path) -> None:
+    """Copy a prefix; a change of all may end with none."""
+    if prefix.exists():
+        copy(prefix, target)
+
+
+def kill(name: str, folder: Path, at: int) -> None:
+    """Kill a change before one of its operations."""
+
+    def end(number: int) -> None:
+        if number == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    prefix = copy(folder / "before", folder / "killed" / str(at))
+
+    def make() -> None:
+        count_operations(prefix, end)
+        CHANGES[name][1](prefix)
+
+    assert _forked(make) == signal.SIGKILL, f"{name} came to its end"
+
+
+def _forked(call: Callable[[], None]) -> int:
+    """Call in a process of its own: what watches cannot be taken off a process again."""
+    child = os.fork()
+    if child == 0:
+        call()
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+def _entries(prefix: Path) -> list[tuple[object, ...]]:
+    """What changes with every file that is made, written, renamed, deleted or gets another mode."""
+    found: list[tuple[object, ...]] = []
+    for folder, _, files in os.walk(prefix):
+        for path in (folder, *(f"{folder}/{each}" for each in files)):
+            status = os.lstat(path)
+            entry = (path, status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns)
+            found.append(entry)
+    return found
 
 
 if __name__ == "__main__":
@@ -227,5 +279,9 @@ if __name__ == "__main__":
     # what is written is there for the living also without it
     os.fsync = lambda fd: None  # noqa: ARG005
     for each in CHANGES:
-        (Path(sys.argv[1]) / each).mkdir()
-        kill_everywhere(each, Path(sys.argv[1]) / each)
+        own = Path(sys.argv[1]) / each
+        own.mkdir()
+        copy_everywhere(each, own)
+        operations = json.loads((own / OPERATIONS).read_text())["operations"]
+        for number in range(1, len(operations) + 1, 10):
+            kill(each, own, number)

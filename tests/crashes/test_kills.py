@@ -1,4 +1,4 @@
-"""Changes that are killed at any point: users have the old or the new, and the next command goes on."""
+"""What a kill at any point of a change leaves: users have the old or the new, and the next command goes on."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,12 +59,13 @@ def load_all(lmod: Path, wanted: list[tuple[Path, str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class Killed:
-    """A change that was killed at every operation, and what users then had.
+    """A change that ends before any of its operations, and what users then have.
 
     Attributes:
         name: of the change.
-        operations: before which it was killed.
-        copies: the prefix as each kill left it, and as the whole run did.
+        operations: before which it ends.
+        copies: the prefix as each end leaves it, and as the whole run did; the same copy again
+            where an operation alters nothing.
         names: the versions that there are before or after.
         defaults: which version a load without a version gives, for each copy; "" for none.
         named: what a load of each version by its name gives, for each copy.
@@ -96,7 +98,7 @@ def _look(folder: Path, lmod: Path) -> dict[str, Killed]:
         default, *by_name = _modules(known)
         all_killed[change] = Killed(
             change,
-            json.loads((folder / change / kills.OPERATIONS).read_text()),
+            _recorded(folder / change)["operations"],
             _copies(folder / change),
             known,
             [answers[state, default] for state in states[change]],
@@ -106,9 +108,13 @@ def _look(folder: Path, lmod: Path) -> dict[str, Killed]:
 
 
 def _copies(folder: Path) -> list[Path]:
-    """The copies of a prefix, in the order of the kills."""
-    operations = json.loads((folder / kills.OPERATIONS).read_text())
-    return [folder / str(number + 1) for number in range(len(operations) + 1)]
+    """The copies of a prefix, in the order of the operations."""
+    return [folder / str(each) for each in (*_recorded(folder)["copies"], "end")]
+
+
+def _recorded(folder: Path) -> dict[str, Any]:
+    recorded: dict[str, Any] = json.loads((folder / kills.OPERATIONS).read_text())
+    return recorded
 
 
 def _modules(names: list[str]) -> list[str]:
@@ -119,15 +125,32 @@ def _modules(names: list[str]) -> list[str]:
 def _visible(prefix: Path) -> Visible:
     """What Lmod and the modulefiles look at: modulefiles, and the versions that are there."""
     texts = [
-        (str(path.relative_to(prefix)), path.read_text().replace(str(prefix), "PREFIX"))
+        (_name(path, prefix), path.read_text().replace(str(prefix), "PREFIX"))
         for path in sorted(prefix.glob("modulefiles/*/*"))
     ]
     return (*texts, *(("version", path.name) for path in sorted(prefix.glob("versions/[!.]*"))))
 
 
+def _name(path: Path, prefix: Path) -> str:
+    """The name of a file below a prefix, whichever process staged it."""
+    return re.sub(r"@[^/]*", "@", str(path.relative_to(prefix)))
+
+
+def _tree(prefix: Path, folder: Path) -> dict[str, tuple[int, str]]:
+    """Modes and contents of all that is below a prefix, whichever of a folder that is, and whenever."""
+    differs = re.compile(re.escape(str(folder)) + r"(/killed)?/\w+|[\d-]+T[\d:]+\+00:00")
+    return {
+        _name(path, prefix): (
+            path.lstat().st_mode,
+            differs.sub("", path.read_text()) if path.is_file() else "",
+        )
+        for path in prefix.rglob("*")
+    }
+
+
 @pytest.fixture(scope="module")
 def all_killed(tmp_path_factory: pytest.TempPathFactory, lmod: Path) -> dict[str, Killed]:
-    """Every change, killed at every operation; all loads are done before anything else."""
+    """Every change, ended at every operation; all loads are done before anything else."""
     folder = tmp_path_factory.mktemp("kills")
     done = builder.run(sys.executable, Path(kills.__file__), folder, env={"PATH": "/usr/bin:/bin"})
     assert done.returncode == 0, done.stderr
@@ -137,6 +160,15 @@ def all_killed(tmp_path_factory: pytest.TempPathFactory, lmod: Path) -> dict[str
 @pytest.fixture(params=kills.CHANGES)
 def killed(request: pytest.FixtureRequest, all_killed: dict[str, Killed]) -> Killed:
     return all_killed[request.param]
+
+
+def test_a_copy_before_an_operation_is_what_a_kill_there_leaves(killed: Killed) -> None:
+    folder = killed.copies[0].parent
+    left = {int(path.name): path for path in (folder / "killed").iterdir()}
+    assert list(range(1, len(killed.operations) + 1, 10)) == sorted(left)
+    for number, prefix in left.items():
+        copied = _tree(killed.copies[number - 1], folder)
+        assert _tree(prefix, folder) == copied, (killed.name, number)
 
 
 def test_a_load_gives_the_old_or_the_new_after_each_kill(killed: Killed) -> None:
@@ -164,7 +196,7 @@ def test_what_loads_is_complete_after_each_kill(killed: Killed) -> None:
 
 
 def test_no_leftover_is_seen_as_a_version(killed: Killed) -> None:
-    for prefix in killed.copies:
+    for prefix in set(killed.copies):
         present = find_releases(prefix, read_state(prefix))
         assert {each.name for each in present} <= {*killed.names, kills.NEW, kills.NEW_CANDIDATE}
 
@@ -175,7 +207,7 @@ def test_repair_and_the_same_command_go_on_after_each_kill(
     kills.alone(monkeypatch.setattr)
     monkeypatch.setattr(os, "fsync", lambda _: None)
     done = _visible(killed.copies[-1])
-    for prefix in killed.copies[:-1]:
+    for prefix in {*killed.copies} - {killed.copies[-1]}:
         if not prefix.exists():
             continue
         repair(prefix, dry_run=False)
@@ -204,7 +236,7 @@ def _again(killed: Killed, prefix: Path) -> None:
 def test_the_documentation_shows_these_steps_and_outcomes(all_killed: dict[str, Killed]) -> None:
     rows = [row for killed in all_killed.values() for row in table(killed)]
     number = sum(len(killed.operations) for killed in all_killed.values())
-    assert f"\n{number} kills." in DOCUMENT.read_text()
+    assert f": {number} places." in DOCUMENT.read_text()
     text = "\n".join(rows)
     assert text in DOCUMENT.read_text(), f"{DOCUMENT} does not hold:\n{text}"
 
