@@ -9,6 +9,9 @@ from polaris_parsl.errors import OptionError
 _NAME = "parsl_resource_specification"
 _COUNTS = ("num_nodes", "num_ranks", "ranks_per_node")
 _REMEDY = f'give two of {", ".join(_COUNTS)}, such as {{"num_nodes": 2, "num_ranks": 8}}'
+_OR_ELSEWHERE = (
+    f"{_REMEDY}; if it is no MPI task, name its executor in the decorator: executors=[...]"
+)
 
 
 def complete_specification(given: Mapping[str, Any], *, nodes_per_block: int) -> dict[str, Any]:
@@ -26,8 +29,12 @@ def complete_specification(given: Mapping[str, Any], *, nodes_per_block: int) ->
     """
     counts = {name: _count(name, given[name]) for name in _COUNTS if given.get(name) is not None}
     if len(counts) < 2:
-        said = f"{_NAME}={dict(given)!r} says" if given else f"it has no {_NAME}, which would say"
-        raise OptionError(f"an MPI task needs nodes and ranks; {said} too little", remedy=_REMEDY)
+        if not given:
+            raise OptionError(f"a task of an MPI executor has no {_NAME}", remedy=_OR_ELSEWHERE)
+        raise OptionError(
+            f"an MPI task needs nodes and ranks; {_NAME}={dict(given)!r} says too little",
+            remedy=_REMEDY,
+        )
     nodes = counts.get("num_nodes") or -(-counts["num_ranks"] // counts["ranks_per_node"])
     ranks = counts.get("num_ranks") or nodes * counts["ranks_per_node"]
     each = counts.get("ranks_per_node") or -(-ranks // nodes)

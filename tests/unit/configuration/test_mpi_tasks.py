@@ -53,7 +53,7 @@ def test_ranks_that_do_not_divide_evenly_leave_the_last_node_fewer() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({}, "an MPI task needs nodes and ranks"),
+        ({}, r"an MPI executor has no parsl_resource_specification\n.*executors=\["),
         ({"num_nodes": 2}, "says too little"),
         ({"num_ranks": 8}, "says too little"),
         ({"num_nodes": 3, "num_ranks": 3}, "num_nodes=3, and its block has nodes_per_block=2"),
