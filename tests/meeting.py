@@ -3,8 +3,8 @@
 from textwrap import indent
 
 
-def meet(workers: int) -> str:
-    """Lines that end when this many workers have begun them; the first argument is `folder`."""
+def meet(workers: int | str) -> str:
+    """Lines that end when this many workers have begun them, a number or a variable; the first argument is `folder`."""
     lines = f"""\
 import os, pathlib, socket, time
 meeting = pathlib.Path(folder, "meeting")

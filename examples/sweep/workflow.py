@@ -26,9 +26,9 @@ def simulate(birth: float, death: float, results: str) -> dict[str, Any]:
     def slope(prey: float, predators: float) -> tuple[float, float]:
         return prey * (birth - 0.6 * predators), predators * (0.3 * prey - death)
 
-    prey, predators, step, path = 2.0, 1.0, 0.0004, []
-    for number in range(150_000):
-        if number % 1_250 == 0:
+    prey, predators, step, path = 2.0, 1.0, 0.001, []
+    for number in range(60_000):
+        if number % 500 == 0:
             path.append((prey, predators))
         a = slope(prey, predators)
         b = slope(prey + step / 2 * a[0], predators + step / 2 * a[1])

@@ -90,12 +90,12 @@ def test_the_demonstration_works_on_it_without_a_network(
 ) -> None:
     load = f"source {lmod}; module use {locked_install.prefix}/modulefiles; module load polaris-parsl; "
     runs = "; ".join(["polaris-parsl sandbox -- python workflow.py"] * 2)
-    code = f"{load}cd {tmp_path}; polaris-parsl init sweep; cd sweep; {runs}"
+    code = f"{load}cd {tmp_path}; polaris-parsl init sweep nodes_per_block=1; cd sweep; {runs}"
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LMOD_IGNORE_CACHE": "yes"}
     done = builder.run(*builder.namespace("-rn"), "bash", "--norc", "-c", code, env=env)
     assert "72 results: 72 computed, 0 from checkpoints" in done.stdout, done.stderr
     assert "72 results: 0 computed, 72 from checkpoints" in done.stdout
-    assert done.stdout.count("12 workers; ") == 2
+    assert done.stdout.count("4 workers; ") == 2
 
 
 def test_a_damaged_file_of_it_is_found(locked_install: Any, own_base: Path, tmp_path: Path) -> None:

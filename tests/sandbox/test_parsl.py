@@ -29,9 +29,9 @@ config = parsl.Config(
     executors=[HighThroughputExecutor(
         label="htex",
         address={address},
-        available_accelerators=4,
-        max_workers_per_node=4,
-        cpu_affinity="list:24-31,56-63:16-23,48-55:8-15,40-47:0-7,32-39",
+        available_accelerators={gpus},
+        max_workers_per_node={gpus},
+        cpu_affinity="list:" + ":".join({cpus}[:{gpus}]),
         provider=PBSProProvider(
             account="datascience",
             queue="debug-scaling",
@@ -46,13 +46,14 @@ config = parsl.Config(
     )],
 )
 with parsl.load(config):
-    found = [future.result() for future in [where(os.getcwd(), i) for i in range(8)]]
+    found = [future.result() for future in [where(os.getcwd(), i) for i in range(2 * {gpus})]]
 json.dump(found, open("found.json", "w"))
 """
 PARSL = Path(sys.executable).parent
 MPIEXEC = ("MpiExecLauncher", 'bind_cmd="--cpu-bind", overrides="--depth=64 --ppn 1"', "")
 RECORD = f"{block('docs/sandbox.md', 'mkdir -p ~/.parallel').text.strip()}; "
 PARALLEL = ("GnuParallelLauncher", "", RECORD)
+LISTS = ["24-31,56-63", "16-23,48-55", "8-15,40-47", "0-7,32-39"]
 CPUS = {
     "0": [*range(24, 32), *range(56, 64)],
     "1": [*range(16, 24), *range(48, 56)],
@@ -63,16 +64,16 @@ CPUS = {
 
 # usually each once; tests/workflow has GNU Parallel in namespaces, too, and test_user.py mpiexec on loopback
 @pytest.mark.parametrize(
-    ("isolation", "launcher"),
+    ("isolation", "launcher", "gpus"),
     [
-        pytest.param("namespaces", MPIEXEC, id="namespaces-mpiexec"),
-        pytest.param("loopback", PARALLEL, id="loopback-parallel"),
-        pytest.param("namespaces", PARALLEL, id="namespaces-parallel", marks=pytest.mark.long),
-        pytest.param("loopback", MPIEXEC, id="loopback-mpiexec", marks=pytest.mark.long),
+        pytest.param("namespaces", MPIEXEC, 4, id="namespaces-mpiexec"),
+        pytest.param("loopback", PARALLEL, 2, id="loopback-parallel"),
+        pytest.param("namespaces", PARALLEL, 4, id="namespaces-parallel", marks=pytest.mark.long),
+        pytest.param("loopback", MPIEXEC, 4, id="loopback-mpiexec", marks=pytest.mark.long),
     ],
     indirect=["isolation"],
 )
-def test_a_parsl_workflow_uses_every_gpu_of_two_nodes(run, isolation, tmp_path, launcher):
+def test_a_parsl_workflow_uses_the_gpus_of_two_nodes(run, isolation, tmp_path, launcher, gpus):
     name, options, before = launcher
     address = 'address_by_interface("bond0")' if isolation == "namespaces" else '"127.0.0.1"'
     (tmp_path / "workflow.py").write_text(
@@ -80,7 +81,9 @@ def test_a_parsl_workflow_uses_every_gpu_of_two_nodes(run, isolation, tmp_path, 
             launcher=name,
             options=options,
             address=address,
-            meet=meet(8),
+            meet=meet(2 * gpus),
+            gpus=gpus,
+            cpus=LISTS,
             worker_init=f"{before}export PATH={PARSL}:$PATH",
         )
     )
@@ -90,5 +93,5 @@ def test_a_parsl_workflow_uses_every_gpu_of_two_nodes(run, isolation, tmp_path, 
     found = json.loads((tmp_path / "found.json").read_text())
     pairs = {(host, gpu) for host, gpu, _, _ in found}
     nodes = {"x3001c0s1b0n0", "x3001c0s1b1n0"}
-    assert pairs == {(host, gpu) for host in nodes for gpu in "0123"}
+    assert pairs == {(host, gpu) for host in nodes for gpu in "0123"[:gpus]}
     assert all(cpus == CPUS[gpu] for _, gpu, cpus, _ in found)

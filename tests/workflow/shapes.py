@@ -24,12 +24,13 @@ COMMON: dict[str, Any] = {
     "run_dir": "runs",
 }
 SHAPES: dict[str, dict[str, Any]] = {
-    "shared": {"nodes_per_block": 2, "available_accelerators": 2, "workers_per_gpu": 2},
-    "shared_parallel": {
+    "shared": {
         "nodes_per_block": 2,
-        "available_accelerators": 1,
         "workers_per_gpu": 2,
-        "launcher": "gnu_parallel",
+        "executors": {
+            "by_mpiexec": {"available_accelerators": 2},
+            "by_parallel": {"available_accelerators": 1, "launcher": "gnu_parallel"},
+        },
     },
     "two": {
         "executors": {
@@ -41,8 +42,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "mpi": {"nodes_per_block": 4, "max_workers_per_block": 2},
     "inside": {
         "executors": {
-            "gpu": {"nodes_per_block": 2, "available_accelerators": [0, 3]},
-            "cpu": {"available_accelerators": 0, "cores_per_worker": 32},
+            "gpu": {"nodes_per_block": 2, "available_accelerators": [3]},
+            "cpu": {"available_accelerators": 0, "cores_per_worker": 64},
         }
     },
 }

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 # Default heartbeats: what ends the jobs must not be that workers miss those of the driver.
-DRIVER = """
-import os, signal, sys, time
+DRIVERS = """
+import os, signal, subprocess, sys, time
 from pathlib import Path
 import parsl, polaris_parsl
 from parsl import python_app
@@ -17,6 +17,21 @@ from parsl import python_app
 def number():
     return 42
 
+# each driver is a process and a session of its own, which need not import Parsl again
+for folder in sorted(Path().glob("[0-9]")):
+    print("==", folder, flush=True)
+    subprocess.run("qselect -x | sort >before", shell=True, check=True)
+    driver = os.fork()
+    if driver == 0:
+        break
+    code = os.waitstatus_to_exitcode(os.waitpid(driver, 0)[1])
+    print("driver ended with", code if code >= 0 else 128 - code, flush=True)
+    subprocess.run(["bash", "after.sh"], check=True)
+else:
+    sys.exit()
+
+os.setsid()
+os.chdir(folder)
 # one node is there: the first block runs, and the second waits for it
 config = polaris_parsl.config(
     account="sandbox", queue="preemptable", walltime="0:10:00", run_dir="runs",
@@ -24,25 +39,17 @@ config = polaris_parsl.config(
 )
 parsl.load(config)
 print(number().result(), flush=True)
-{}
+exec(Path("end.py").read_text())
 """
 
-# Runs each driver, then waits until no job is left; the sandbox itself would end them all.
-SCRIPT = """
-for end in [0-9]; do
-    cd "$end"
-    qselect -x | sort >before
-    echo "== $end"
-    setsid --wait python driver.py
-    echo "driver ended with $?"
-    for i in $(seq 600); do
-        [ -z "$(qstat)" ] && break
-        sleep 0.5
-    done
-    qstat
-    qstat -x -f $(qselect -x | sort | comm -13 before -) | grep -E 'job_state|Exit_status'
-    cd ..
+# Waits until no job is left, and shows what became of the driver's; the sandbox itself would end them all.
+AFTER = """
+for i in $(seq 600); do
+    [ -z "$(qstat)" ] && break
+    sleep 0.5
 done
+qstat
+qstat -x -f $(qselect -x | sort | comm -13 before -) | grep -E 'job_state|Exit_status'
 """
 
 CONTROL_C = """
@@ -70,9 +77,10 @@ def printed(in_sandbox_once: Callable[..., str], module_folder: Path) -> dict[st
     project = module_folder / "project"
     for number, (text, _) in enumerate(ENDS.values()):
         (project / f"{number}").mkdir()
-        (project / f"{number}" / "driver.py").write_text(DRIVER.format(text))
-    (project / "script.sh").write_text(SCRIPT)
-    whole = in_sandbox_once("bash script.sh", "--nodes 1")
+        (project / f"{number}" / "end.py").write_text(text)
+    (project / "drivers.py").write_text(DRIVERS)
+    (project / "after.sh").write_text(AFTER)
+    whole = in_sandbox_once("python drivers.py", "--nodes 1")
     parts = re.split(r"^== \d\n", whole, flags=re.MULTILINE)[1:]
     return dict(zip(ENDS, parts, strict=True))
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import pytest
-
 from code_blocks import block
 from meeting import meet
 from polaris_parsl.configuration.workers import cpu_numbers
@@ -23,35 +21,42 @@ SHORTEN = f"""
 from pathlib import Path
 workflow = Path("workflow.py")
 text = workflow.read_text()
-meeting = "    folder = Path(results).parent\\n" + {meet(12)!r}
-for old, new in (("150_000", "1_500"), ("    prey, predators, step", meeting + "    prey, predators, step")):
+meeting = "    folder = Path(results).parent\\n" + {meet(8)!r}
+for old, new in (("60_000", "1_500"), ("    prey, predators, step", meeting + "    prey, predators, step")):
     assert text.count(old) == 1
     text = text.replace(old, new)
 workflow.write_text(text)
 """
 
-# A workflow that reports what its workers find, each in one task.
-REPORT = """
-import os, sys, time, warnings
+# A workflow that reports what its workers find, each in one task; each launcher starts those of one executor.
+REPORT = f"""
+import os, warnings
+from pathlib import Path
 import parsl, polaris_parsl
 from parsl import python_app
 
-@python_app
-def look(folder, number):
+def look(folder, workers):
     import os, socket, sys
-MEET    names = ("COLOUR", "ODD", "TMPDIR", "PYTHONNOUSERSITE", "PYTHONPATH", "POLARIS_PARSL_MODULE")
+{meet("workers")}    names = ("COLOUR", "ODD", "TMPDIR", "PYTHONNOUSERSITE", "PYTHONPATH", "POLARIS_PARSL_MODULE")
     gpu, cpus = os.environ["CUDA_VISIBLE_DEVICES"], str(sorted(os.sched_getaffinity(0)))
     return socket.gethostname(), gpu, cpus, sys.executable, os.getcwd(), *(os.environ.get(n) for n in names)
 
-gpus = int(sys.argv[2])
-
 config = polaris_parsl.config(
-    account="sandbox", queue="debug-scaling", nodes_per_block=2, walltime="0:10:00", run_dir="runs",
-    launcher=sys.argv[1], available_accelerators=gpus, worker_init="export COLOUR=blue ODD=\\"it's; \\\\$HOME  'quoted'\\"",
+    account="sandbox", queue="preemptable", nodes_per_block=2, walltime="0:10:00", run_dir="runs",
+    executors={{
+        "mpiexec": {{}}, "gnu_parallel": {{"launcher": "gnu_parallel", "available_accelerators": 1}},
+    }},
+    worker_init="export COLOUR=blue ODD=\\"it's; \\\\$HOME  'quoted'\\"",
 )
+tasks = []
 with parsl.load(config):
-    for row in sorted(set(task.result() for task in [look(os.getcwd(), n) for n in range(2 * gpus)])):
-        print(*row, sep="|")
+    for label, workers in (("mpiexec", 8), ("gnu_parallel", 2)):
+        folder = Path(label).absolute()
+        folder.mkdir()
+        app = python_app(look, executors=[label])
+        tasks += [(label, app(str(folder), workers)) for _ in range(workers)]
+    for label, row in sorted((label, task.result()) for label, task in tasks):
+        print(label, *row, sep="|")
 """
 
 # Two runs whose workers cannot start; it prints what the job of each says, and does not wait for Parsl.
@@ -79,12 +84,16 @@ def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
     in_sandbox: Sandboxed, tmp_path: Path
 ) -> None:
     # tests/documents runs it as it stands, as the tutorial does; here with GNU Parallel and a hundredth of the work
-    lines = ["set -e", "polaris-parsl init . launcher=gnu_parallel", f"python -c {quote(SHORTEN)}"]
+    lines = [
+        "set -e",
+        "polaris-parsl init . launcher=gnu_parallel nodes_per_block=2",
+        f"python -c {quote(SHORTEN)}",
+    ]
     lines += ["python workflow.py", "echo ====", "python workflow.py"]
     (tmp_path / "project/twice.sh").write_text("\n".join(lines))
     first, second = in_sandbox("bash twice.sh").split("====\n")
     rows = ROW.findall(first)
-    assert len({node for node, *_ in rows}) == 3
+    assert len({node for node, *_ in rows}) == 2
     assert sorted((node, gpu) for node, gpu, *_ in rows) == sorted(
         (node, gpu) for node in {node for node, *_ in rows} for gpu in CPUS
     )
@@ -98,31 +107,31 @@ def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
     assert {path.name for path in tmp_path.iterdir() if path.name[0] != "."} == {"project"}
 
 
-@pytest.mark.parametrize(("launcher", "gpus"), [("mpiexec", 4), ("gnu_parallel", 1)])
 def test_every_worker_has_its_gpu_and_the_environment_of_the_driver(
-    in_sandbox: Sandboxed, install: Any, tmp_path: Path, launcher: str, gpus: int
+    in_sandbox: Sandboxed, install: Any, tmp_path: Path
 ) -> None:
-    lines = REPORT.replace("MEET", meet(2 * gpus))
-    (tmp_path / "project" / "report.py").write_text(lines)
-    printed = in_sandbox(f"python report.py {launcher} {gpus}")
-    rows = [line.split("|") for line in printed.splitlines() if "|" in line]
-    nodes = {node for node, *_ in rows}
-    assert len(nodes) == 2
-    assert [(node, gpu) for node, gpu, *_ in rows] == [
-        (node, gpu) for node in sorted(nodes) for gpu in [*CPUS][:gpus]
-    ]
-    for _, gpu, cpus, executable, directory, *variables in rows:
-        assert set(json.loads(cpus)) == {*cpu_numbers(CPUS[gpu])}
-        assert executable == str(install.root / "overlay/bin/python")
-        assert directory == str(tmp_path / "project" / "runs")
-        assert variables == [
-            "blue",
-            "it's; $HOME  'quoted'",
-            "/tmp",
-            "1",
-            "None",
-            f"polaris-parsl/{install.root.name}",
+    (tmp_path / "project" / "report.py").write_text(REPORT)
+    printed = in_sandbox("python report.py")
+    found = [line.split("|") for line in printed.splitlines() if "|" in line]
+    for launcher, gpus in (("mpiexec", 4), ("gnu_parallel", 1)):
+        rows = [row for by, *row in found if by == launcher]
+        nodes = {node for node, *_ in rows}
+        assert len(nodes) == 2
+        assert [(node, gpu) for node, gpu, *_ in rows] == [
+            (node, gpu) for node in sorted(nodes) for gpu in [*CPUS][:gpus]
         ]
+        for _, gpu, cpus, executable, directory, *variables in rows:
+            assert set(json.loads(cpus)) == {*cpu_numbers(CPUS[gpu])}
+            assert executable == str(install.root / "overlay/bin/python")
+            assert directory == str(tmp_path / "project" / "runs")
+            assert variables == [
+                "blue",
+                "it's; $HOME  'quoted'",
+                "/tmp",
+                "1",
+                "None",
+                f"polaris-parsl/{install.root.name}",
+            ]
 
 
 def test_jobs_that_cannot_start_their_workers_stop_with_the_reason(

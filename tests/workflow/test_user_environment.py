@@ -11,6 +11,7 @@ import builder
 from meeting import meet
 from polaris_parsl.env.user.venv import make_venv, plan_venv
 
+Runs = tuple[tuple[str, str], ...]
 WORKFLOW = """
 import os, sys
 import parsl, polaris_parsl
@@ -33,41 +34,37 @@ with parsl.load(config):
 """
 
 
-@pytest.mark.parametrize(
-    ("launcher", "module"),
-    [
-        ("mpiexec", "loaded"),
-        ("gnu_parallel", "not loaded"),
-        # without an environment, test_shapes.py has mpiexec without the module, test_main_job.py GNU Parallel with it
-        pytest.param("mpiexec", "not loaded", marks=pytest.mark.long),
-        pytest.param("gnu_parallel", "loaded", marks=pytest.mark.long),
-    ],
-)
+# without an environment, test_shapes.py has mpiexec without the module, test_main_job.py GNU Parallel with it
+USUAL = (("mpiexec", "loaded"), ("gnu_parallel", "not loaded"))
+OTHERS = (("mpiexec", "not loaded"), ("gnu_parallel", "loaded"))
+
+
+@pytest.mark.parametrize("runs", [USUAL, pytest.param(OTHERS, marks=pytest.mark.long)])
 def test_workers_import_what_only_the_environment_has(
-    *,
-    in_sandbox: Callable[[str], str],
-    install: Any,
-    lmod: Path,
-    tmp_path: Path,
-    launcher: str,
-    module: str,
+    in_sandbox: Callable[[str], str], install: Any, lmod: Path, tmp_path: Path, runs: Runs
 ) -> None:
     plan = plan_venv(tmp_path / "my environment", install.root, env=os.environ)
     make_venv(plan, env=os.environ)
     builder.add_distribution(plan.folder / plan.site_packages, "my-science", "1.0")
     package = plan.folder / plan.site_packages / "my_science.py"
     package.write_text("def double(number):\n    return 2 * number\n")
-    (tmp_path / "project" / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(2)))
-    (tmp_path / "project" / "run.sh").write_text(
-        f"{f'. {lmod}; module unload polaris-parsl' if module == 'not loaded' else ''}\n"
-        f'. "{plan.folder}/bin/activate"\n'
-        f"exec python -W error workflow.py {launcher}\n"
-    )
-    rows = [line.split("|") for line in in_sandbox("bash run.sh").splitlines() if "|" in line]
-    assert len({node for node, *_ in rows}) == 2
-    packages = tmp_path / "project" / "runs" / "000" / "polaris_parsl" / "environment.txt"
-    assert packages.read_text() == "my-science==1.0\n"
-    name = f"polaris-parsl/{install.root.name}" if module == "loaded" else "None"
-    for _, executable, answer, parsl, loaded in rows:
-        assert (executable, answer, loaded) == (str(plan.python), "42", name)
-        assert Path(parsl).is_relative_to(install.root / "overlay")
+    project = tmp_path / "project"
+    (project / "workflow.py").write_text(WORKFLOW.replace("MEET", meet(2)))
+    for launcher, module in runs:
+        (project / launcher).mkdir()
+        (project / launcher / "run.sh").write_text(
+            f"{f'. {lmod}; module unload polaris-parsl' if module == 'not loaded' else ''}\n"
+            f'. "{plan.folder}/bin/activate"\n'
+            f"cd {launcher}; python -W error ../workflow.py {launcher}\n"
+        )
+    both = " && ".join(f"echo == && bash {launcher}/run.sh" for launcher, _ in runs)
+    _, *printed = in_sandbox(f"bash -c '{both}'").split("==\n")
+    for (launcher, module), text in zip(runs, printed, strict=True):
+        rows = [line.split("|") for line in text.splitlines() if "|" in line]
+        assert len({node for node, *_ in rows}) == 2
+        packages = project / launcher / "runs" / "000" / "polaris_parsl" / "environment.txt"
+        assert packages.read_text() == "my-science==1.0\n"
+        name = f"polaris-parsl/{install.root.name}" if module == "loaded" else "None"
+        for _, executable, answer, parsl, loaded in rows:
+            assert (executable, answer, loaded) == (str(plan.python), "42", name)
+            assert Path(parsl).is_relative_to(install.root / "overlay")
