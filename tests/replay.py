@@ -26,8 +26,8 @@ _STEP = re.compile(
 )
 _FULL_ID = re.compile(r"(\d+(?:\[\d*\])?)\.polar[\w.*-]*")
 _LONGEST_PAUSE_SECONDS = 0.6
-_COMMAND_TIMEOUT_SECONDS = 60
-_SLEEP = "#!/bin/bash\n#PBS -N sleeper\nsleep 600\n"
+_COMMAND_TIMEOUT_SECONDS = 300
+_SLEEP = "#!/bin/bash\n#PBS -N sleeper\nsleep 3600\n"
 _OK = """\
 #!/bin/bash
 #PBS -N oktest
@@ -198,11 +198,15 @@ class Replay:
         self._ids[number] = re.split(r"[\[.]", done.stdout)[0]
         self._wait(number, job["state"])
 
-    def _wait(self, number: str, state: str) -> None:
-        shown = "substate = 42" if state == "R" else f"job_state = {state}"
+    def _wait(self, number: str, state: str, run: str = "") -> None:
+        shown = [
+            "substate = 42" if state == "R" else f"job_state = {state}",
+            f"run_count = {run}",
+        ]
         job = self._ids[number] + ("[]" if state == "B" else "")
         listing = f"qstat -xf '{job}'"
-        self._call(f"until {listing} | grep -q '{shown}'; do sleep 0.2; done")
+        has_all = " && ".join(f"[[ $said == *'{each}'* ]]" for each in shown[: 2 if run else 1])
+        self._call(f"until said=$({listing}); {has_all}; do sleep 0.2; done")
 
     def _translated(self, step: Step) -> str:
         """The command for the sandbox: our ids, and queues of Polaris."""

@@ -112,7 +112,11 @@ def index(tmp_path: Path) -> Iterator[Server]:
 def settings(address: str, **more: str) -> dict[str, str]:
     """Environment of a pip that knows one index, which it may cache, and tries once."""
     own = {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": f"{address}/simple", "PIP_RETRIES": "0"}
-    trusted = {"PIP_TRUSTED_HOST": urlsplit(address).netloc, "PIP_RESUME_RETRIES": "0"}
+    trusted = {
+        "PIP_TRUSTED_HOST": urlsplit(address).netloc,
+        "PIP_RESUME_RETRIES": "0",
+        "PIP_TIMEOUT": "120",
+    }
     return {"PATH": "/usr/bin:/bin", **own, **trusted, **more}
 
 
@@ -213,7 +217,7 @@ def test_what_lies_on_this_machine_is_not_asked_for_through_a_proxy(
     env = settings(index.address, **{variable: "http://127.0.0.1:9"})
     assert download(tmp_path, env) == sorted(NAMES)
     monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    with network.open_url(index.address + "/simple/first/", env=env, timeout_seconds=5) as answer:
+    with network.open_url(index.address + "/simple/first/", env=env, timeout_seconds=120) as answer:
         assert b"first-1.0" in answer.read()
 
 
@@ -237,7 +241,7 @@ def test_the_sites_proxy_is_taken_where_a_direct_connection_fails_and_that_is_pr
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
         f"direct connection failed; using the site proxy {site.address}"
     ]
-    with network.open_url(f"{AWAY}/simple/first/", env=env, timeout_seconds=5) as answer:
+    with network.open_url(f"{AWAY}/simple/first/", env=env, timeout_seconds=120) as answer:
         assert b"first-1.0" in answer.read()
 
 

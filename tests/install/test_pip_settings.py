@@ -158,7 +158,7 @@ def test_a_proxy_of_pip_conf_is_that_of_every_download(lab: Lab) -> None:
     for host, way in (("elsewhere.invalid", "refused"), ("spared.invalid", "Name or service")):
         with pytest.raises(OSError, match=way):
             open_url(
-                f"https://{host}/", env={**env, "no_proxy": "spared.invalid"}, timeout_seconds=5
+                f"https://{host}/", env={**env, "no_proxy": "spared.invalid"}, timeout_seconds=120
             )
     (lab.folder / "solved").mkdir()
     away = {**env, "UV_DEFAULT_INDEX": "https://elsewhere.invalid/simple"}

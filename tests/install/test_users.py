@@ -37,9 +37,10 @@ DOCUMENT = builder.REPOSITORY / "docs" / "group.md"
 NEWER = f"{VERSION.split('.')[0]}.99.0"
 # one that every user can read, of the minor version whose wheels are in the cache
 PYTHON = f"/usr/bin/python3.{sys.version_info.minor}"
-# Numbers without names: the system's list of users stays as it is.
-GROUP = 70000
-USERS = {"builder": 70001, "second maintainer": 70002, "outsider": 70003}
+# Numbers without names: the system's list of users stays as it is. No other test has them: here the
+# processes of a user are counted.
+GROUP = 70020
+USERS = {"builder": 70021, "second maintainer": 70022, "outsider": 70023}
 MEMBERS = ("builder", "second maintainer")
 # half of what a user has of a login node
 TASKS = polaris().login.tasks_per_user // 2

@@ -90,7 +90,7 @@ def run_shell(code: str, *, by: str, env: dict[str, str]) -> "subprocess.Complet
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -117,8 +117,9 @@ def test_nodes_that_do_not_answer_are_reported_with_the_output_of_the_job(
 STOPPED = f"""
 qsub -A sandbox -q debug-scaling -l select=4:ncpus=64:ngpus=4 -l walltime=0:10:00 \\
     -l filesystems=home:eagle -o /dev/null -e /dev/null >/dev/null <<<'sleep 3600'
-{COMMAND} account=sandbox queue=preemptable >/dev/null & doctor=$!
-until [ "$(qstat | wc -l)" = 4 ]; do sleep 0.4; done
+{COMMAND} account=sandbox queue=preemptable >/dev/null 2>said & doctor=$!
+until grep -q 'Ctrl-C deletes it' said; do sleep 0.2; done
+qstat | tail -n +3 | wc -l
 ls runinfo
 kill -TERM $doctor; wait $doctor
 echo "ended with $?"
@@ -127,7 +128,9 @@ qstat | tail -n +3 | wc -l
 
 
 def test_a_stopped_doctor_deletes_its_job(run_isolated: Callable[..., str], tmp_path: Path) -> None:
-    during, *after = run_isolated("loopback", "bash", "-c", STOPPED, path=PATH).splitlines()
+    printed = run_isolated("loopback", "bash", "-c", STOPPED, path=PATH)
+    jobs, during, *after = printed.splitlines()
+    assert jobs == "2"
     assert during.startswith("doctor-")
     assert after == ["ended with 143", "1"]
     assert not (tmp_path / "runinfo").exists()

@@ -139,8 +139,8 @@ def _run(executor: PolarisExecutor, command: str, folder: Path, options: Executo
             f"no block: {error.message}: {(error.stderr or '').strip()}",
             remedy="see the message; `polaris-parsl script` shows the job script",
         ) from error
-    _say(f"job {job}, nodes_per_block={options.nodes_per_block}; Ctrl-C deletes it")
     try:
+        _say(f"job {job}, nodes_per_block={options.nodes_per_block}; Ctrl-C deletes it")
         status = _wait(provider, job, folder, options.nodes_per_block)
     finally:
         provider.cancel([job])  # type: ignore[no-untyped-call]
