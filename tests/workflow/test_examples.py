@@ -12,16 +12,21 @@ import pytest
 from polaris_parsl.env.user.project import templates
 
 Sandboxed = Callable[[str], str]
-# Each in a directory of its own.
+# Each in a directory and a process of its own, as `python workflow.py` there; Parsl is imported once for all.
 RUN_ALL = """
-set -e
-for template in {}; do
-    echo "== $template"
-    mkdir $template; cd $template
-    polaris-parsl init . --template $template
-    python workflow.py
-    cd ..
-done
+import os, runpy, subprocess, sys
+import parsl, polaris_parsl
+
+for template in sys.argv[1:]:
+    print("==", template, flush=True)
+    subprocess.run(["polaris-parsl", "init", template, "--template", template], check=True)
+    process = os.fork()
+    if process == 0:
+        os.chdir(template)
+        sys.path[0], sys.argv[:] = os.getcwd(), ["workflow.py"]
+        runpy.run_path("workflow.py", run_name="__main__")
+        sys.exit()
+    assert os.waitpid(process, 0)[1] == 0, template
 """
 IN_SANDBOX = ("gpu", "inference", "mpi", "pipeline", "adaptive")
 
@@ -29,9 +34,9 @@ IN_SANDBOX = ("gpu", "inference", "mpi", "pipeline", "adaptive")
 @pytest.fixture(scope="module")
 def printed(in_sandbox_once: Sandboxed, module_folder: Path) -> dict[str, str]:
     """What each template prints, one after the other in one sandbox."""
-    script = module_folder / "project" / "all.sh"
-    script.write_text(RUN_ALL.format(" ".join(IN_SANDBOX)))
-    _, *parts = re.split(r"^== \w+\n", in_sandbox_once("bash all.sh"), flags=re.MULTILINE)
+    (module_folder / "project" / "all.py").write_text(RUN_ALL)
+    printed = in_sandbox_once(f"python all.py {' '.join(IN_SANDBOX)}")
+    _, *parts = re.split(r"^== \w+\n", printed, flags=re.MULTILINE)
     return dict(zip(IN_SANDBOX, parts, strict=True))
 
 
