@@ -15,7 +15,7 @@ from pathlib import Path
 from polaris_parsl import below
 from polaris_parsl.env.base.drift import Verdict
 from polaris_parsl.env.prefix.staging import staging_name
-from polaris_parsl.env.prefix.verify import verify_base
+from polaris_parsl.env.prefix.verify import IMPORT, verify_base
 from polaris_parsl.env.receipt import Receipt, read_receipt
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import BaseEnvironmentError, PolarisParslError, PrefixError
@@ -208,7 +208,7 @@ def _write_programs(plan: VenvPlan, folder: Path) -> None:
 
 
 def _check(plan: VenvPlan, folder: Path, env: Mapping[str, str]) -> None:
-    places = "import parsl, polaris_parsl; print(polaris_parsl.__file__)"
+    places = f"{IMPORT}; print(polaris_parsl.__file__)"
     done = run(
         [folder / "bin/python", "-I", "-B", "-c", places], env=for_python(env), cwd=Path("/")
     )
