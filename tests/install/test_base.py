@@ -13,6 +13,8 @@ import pytest
 
 import builder
 from code_blocks import block
+from polaris_parsl.env.base.choice import choose_base, probe
+from polaris_parsl.errors import BaseEnvironmentError
 from polaris_parsl.files import digest
 
 # an install after which the cache holds what each of these asks for
@@ -62,13 +64,16 @@ def test_the_lines_of_the_readme_take_the_base_of_the_loaded_conda_module(
     assert "conda/2025-09-25" in done.stdout
 
 
-def test_the_prefix_is_named_first_where_nobody_names_one(
+def test_a_base_that_is_not_there_is_refused_and_the_prefix_named_first_where_nobody_names_one(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     command = builder.install_command(builder.REPOSITORY, "--dry-run", "--base", tmp_path / "gone")
     done = builder.run(*command, env=env)
     assert done.returncode == 3
-    assert done.stderr.startswith(f"prefix: {env['HOME']}/polaris-parsl (your own; --prefix names")
+    first, _, rest = done.stderr.partition("\n")
+    assert first.startswith(f"prefix: {env['HOME']}/polaris-parsl (your own; --prefix names")
+    assert rest.endswith(f"error: {refusal_of(tmp_path / 'gone', env)}\n")
+    assert rest.count("\n  fix: ") == 1
 
 
 def program(path: Path, text: str) -> Path:
@@ -190,16 +195,19 @@ def test_the_base_of_the_loaded_module_is_that_of_the_next_version(
     assert f"prefix {sys.base_prefix} (from the base of the loaded {install.root}" in done.stdout
 
 
-def test_a_directory_without_python_is_no_base(plan: Callable[..., Any], tmp_path: Path) -> None:
-    done = plan("--base", tmp_path)
-    assert done.returncode == 3
-    assert "holds no bin/python" in done.stderr
+def refusal_of(base: Path, env: dict[str, str]) -> str:
+    """What an install says of a base before anything else, as the test of a base that is not there shows."""
+    with pytest.raises(BaseEnvironmentError) as refusal:
+        probe(choose_base(base, env)[0], names=[], env=env)
+    return str(refusal.value)
 
 
-def test_a_program_that_is_no_python_is_no_base(plan: Callable[..., Any]) -> None:
-    done = plan("--base", "/bin/true")
-    assert done.returncode == 3
-    assert "is not a working Python" in done.stderr
+def test_a_directory_without_python_is_no_base(env: dict[str, str], tmp_path: Path) -> None:
+    assert "holds no bin/python" in refusal_of(tmp_path, env)
+
+
+def test_a_program_that_is_no_python_is_no_base(env: dict[str, str]) -> None:
+    assert "is not a working Python" in refusal_of(Path("/bin/true"), env)
 
 
 @pytest.mark.parametrize("name", [".", "bin/python3"])
@@ -229,7 +237,7 @@ def test_a_base_that_may_not_be_read_is_refused(
     ],
 )
 def test_an_unsupported_python_is_refused_with_what_is_supported(
-    name: str, version: str, platform: str, plan: Callable[..., Any], tmp_path: Path
+    name: str, version: str, platform: str, env: dict[str, str], tmp_path: Path
 ) -> None:
     answer = {
         "interpreter": {
@@ -240,26 +248,22 @@ def test_an_unsupported_python_is_refused_with_what_is_supported(
         "markers": {"python_version": version},
         "distributions": {},
     }
-    done = plan("--base", program(tmp_path / "python3", f"echo '{json.dumps(answer)}'"))
-    assert done.returncode == 3
-    assert f"is {name} {version}.1 on {platform}" in done.stderr
-    assert "CPython 3.11-3.13 on linux x86-64" in done.stderr
+    said = refusal_of(program(tmp_path / "python3", f"echo '{json.dumps(answer)}'"), env)
+    assert f"is {name} {version}.1 on {platform}" in said
+    assert "CPython 3.11-3.13 on linux x86-64" in said
 
 
-def test_a_base_without_pip_is_refused(plan: Callable[..., Any], tmp_path: Path) -> None:
-    done = plan("--base", builder.stand_in_base(tmp_path / "base", pip=False))
-    assert done.returncode == 3
-    assert "without pip" in done.stderr
+def test_a_base_without_pip_is_refused(env: dict[str, str], tmp_path: Path) -> None:
+    said = refusal_of(builder.stand_in_base(tmp_path / "base", pip=False), env)
+    assert "without pip" in said
 
 
 def test_a_virtual_environment_is_no_base_and_its_own_base_is_named(
-    plan: Callable[..., Any], tmp_path: Path
+    env: dict[str, str], tmp_path: Path
 ) -> None:
     python = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
     os.spawnv(os.P_WAIT, python, [str(python), "-m", "venv", "--without-pip", f"{tmp_path}/v"])
-    done = plan("--base", tmp_path / "v")
-    assert done.returncode == 3
-    assert f"--base {sys.base_prefix}" in done.stderr
+    assert f"--base {sys.base_prefix}" in refusal_of(tmp_path / "v", env)
 
 
 def test_a_prefix_that_cannot_be_written_is_refused_at_once(
