@@ -35,15 +35,19 @@ def with_python(env: dict[str, str]) -> dict[str, str]:
     return {**env, "PATH": f"{builder.PYTHON.parent}:{env['PATH']}"}
 
 
-def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_path: Path) -> None:
-    base = builder.stand_in_base(tmp_path / "base")
-    prefix = tmp_path / "prefix"
+def test_a_track_is_installed_beside_the_current_one_on_the_newest_python(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    minor, place = max(builder.interpreters().items())
+    base, prefix = place / f"bin/python{minor}", tmp_path / "prefix"
     (track,) = typed("docs/locks.md", "$ scripts/install.sh --track mep")
     program, *words = track.command.split()
     command = [builder.REPOSITORY / program, *words, "--prefix", prefix, "--base", base]
-    known = only_links("overlay-mep.lock", folder=tmp_path, env=env)
+    locks = ("overlay-mep.lock", "tools.lock")
+    known = only_links(*locks, folder=tmp_path, env=env, python=minor)
     done = builder.run(*command, env=with_python(known))
     assert done.returncode == 0, done.stderr
+    assert f"base: CPython {minor}." in done.stdout
     assert done.stdout.endswith(f"module load polaris-parsl/{VERSION}-mep\n")
     root = prefix / "versions" / f"{VERSION}-mep"
     receipt = json.loads((root / "receipt.json").read_text())
@@ -57,7 +61,14 @@ def test_a_track_is_installed_beside_the_current_one(env: dict[str, str], tmp_pa
     (found,) = root.glob("*/lib/python3.*/site-packages/parsl-*.dist-info")
     assert found.name == f"parsl-{receipt['parsl']}.dist-info"
     assert found.is_relative_to(root / "overlay")
-    pip = [base / "bin/python", "-m", "pip", "--python", root / "tools/bin/python"]
+    code = (
+        "import parsl, polaris_parsl, sys; "
+        "c = polaris_parsl.config(account='demo', address='10.0.0.1'); "
+        "print('%d.%d' % sys.version_info[:2], c.executors[0].workers_per_node)"
+    )
+    ran = builder.run(root / "overlay/bin/python", "-c", code, env={"PATH": "/usr/bin:/bin"})
+    assert ran.stdout == f"{minor} 4\n", ran.stderr
+    pip = [base, "-m", "pip", "--python", root / "tools/bin/python"]
     checked = builder.run(*pip, "check", env=env)
     assert checked.returncode == 0, checked.stdout
     # `module load polaris-parsl` goes on to load what it loaded before
