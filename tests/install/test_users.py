@@ -126,7 +126,7 @@ class Project:
             watcher.join()
 
     def _watch(self, user: str, ended: threading.Event) -> None:
-        while not ended.wait(0.05):
+        while not ended.wait(0.1):
             tasks = pages = 0
             for process in Path("/proc").glob("[0-9]*"):
                 with suppress(OSError):
