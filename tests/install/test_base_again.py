@@ -32,7 +32,7 @@ def bundle(locked_install: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_the_bill_of_materials_names_the_conda_packages_of_the_base_and_of_parallel(
     bundle: Path, packages: list[CondaPackage]
 ) -> None:
-    # takes seconds, and every worker collects all tests
+    # takes its time, and every worker collects all tests
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 

@@ -117,7 +117,7 @@ def test_a_bundle_has_the_script_that_ran_and_the_hashes_of_its_inputs(
 
 
 def test_the_bill_of_materials_follows_its_schema_and_has_nothing_twice(bundle: Path) -> None:
-    # takes seconds, and every worker collects all tests
+    # takes its time, and every worker collects all tests
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 

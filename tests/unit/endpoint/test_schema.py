@@ -50,7 +50,7 @@ def test_only_queues_that_take_the_fixed_values_can_be_chosen() -> None:
     ],
 )
 def test_a_queue_that_users_name_holds_nothing_for_a_shell(queue: str, is_valid: bool) -> None:
-    # takes seconds, and every worker collects all tests
+    # takes its time, and every worker collects all tests
     from jsonschema import Draft202012Validator
 
     assert Draft202012Validator(schema("queue")).is_valid({"queue": queue}) == is_valid

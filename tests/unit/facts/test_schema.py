@@ -21,7 +21,7 @@ def as_json(data: Tables) -> Tables:
 
 
 def problems(data: Tables) -> list[str]:
-    # takes seconds, and every worker collects all tests
+    # takes its time, and every worker collects all tests
     from jsonschema import Draft202012Validator
 
     schema = json.loads((DATA / "polaris.schema.json").read_text())
