@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -177,19 +177,31 @@ def measure(
     python: str, recipe: str, nodes: int = 1, workers: int = WORKERS, *, trace: bool = True
 ) -> Block:
     """Run this program again with a Python, and count."""
+    (block,) = measure_each(python, [(recipe, nodes, workers)], trace=trace)
+    return block
+
+
+def measure_each(
+    python: str, blocks: Sequence[tuple[str, int, int]], *, trace: bool = True
+) -> list[Block]:
+    """The same for blocks of a recipe, nodes and workers, one after the other by one driver."""
+    script = "import sys; print(sys.prefix); print(sys.base_prefix)"
+    env, base = subprocess.check_output([python, "-c", script], text=True).splitlines()
     with tempfile.TemporaryDirectory(prefix="calls-", dir=Path.cwd()) as name:
-        folder, traces = Path(name), Path(name, "traces")
-        if trace:
-            traces.mkdir()
-        words = ("--run", recipe, name, queue(nodes), nodes, workers)
-        said = answer(__file__, *words, python=python)
-        script = "import sys; print(sys.prefix); print(sys.base_prefix)"
-        prefixes = subprocess.check_output([python, "-c", script], text=True).split()
-        roots = {"run": str(folder / "runs"), "env": prefixes[0], "base": prefixes[1]}
-        if recipe != PAGE:
-            roots["install"] = str(Path(prefixes[0]).parent)
-        found = [asked(each, roots) for each in sorted(traces.iterdir())] if trace else []
-        return Block(found, said["seconds"], said["cpu"])
+        folders = [Path(name, str(number)) for number in range(len(blocks))]
+        words: list[object] = []
+        for folder, (recipe, nodes, workers) in zip(folders, blocks, strict=True):
+            (folder / "traces" if trace else folder).mkdir(parents=True)
+            words += ["--run", recipe, folder, queue(nodes), nodes, workers]
+        said: Any = answer(__file__, *words, python=python)
+        found = []
+        for folder, (recipe, *_) in zip(folders, blocks, strict=True):
+            roots = {"run": str(folder / "runs"), "env": env, "base": base}
+            if recipe != PAGE:
+                roots["install"] = str(Path(env).parent)
+            traces = sorted(folder.glob("traces/*"))
+            found.append(Block([asked(each, roots) for each in traces], **said[folder.name]))
+        return found
 
 
 def by_kind(blocks: dict[str, Block], more: dict[str, float]) -> str:
@@ -290,12 +302,14 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, nargs="*", help="blocks of so many nodes")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=[PAGE, NOT_STAGED, STAGED])
     parser.add_argument("--write", type=Path, help="file of counts")
-    parser.add_argument("--run", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs=5, action="append", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run:
-        recipe, name, queue_name, nodes, workers = args.run
-        request = Request(Path(name, "runs"), queue_name, int(nodes), int(workers))
-        print(json.dumps(run(recipe, Path(name), request)))
+        said = {}
+        for recipe, name, queue_name, nodes, workers in args.run:
+            request = Request(Path(name, "runs"), queue_name, int(nodes), int(workers))
+            said[Path(name).name] = run(recipe, Path(name), request)
+        print(json.dumps(said))
         return
     recipes = [each for each in args.recipes if each != PAGE or args.page]
     pythons = {each: args.page if each == PAGE else sys.executable for each in recipes}

@@ -21,11 +21,8 @@ import node_calls
 blocks = [
     (node_calls.STAGED, 1, 4), (node_calls.STAGED, 1, 1), (node_calls.STAGED, 3, 1), (node_calls.NOT_STAGED, 1, 4),
 ]
-found = []
-for recipe, nodes, workers in blocks:
-    block = node_calls.measure(sys.executable, recipe, nodes, workers)
-    found.append({"calls": block.calls, "archives": block.archives, "size": block.size})
-print(json.dumps(found))
+measured = node_calls.measure_each(sys.executable, blocks)
+print(json.dumps([{"calls": each.calls, "archives": each.archives, "size": each.size} for each in measured]))
 """
 
 
