@@ -126,6 +126,8 @@ def interleave_everywhere(change: str, other: str, folder: Path, *, step: int) -
 if __name__ == "__main__":
     kills.alone()
     os.fsync = lambda fd: None  # noqa: ARG005
+    # no process that is forked compiles templates again
+    kills.filled(Path(sys.argv[1]) / "first")
     counts, found = {}, []
     for first, (prepare, _) in kills.CHANGES.items():
         folder = Path(sys.argv[1]) / first
