@@ -9,22 +9,18 @@ from polaris_parsl.sandbox.linux.isolation import asked_isolation, choose_isolat
 from polaris_parsl.sandbox.linux.nodes import node_names
 
 
-def test_the_exit_code_and_the_streams_are_those_of_the_command(run):
-    done = run("sh", "-c", "cat; echo err >&2; hostname; exit 42", stdin=None, input="in\n")
+def test_a_command_has_its_streams_and_its_exit_code_after_one_line_of_the_sandbox(run, isolation):
+    script = "cat; echo err >&2; hostname; printenv POLARIS_PARSL_SANDBOX; exit 42"
+    done = run("sh", "-c", script, nodes=2, stdin=None, input="in\n")
     assert done.returncode == 42
-    assert done.stdout == "in\npolaris-login-01\n"
-    assert done.stderr.splitlines()[1:] == ["err"]
-
-
-def test_the_first_line_on_stderr_names_the_isolation_and_the_nodes(run, isolation):
-    first = run("true", nodes=2).stderr.splitlines()[0]
+    *lines, state = done.stdout.splitlines()
+    assert lines == ["in", "polaris-login-01"]
+    first, *others = done.stderr.splitlines()
     assert f"isolation {isolation}, 2 nodes" in first
-
-
-def test_a_temporary_state_directory_is_removed(run):
-    state = Path(run("printenv", "POLARIS_PARSL_SANDBOX").stdout.strip())
-    assert state.is_absolute()
-    assert not state.exists()
+    assert others == ["err"]
+    # nobody chose it, so it was temporary
+    assert Path(state).is_absolute()
+    assert not Path(state).exists()
 
 
 def test_a_command_that_does_not_exist_exits_with_127(run):
