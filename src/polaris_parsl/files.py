@@ -7,8 +7,8 @@ source tree, where people look for them. A wheel carries them in `_dist/`.
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
@@ -64,6 +64,15 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except PermissionError:
         return False
+
+
+def oldest_first(paths: Iterable[Path]) -> list[Path]:
+    """Paths by their age; left out is what another process removes meanwhile."""
+    found = []
+    for each in paths:
+        with suppress(FileNotFoundError):
+            found.append((each.stat().st_mtime_ns, each))
+    return [each for _, each in sorted(found)]
 
 
 def digest(path: Path) -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris_parsl.files import end_of
+from polaris_parsl.files import end_of, oldest_first
 
 
 def test_the_end_of_a_long_text_is_read_and_no_more(tmp_path: Path) -> None:
@@ -19,3 +19,12 @@ def test_what_is_no_file_has_no_end_and_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
         end_of(tmp_path / "pipe", characters=12)
+
+
+def test_what_another_process_removes_meanwhile_has_no_age(tmp_path: Path) -> None:
+    for name, when in (("new", 3), ("old", 1), ("gone", 2)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (when, when))
+    listed = [*tmp_path.iterdir()]
+    (tmp_path / "gone").unlink()
+    assert [each.name for each in oldest_first(listed)] == ["old", "new"]

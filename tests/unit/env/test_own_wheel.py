@@ -83,3 +83,17 @@ def test_what_changes_while_it_is_built_is_not_kept(
         (tree / "tools.lock").write_text("x")
         assert finish().is_file()
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_wheel_that_another_install_forgets_meanwhile_is_there_or_built_again(
+    tree: Path, tmp_path: Path, make: Callable[[], Path]
+) -> None:
+    first = make()
+    (place,) = (tmp_path / "cache").iterdir()
+    folder = tmp_path / "wheel"
+    folder.mkdir()
+    with own_wheel.own_wheel(folder, cache=tmp_path / "cache", env=os.environ) as finish:
+        for each in place.iterdir():
+            each.unlink()
+        assert finish().read_bytes() == first.read_bytes()
+    assert make().read_bytes() == first.read_bytes()

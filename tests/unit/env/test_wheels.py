@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from polaris_parsl import below
 from polaris_parsl.env.base.choice import Base
+from polaris_parsl.env.installer import wheels
 from polaris_parsl.env.installer.wheels import fetch
 from polaris_parsl.errors import LockError
 
@@ -33,6 +35,7 @@ OTHERS = [
 def base_of(minor: str, soabi: str) -> Base:
     markers = {"python_version": minor, "python_full_version": f"{minor}.1"}
     interpreter = {"version": f"{minor}.1", "soabi": f"cpython-{soabi}-x86_64-linux-gnu"}
+    interpreter["cache_tag"] = f"cpython-{soabi}"
     return Base(Path("/base/bin/python"), {"markers": markers, "interpreter": interpreter})
 
 
@@ -43,8 +46,8 @@ def chosen(base: Base, folder: Path) -> set[str]:
     for name in [*OTHERS, *(name for names in HOUSE.values() for name in names)]:
         (house / name).write_text(name)
     lock = folder / "overlay.lock"
-    for name, wheels in HOUSE.items():
-        sums = [hashlib.sha256(wheel.encode()).hexdigest() for wheel in [*wheels, *OTHERS]]
+    for name, files in HOUSE.items():
+        sums = [hashlib.sha256(wheel.encode()).hexdigest() for wheel in [*files, *OTHERS]]
         hashes = " \\\n".join(f"    --hash=sha256:{each}" for each in sums)
         with lock.open("a") as stream:
             stream.write(f"{name}==1.0 \\\n{hashes}\n")
@@ -64,3 +67,42 @@ def test_the_best_that_the_base_can_load_is_taken(soabi: str, tmp_path: Path) ->
 def test_what_has_no_wheel_for_the_base_is_named(minor: str, soabi: str, tmp_path: Path) -> None:
     with pytest.raises(LockError, match=rf"no wheel of newer, of-each.* CPython {minor}\.1"):
         chosen(base_of(minor, soabi), tmp_path)
+
+
+@pytest.mark.parametrize("when", ["while it downloads", "while it keeps them"])
+def test_an_install_leaves_what_another_has_kept_meanwhile(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, base = "pure-1.0-py3-none-any.whl", base_of("3.12", "312")
+    lock = tmp_path / "overlay.lock"
+    lock.write_text(f"pure==1.0 --hash=sha256:{hashlib.sha256(name.encode()).hexdigest()}\n")
+    of_the_other: list[int] = []
+
+    def other() -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(wheels, "download", download)
+        (wheel,) = fetch_from_index().values()
+        of_the_other.append(wheel.path.stat().st_ino)
+
+    def download(_lock: Path, folder: Path, **_: object) -> None:
+        (folder / name).write_text(name)
+
+    def download_late(lock: Path, folder: Path, **_: object) -> None:
+        download(lock, folder)
+        other()
+
+    def remove_late(path: Path) -> None:
+        monkeypatch.undo()
+        below.remove_path(path)
+        other()
+
+    def fetch_from_index() -> dict[str, wheels.Wheel]:
+        return fetch(lock, base=base, cache=tmp_path / "cache/wheels", scratch=tmp_path, env={})
+
+    if when == "while it downloads":
+        monkeypatch.setattr(wheels, "download", download_late)
+    else:
+        monkeypatch.setattr(wheels, "download", download)
+        monkeypatch.setattr(below, "remove_path", remove_late)
+    (wheel,) = fetch_from_index().values()
+    assert [wheel.path.stat().st_ino] == of_the_other

@@ -12,6 +12,7 @@ from polaris_parsl.env.base.choice import Base
 from polaris_parsl.env.installer.wheel_files import OpenWheel
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import LockError
+from polaris_parsl.files import oldest_first
 from polaris_parsl.installs import STAGING
 from polaris_parsl.process import WORK_SECONDS, run
 
@@ -112,10 +113,8 @@ def _compile(made: Mapping[OpenWheel, Path], base: Base, env: Mapping[str, str])
 def _forget_older(place: Path) -> None:
     """Keep the newest few of a distribution."""
     stem = place.name.rpartition("-")[0]
-    others = [
-        (each.stat().st_mtime, each) for each in place.parent.glob(f"{stem}-{'[0-9a-f]' * 16}.zip")
-    ]
-    for _, each in sorted(others)[: -(_KEPT - 1)]:
+    others = oldest_first(place.parent.glob(f"{stem}-{'[0-9a-f]' * 16}.zip"))
+    for each in others[: -(_KEPT - 1)]:
         each.unlink(missing_ok=True)
 
 

@@ -4,7 +4,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -14,7 +14,7 @@ from polaris_parsl.env.installer.archive import EPOCH_SECONDS
 from polaris_parsl.env.prefix.staging import staging_name
 from polaris_parsl.env.variables import for_python
 from polaris_parsl.errors import MissingToolError
-from polaris_parsl.files import source_tree, walk
+from polaris_parsl.files import oldest_first, source_tree, walk
 from polaris_parsl.process import WORK_SECONDS, started
 
 # in the user's cache
@@ -52,8 +52,8 @@ def own_wheel(folder: Path, *, cache: Path, env: Mapping[str, str]) -> Iterator[
     """
     source = source_tree("install")
     content = _content(source)
-    if kept := [*(cache / content).glob("polaris_parsl-*.whl")]:
-        yield lambda: Path(shutil.copy(kept[0], folder))
+    if kept := _kept(cache / content, folder):
+        yield lambda: kept
         return
     with _building(folder, env=env, kind="wheel") as finish:
 
@@ -86,14 +86,21 @@ def _content(source: Path) -> str:
     return sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
+def _kept(place: Path, folder: Path) -> Path | None:
+    """A copy of the wheel in a directory of the cache, which another install may be forgetting."""
+    for each in place.glob("polaris_parsl-*.whl"):
+        with suppress(FileNotFoundError):
+            return Path(shutil.copy(each, folder))
+    return None
+
+
 def _keep(wheel: Path, folder: Path) -> None:
     """Put a wheel into the cache, and forget all but the newest few."""
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / staging_name(wheel.name)
     shutil.copy(wheel, staged)
     staged.replace(folder / wheel.name)
-    others = sorted(folder.parent.iterdir(), key=lambda each: each.stat().st_mtime)
-    for each in others[:-_KEPT]:
+    for each in oldest_first(folder.parent.iterdir())[:-_KEPT]:
         below.remove_path(each)
 
 

@@ -99,7 +99,9 @@ def fetch(
     with tempfile.TemporaryDirectory(dir=scratch) as name:
         download(lock, Path(name), python=base.executable, options=options, env=for_python(env))
         _check(Path(name), pins, lock)
-        _keep(Path(name), kept)
+        # another install may have kept the same meanwhile, and go on to use it
+        if not _read_cache(kept, pins):
+            _keep(Path(name), kept)
     return _check(kept, pins, lock)
 
 
@@ -237,6 +239,11 @@ def _keep(folder: Path, target: Path) -> None:
     try:
         shutil.copytree(folder, staged, dirs_exist_ok=True)
         below.remove_path(target)
-        staged.rename(target)
+        try:
+            staged.rename(target)
+        except OSError:
+            # another install was faster
+            if not target.is_dir():
+                raise
     finally:
         below.remove_path(staged)
