@@ -153,8 +153,12 @@ def test_a_dry_run_names_the_base_and_writes_nothing(
 ) -> None:
     prefix = tmp_path / "prefix"
     options = ["--prefix", prefix, "--base", "locked", "--wheelhouse", wheelhouse, "--dry-run"]
-    done = builder.run(*builder.install_command(conda_source, *options), env=env)
+    words = builder.command(conda_source, "--debug", "install", *options)
+    done = builder.run(*words, env=env)
     assert done.returncode == 0, done.stderr
+    # it is only asked what it is
+    assert "/probe.py" in done.stderr
+    assert "compileall" not in done.stderr
     assert re.search(
         rf"conda prefix {prefix}/bases/[0-9a-f]{{16}} \(from --base locked\)", done.stdout
     )
