@@ -76,13 +76,13 @@ def _is_held(sandbox, folder, then=lambda: None):
 
 
 def test_config_refuses_a_run_dir_that_the_nodes_of_a_sandbox_do_not_share(run, tmp_path):
-    code = "import sys, polaris_parsl; polaris_parsl.config(account='me', run_dir=sys.argv[1])"
-    good = run(sys.executable, "-c", code, "runs")
-    assert good.returncode == 0, good.stderr
-    bad = run(sys.executable, "-c", code, "/tmp/runs-of-the-login-node")
-    assert bad.returncode == 1
-    assert "not in a directory that the sandbox's nodes share" in bad.stderr
-    assert f"choose one below /home or {tmp_path}" in bad.stderr
+    code = "for each in sys.argv[1:]: polaris_parsl.config(account='me', run_dir=each); print('takes', each)"
+    words = ["-c", f"import sys, polaris_parsl\n{code}", "runs", "/tmp/runs-of-the-login-node"]
+    done = run(sys.executable, *words)
+    assert done.stdout == "takes runs\n", done.stderr
+    assert done.returncode == 1
+    assert "not in a directory that the sandbox's nodes share" in done.stderr
+    assert f"choose one below /home or {tmp_path}" in done.stderr
 
 
 def test_what_nodes_share_is_said_first_and_can_be_chosen(run, isolation, tmp_path):
