@@ -32,7 +32,7 @@ def test_conda_lock_installs_python_parsl_and_parallel(
     lock = lock.replace("conda-lock.yml", f"{conda_source}/conda-lock.yml")
     lock = lock.replace("--name polaris-parsl", f"--conda {conda} --prefix {prefix}")
     run_lock = lock.replace("conda-lock", f"{sys.executable} -m conda_lock", 1)
-    # byte code is not what is tested, and takes as long as all the rest
+    # byte code is not what is tested
     env["PIP_NO_COMPILE"] = "1"
     done = builder.run("bash", "-ec", f"{export}; {run_lock}", env=env, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
