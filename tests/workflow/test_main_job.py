@@ -83,7 +83,7 @@ for number, (environ, options) in enumerate(runs):
 def test_the_example_uses_every_gpu_and_its_second_run_computes_nothing(
     in_sandbox: Sandboxed, tmp_path: Path
 ) -> None:
-    # tests/documents runs it as it stands, as the tutorial does; here with GNU Parallel and a hundredth of the work
+    # tests/documents runs it as it stands, as the tutorial does; here with GNU Parallel and a fortieth of the work
     lines = [
         "set -e",
         "polaris-parsl init . launcher=gnu_parallel nodes_per_block=1",
