@@ -2,9 +2,10 @@
 
 Run as a program, `python kills.py FOLDER`: each change is made once, and before its N-th
 operation the prefix is copied to FOLDER/CHANGE/N, if the operation before altered anything.
-Before each tenth operation a process is killed indeed, which leaves FOLDER/CHANGE/killed/N: a
-test shows that it is like the copy. The product knows nothing of it: Python's audit events tell
-of the operations, and fsync, which has none, is counted in its stead.
+Then `python kills.py FOLDER STEP` kills a process indeed, before each STEP-th operation, which
+leaves FOLDER/CHANGE/killed-STEP/N: a test shows that it is like the copy. The product knows
+nothing of it: Python's audit events tell of the operations, and fsync, which has none, is counted
+in its stead.
 """
 
 import json
@@ -238,14 +239,17 @@ def _copy_if_there(prefix: Path, target: Path) -> None:
         copy(prefix, target)
 
 
-def kill(name: str, folder: Path, at: int) -> None:
-    """Kill a change before one of its operations."""
+def kill_everywhere(name: str, folder: Path, *, step: int) -> None:
+    """Kill a change before each of its operations, or each tenth: what that leaves is in killed-STEP."""
+    operations = json.loads((folder / OPERATIONS).read_text())["operations"]
+    for number in range(1, len(operations) + 1, step):
+        _kill(name, copy(folder / "before", folder / f"killed-{step}" / str(number)), number)
 
+
+def _kill(name: str, prefix: Path, at: int) -> None:
     def end(number: int) -> None:
         if number == at:
             os.kill(os.getpid(), signal.SIGKILL)
-
-    prefix = copy(folder / "before", folder / "killed" / str(at))
 
     def make() -> None:
         count_operations(prefix, end)
@@ -280,8 +284,8 @@ if __name__ == "__main__":
     os.fsync = lambda fd: None  # noqa: ARG005
     for each in CHANGES:
         own = Path(sys.argv[1]) / each
-        own.mkdir()
-        copy_everywhere(each, own)
-        operations = json.loads((own / OPERATIONS).read_text())["operations"]
-        for number in range(1, len(operations) + 1, 10):
-            kill(each, own, number)
+        if sys.argv[2:]:
+            kill_everywhere(each, own, step=int(sys.argv[2]))
+        else:
+            own.mkdir()
+            copy_everywhere(each, own)

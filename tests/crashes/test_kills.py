@@ -138,7 +138,7 @@ def _name(path: Path, prefix: Path) -> str:
 
 def _tree(prefix: Path, folder: Path) -> dict[str, tuple[int, str]]:
     """Modes and contents of all that is below a prefix, whichever of a folder that is, and whenever."""
-    differs = re.compile(re.escape(str(folder)) + r"(/killed)?/\w+|[\d-]+T[\d:]+\+00:00")
+    differs = re.compile(re.escape(str(folder)) + r"(/killed-\d+)?/\w+|[\d-]+T[\d:]+\+00:00")
     return {
         _name(path, prefix): (
             path.lstat().st_mode,
@@ -152,9 +152,14 @@ def _tree(prefix: Path, folder: Path) -> dict[str, tuple[int, str]]:
 def all_killed(tmp_path_factory: pytest.TempPathFactory, lmod: Path) -> dict[str, Killed]:
     """Every change, ended at every operation; all loads are done before anything else."""
     folder = tmp_path_factory.mktemp("kills")
-    done = builder.run(sys.executable, Path(kills.__file__), folder, env={"PATH": "/usr/bin:/bin"})
-    assert done.returncode == 0, done.stderr
+    _run_kills(folder)
     return _look(folder, lmod)
+
+
+def _run_kills(*words: object) -> None:
+    program = [sys.executable, Path(kills.__file__), *map(str, words)]
+    done = builder.run(*program, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(params=kills.CHANGES)
@@ -162,13 +167,19 @@ def killed(request: pytest.FixtureRequest, all_killed: dict[str, Killed]) -> Kil
     return all_killed[request.param]
 
 
-def test_a_copy_before_an_operation_is_what_a_kill_there_leaves(killed: Killed) -> None:
-    folder = killed.copies[0].parent
-    left = {int(path.name): path for path in (folder / "killed").iterdir()}
-    assert list(range(1, len(killed.operations) + 1, 10)) == sorted(left)
-    for number, prefix in left.items():
-        copied = _tree(killed.copies[number - 1], folder)
-        assert _tree(prefix, folder) == copied, (killed.name, number)
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.long)])
+def test_a_copy_before_an_operation_is_what_a_kill_there_leaves(
+    all_killed: dict[str, Killed], step: int
+) -> None:
+    place = next(iter(all_killed.values())).copies[0].parents[1]
+    _run_kills(place, step)
+    for name, killed in all_killed.items():
+        folder = place / name
+        left = {int(path.name): path for path in (folder / f"killed-{step}").iterdir()}
+        assert list(range(1, len(killed.operations) + 1, step)) == sorted(left)
+        for number, prefix in left.items():
+            copied = _tree(killed.copies[number - 1], folder)
+            assert _tree(prefix, folder) == copied, (name, number)
 
 
 def test_a_load_gives_the_old_or_the_new_after_each_kill(killed: Killed) -> None:
