@@ -146,6 +146,18 @@ def installed(prefix: Path, *words: object, env: dict[str, str]) -> Install:
     return Install(prefix, root, env, done.stdout, done.stderr)
 
 
+def made_configuration(root: Path) -> str:
+    """Which Python and Parsl of an install make a configuration, and with how many workers on a node."""
+    code = (
+        "import parsl, polaris_parsl, sys; "
+        "c = polaris_parsl.config(account='demo', address='10.0.0.1'); "
+        "print(sys.version_info[:2], parsl.__version__, c.executors[0].workers_per_node)"
+    )
+    done = run(root / "overlay/bin/python", "-c", code, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def traced(file: Path) -> list[str]:
     """`strace`, to be put before a command, which lists the programs that start; nothing without strace."""
     strace = shutil.which("strace")
