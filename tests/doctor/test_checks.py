@@ -102,6 +102,8 @@ def test_an_account_of_the_project_file_that_is_a_placeholder_is_named(
     assert account.status is Status.NOTE
     assert account.text == "account='PROJECT' is the placeholder of an example, not a project"
     assert account.remedy.startswith("put the ALCF project to charge in its place")
+    given = replace(here, user_opts={"run_dir": str(tmp_path), "account": "PROJECT"})
+    assert only(look_at_options(given)).status is Status.PROBLEM
 
 
 def test_an_address_must_be_of_this_node_and_not_the_workers_own(here: Here) -> None:

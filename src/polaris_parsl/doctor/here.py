@@ -161,8 +161,8 @@ class Here:
             return plan(self.user_opts, self.driver).executors, None, None
         except OptionError as error:
             first = error
-        # all but the account can be checked without one
-        with_account = {**self.user_opts, "account": "ACCOUNT"}
+        # all but the account can be checked without one; one that the user gives here must be right
+        with_account = {"account": "ACCOUNT", **self.user_opts}
         try:
             return plan(with_account, self.driver).executors, None, first
         except OptionError as error:
