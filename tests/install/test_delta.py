@@ -162,6 +162,16 @@ def test_a_base_with_the_locked_parsl_gets_no_second_one(
     assert found.from_base["parsl"] == LOCKED["parsl"]
 
 
+def test_what_only_a_package_of_the_lock_requires_is_not_wanted_if_the_base_has_another_release_of_it(
+    delta: Callable[..., Delta], base: Path
+) -> None:
+    builder.add_distribution(builder.site_packages(base), "requests", "2.33.0", "idna")
+    found = delta()
+    assert {"certifi", "charset-normalizer", "urllib3"}.isdisjoint(found.why)
+    assert found.why["idna"] == "the base has none"
+    assert found.from_base == {"requests": "2.33.0"}
+
+
 def test_what_packages_of_the_base_require_there_is_a_dependency_too(
     delta: Callable[..., Delta], base: Path
 ) -> None:

@@ -1,12 +1,20 @@
-"""The overlay is asked what it imports, unless a process of its own has said that already."""
+"""The last checks of a new install.
+
+The overlay is asked what it imports, unless a process of its own has said that already.
+"""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from polaris_parsl.env.installer.preflight import check_overlay
+import builder
+from polaris_parsl.env.base.choice import Base
+from polaris_parsl.env.installer.preflight import check_overlay, check_requirements_of_tools
+from polaris_parsl.env.installer.wheel_files import OpenWheel
+from polaris_parsl.env.installer.wheels import Wheel
 from polaris_parsl.errors import LockError
+from polaris_parsl.files import digest
 
 
 def overlay(folder: Path, *answer: str) -> Path:
@@ -50,3 +58,17 @@ def test_an_overlay_that_imports_nothing_is_refused(tmp_path: Path) -> None:
     overlay(tmp_path, "")
     with pytest.raises(LockError, match="cannot import parsl and polaris_parsl"):
         check(tmp_path, "")
+
+
+def test_only_what_the_command_imports_must_do_without_the_base(tmp_path: Path) -> None:
+    markers = {"python_version": "3.12", "extra": ""}
+    base = Base(tmp_path / "python", {"markers": markers})
+    wheels = [
+        OpenWheel(Wheel(name, "1", path, digest(path)), base.minor)
+        for name, requires in (("of-command", "of-base"), ("of-track", "cryptography"))
+        for path in [builder.small_wheel(tmp_path, name, "1", requires)]
+    ]
+    check_requirements_of_tools(wheels, base, locked=frozenset())
+    with pytest.raises(LockError, match="of-command 1 requires of-base") as refused:
+        check_requirements_of_tools(wheels, base, locked={"of-command", "of-base"})
+    assert "of-track" not in str(refused.value)

@@ -70,7 +70,8 @@ def compute_delta(
         ) from error
     chosen = sorted(answer)
     _refuse_shadowing(chosen, base, allowed)
-    taken = sorted(wheels.keys() - set(chosen))
+    # what only a locked package needs of which the base has another release may be in neither
+    taken = sorted(wheels.keys() & base.distributions.keys() - set(chosen))
     return Delta(
         install=tuple(wheels[name] for name in chosen),
         why={name: broken.get(name) or _why(name, base) for name in chosen},

@@ -102,7 +102,8 @@ def build(
             pack(overlay_of(folder), folder / ARCHIVE)
         with step("verify"):
             warnings = check_requirements([*overlay], plan.base, locked=plan.locked)
-            check_requirements_of_tools([*overlay, *tools], plan.base)
+            needed = frozenset(wheel.name for wheel in plan.tools)
+            check_requirements_of_tools([*overlay, *tools], plan.base, locked=needed)
             share_is_written()
             check_tools(folder, version=plan.version, env=env)
             image = finish_image()

@@ -107,16 +107,25 @@ def check_requirements(
     return sorted(complaints - unmet(alone, base.markers)) if complaints else []
 
 
-def check_requirements_of_tools(wheels: Sequence[OpenWheel], base: Base) -> None:
-    """What the command imports, from the overlay or its own, has what it requires.
+def check_requirements_of_tools(
+    wheels: Sequence[OpenWheel], base: Base, *, locked: Collection[str]
+) -> None:
+    """What the command imports, from the overlay or its own, has what it requires there.
+
+    Args:
+        wheels: those in the overlay and in the tools.
+        base: the base, whose packages the command does not see.
+        locked: normalised names of the packages that the lock of the tools holds. The overlay may
+            hold others, which the command does not import, and which may need the base.
 
     Raises:
         LockError: it has not.
     """
-    if complaints := unmet(distributions_of(wheels), base.markers):
+    complaints = unmet(distributions_of(wheels), base.markers)
+    mine = sorted(line for line in complaints if line.split()[0] in locked)
+    if mine:
         raise LockError(
-            "the tools do not meet their own requirements:\n    "
-            + "\n    ".join(sorted(complaints)),
+            "the tools do not meet their own requirements:\n    " + "\n    ".join(mine),
             remedy="lock again with `polaris-parsl lock`",
         )
 
