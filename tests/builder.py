@@ -12,10 +12,12 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from site import getsitepackages
 from types import ModuleType
 
 import pytest
 
+import pythons
 from polaris_parsl.env.prefix.permissions import seal
 from polaris_parsl.env.receipt import FORMAT, scan, write_receipt
 from polaris_parsl.files import digest
@@ -193,40 +195,41 @@ def load_bootstrap() -> ModuleType:
 def stand_in_base(folder: Path, *, conda: bool = False, pip: bool = True) -> Path:
     """A Python prefix of its own around the interpreter of the tests; only pip is installed."""
     library = Path(sysconfig.get_path("stdlib"))
-    site = folder / "lib" / library.name / "site-packages"
-    site.mkdir(parents=True)
+    packages = folder / "lib" / library.name / pythons.PACKAGES
+    packages.mkdir(parents=True)
     (folder / "bin").mkdir()
     interpreter = Path(os.path.realpath(sys.executable))
     shutil.copy(interpreter, folder / "bin" / library.name)
     for name in ("python", "python3"):
         (folder / "bin" / name).symlink_to(library.name)
     for entry in library.iterdir():
-        if entry.name not in {"site-packages", "__pycache__"}:
-            (site.parent / entry.name).symlink_to(entry)
+        if entry.name not in {pythons.PACKAGES, "__pycache__", *pythons.OF_DEBIAN}:
+            (packages.parent / entry.name).symlink_to(entry)
     # as every base has it; what is asked of a base writes none
     shutil.copytree(
         library / "__pycache__",
-        site.parent / "__pycache__",
+        packages.parent / "__pycache__",
         ignore=shutil.ignore_patterns("*.opt-*"),
     )
     for entry in library.parent.iterdir():
         if entry.name.startswith("libpython"):
             (folder / "lib" / entry.name).symlink_to(entry)
     if pip:
-        _add_pip(library, site)
+        _add_pip(packages)
     if conda:
         (folder / "conda-meta").mkdir()
     return folder
 
 
-def _add_pip(library: Path, site: Path) -> None:
-    """The pip that comes with Python; compiled, as every base has it, where the interpreter has the same."""
-    bundled = next((library / "ensurepip" / "_bundled").glob("pip-*.whl"))
-    with zipfile.ZipFile(bundled) as archive:
-        archive.extractall(site)
-    version = bundled.name.split("-")[1]
-    if (library / "site-packages" / f"pip-{version}.dist-info").is_dir():
-        shutil.copytree(library / "site-packages" / "pip", site / "pip", dirs_exist_ok=True)
+def _add_pip(packages: Path) -> None:
+    """Install pip; compiled, as every base has it, where the interpreter has the same."""
+    wheel = pythons.pip_wheel()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    version = wheel.name.split("-")[1]
+    for place in map(Path, getsitepackages([sys.base_prefix])):
+        if (place / f"pip-{version}.dist-info").is_dir():
+            shutil.copytree(place / "pip", packages / "pip", dirs_exist_ok=True)
 
 
 def small_wheel(
@@ -267,7 +270,7 @@ def add_distribution(site: Path, name: str, version: str, *requires: str) -> Non
 
 def site_packages(base: Path) -> Path:
     """Where a base made for tests keeps its packages."""
-    return next((base / "lib").glob("python3.*")) / "site-packages"
+    return next((base / "lib").glob("python3.*")) / pythons.PACKAGES
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -374,20 +377,3 @@ def small_bundle(folder: Path, trace: Path) -> Path:
     (folder / "base.json").write_text("{}")
     write_sums(folder)
     return folder
-
-
-def interpreters() -> dict[str, Path]:
-    """The CPythons 3.11-3.13 with pip that this machine has, by minor version, ours first."""
-    found = {f"{sys.version_info.major}.{sys.version_info.minor}": Path(sys.base_prefix)}
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for version in ("3.11", "3.12", "3.13"):
-        places = [
-            *sorted(pyenv.glob(f"{version}.*"), reverse=True),
-            Path("/usr"),
-            Path("/usr/local"),
-        ]
-        for place in places:
-            python = place / "bin" / f"python{version}"
-            if python.exists() and not run(python, "-c", "import pip, venv", env={}).returncode:
-                found.setdefault(version, place)
-    return found

@@ -57,7 +57,8 @@ class Package:
         """The files below info/."""
         entries = [self._entry(name, content) for name, content in self.files.items()]
         for name, target in self.links.items():
-            content = self.files[str(Path(name).parent / target)]
+            # conda-build gives a link to a directory the digest of nothing
+            content = self.files.get(str(Path(name).parent / target), b"")
             entries.append(
                 {**self._entry(name, content), "path_type": "softlink", "prefix_placeholder": None}
             )

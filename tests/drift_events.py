@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 import builder
+import pythons
 from polaris_parsl.cli.main import app
 from polaris_parsl.env.base.drift import Verdict
 
@@ -123,7 +124,7 @@ def other_minor_under_the_same_name(world: World) -> None:
 
 def replace_python(base: Path, version: str) -> None:
     """A prefix with another Python, in the place of one that was there."""
-    place = builder.interpreters().get(version)
+    place = pythons.interpreters().get(version)
     if place is None:
         pytest.skip(f"CPython {version} is not on this machine")
     shutil.rmtree(base)

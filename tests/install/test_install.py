@@ -14,6 +14,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 import builder
+import pythons
 from package_links import only_links
 from polaris_parsl.env.locks.files import read_requirements
 from polaris_parsl.errors import ExitCode
@@ -117,7 +118,7 @@ def test_using_a_version_writes_nothing_into_it(install: Any, tmp_path: Path) ->
 def test_every_supported_python_can_be_the_base(
     version: str, install: Any, env: dict[str, str], tmp_path: Path
 ) -> None:
-    place = builder.interpreters().get(version)
+    place = pythons.interpreters().get(version)
     if place is None:
         pytest.skip(f"CPython {version} with pip is not on this machine")
     root, said = install.root, install.stdout

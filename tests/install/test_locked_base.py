@@ -108,7 +108,7 @@ def test_a_damaged_file_of_it_is_found(locked_install: Any, own_base: Path, tmp_
     receipt.write_text(
         receipt.read_text().replace(str(own_base), str(prefix / "bases" / own_base.name))
     )
-    damaged = prefix / "bases" / own_base.name / "lib/libz.so.1"
+    damaged = prefix / "bases" / own_base.name / "lib/liblzma.so.5"
     damaged.chmod(0o644)
     damaged.write_bytes(b"no library")
     command = [locked_install.root / "bin/polaris-parsl", "verify", "--files"]
@@ -116,7 +116,7 @@ def test_a_damaged_file_of_it_is_found(locked_install: Any, own_base: Path, tmp_
     command += ["--root", root]
     done = builder.run(*command, env={**locked_install.env, "POLARIS_PARSL_ROOT": str(root)})
     assert done.returncode == 12
-    assert "files of the locked base, changed: lib/libz.so.1" in done.stdout
+    assert "files of the locked base, changed: lib/liblzma.so.5" in done.stdout
 
 
 def test_without_network_and_with_another_interpreter_it_came_from_the_wheelhouse(

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import builder
+import pythons
 from code_blocks import typed
 from package_links import only_links
-from polaris_parsl.env.locks.files import track_requirements
+from polaris_parsl.env.locks.files import read_requirements, track_requirements
 from polaris_parsl.files import shipped
 from polaris_parsl.version import VERSION
 
@@ -38,7 +39,7 @@ def with_python(env: dict[str, str]) -> dict[str, str]:
 def test_a_track_is_installed_beside_the_current_one_on_the_newest_python(
     env: dict[str, str], tmp_path: Path
 ) -> None:
-    minor, place = max(builder.interpreters().items())
+    minor, place = max(pythons.interpreters().items())
     base, prefix = place / f"bin/python{minor}", tmp_path / "prefix"
     (track,) = typed("docs/locks.md", "$ scripts/install.sh --track mep")
     program, *words = track.command.split()
@@ -64,9 +65,13 @@ def test_a_track_is_installed_beside_the_current_one_on_the_newest_python(
     made = builder.made_configuration(root)
     assert made.startswith(f"(3, {minor[2:]}) ")
     assert made.endswith(" 4\n")
+    # the command does without the base; what the track adds to the overlay may need it
     pip = [base, "-m", "pip", "--python", root / "tools/bin/python"]
     checked = builder.run(*pip, "check", env=env)
-    assert checked.returncode == 0, checked.stdout
+    lacking = (
+        {line.split()[0] for line in checked.stdout.splitlines()} if checked.returncode else ()
+    )
+    assert read_requirements(shipped("tools.lock")).keys().isdisjoint(lacking), checked.stdout
     # `module load polaris-parsl` goes on to load what it loaded before
     assert "the default has not changed: none" in done.stdout
     modules = prefix / "modulefiles" / "polaris-parsl"

@@ -4,6 +4,7 @@ The program is benchmarks/node_calls.py. The page's recipe is not run again: wha
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,15 +28,21 @@ print(json.dumps([{"calls": each.calls, "archives": each.archives, "size": each.
 
 
 @pytest.fixture(scope="module")
-def blocks(install: Any, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, int]]:
-    """Blocks of ours: staged with four workers, with one, with one on each of three nodes, and not staged."""
+def blocks(
+    conda_install: Any, conda_base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, int]]:
+    """Blocks of ours: staged with four workers, with one, with one on each of three nodes, and not staged.
+
+    Of a base in /usr all that the system's programs read would count.
+    """
     isolations.need("namespaces")
     traces.need()
     folder = tmp_path_factory.mktemp("calls")
     (folder / "program.py").write_text(PROGRAM)
-    shared = ["--shared", install.prefix, "--shared", folder]
-    command = [install.root / "bin/polaris-parsl", "sandbox", "--nodes", "3", *shared, "--"]
-    python = install.root / "overlay/bin/python"
+    shared = ["--shared", conda_install.prefix, "--shared", conda_base, "--shared", folder]
+    root = conda_install.root
+    command = [root / "bin/polaris-parsl", "sandbox", "--nodes", "3", *shared, "--"]
+    python = root / "overlay/bin/python"
     words = [*command, python, "program.py", builder.REPOSITORY / "benchmarks"]
     env = {"HOME": str(folder), "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
     done = builder.run(*words, env=env, cwd=folder)

@@ -219,7 +219,9 @@ def test_the_place_of_an_app_is_that_of_the_users_function(
 
 def test_every_module_of_the_standard_library_has_a_digest() -> None:
     found = {}
-    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+    modules = Path(sysconfig.get_path("stdlib")).glob("*.py")
+    # Debian has one of them under a second name
+    for path in sorted(each for each in modules if not each.is_symlink()):
         code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)
         assert code
         found[path.name] = code_digest(code)
