@@ -45,12 +45,12 @@ need "chromium fonts-dejavu-core" command -v chromium
 for shell in zsh tcsh fish; do
   need "$shell" command -v "$shell"
 done
-# tests with several users need a Python that all of them can read
+# the tests run on it, and those with several users need one that all can read
 need "python3-venv python3-pip" /usr/bin/python3 -I -c "import ensurepip, pip, venv"
 install_missing
 
-# the tests take this one, and its wheels
-tools=$(python3 -I scripts/bootstrap.py --only-print-python)
+# the tests take this one, and its wheels; the system's where it can be, because it is built for speed
+tools=$(/usr/bin/python3 -I scripts/bootstrap.py --only-print-python)
 base=$("$tools" -c "import sys; print(sys._base_executable)")
 # index, proxy and certificates as pip has them
 network=$(PYTHONPATH=src "$tools" -c \
