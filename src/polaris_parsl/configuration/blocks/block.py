@@ -94,11 +94,13 @@ class BlockChange:
         state: its new state, or the old one where only nodes were lost.
         text: what happened, for people.
         lost: pools of workers that are gone for certain, by Parsl's id.
-        is_smaller: whether it goes on without some of its nodes.
+        is_news: whether the user reads it though the state is the old one.
+        is_doubtful: whether only PBS knows what happened.
     """
 
     block: JobBlock
     state: BlockState
     text: str
     lost: tuple[str, ...] = ()
-    is_smaller: bool = False
+    is_news: bool = False
+    is_doubtful: bool = False

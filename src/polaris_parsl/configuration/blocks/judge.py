@@ -162,11 +162,20 @@ class Judge:
         return [self.end(block, Cause.VANISHED, "has vanished: PBS no longer knows its job")]
 
     def _shrink(self, block: JobBlock, gone: Mapping[str, str]) -> BlockChange:
+        came = {id_: host for id_, host in block.nodes.items() if id_ not in block.known}
+        if came and block.known & gone.keys():
+            # of a smaller block, or of the next run of its job
+            text = f"has lost {_list(gone)}; workers came on {_list(came)} since, and PBS is asked"
+            return BlockChange(block, block.state, text, is_news=True, is_doubtful=True)
+        if set(gone.values()) <= set(block.nodes.values()):
+            # a job starts workers on a node once
+            text = f"was run again by PBS; its first workers on {_list(gone)} have ended"
+            return BlockChange(block, block.state, text, is_news=True)
         if block.nodes:
             left = len(block.nodes)
             nodes = f"{left} {plural(left, 'node')}"
             text = f"has lost {_list(gone)}, and goes on with {nodes}"
-            return BlockChange(block, block.state, text, is_smaller=True)
+            return BlockChange(block, block.state, text, is_news=True)
         return self._move(
             block, BlockState.STARTING, f"has no workers any more; the last were on {_list(gone)}"
         )

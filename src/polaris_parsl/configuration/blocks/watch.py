@@ -150,6 +150,8 @@ class Watch:
         is_news = any(each.state is BlockState.STARTING or each.block.nodes for each in changes)
         if is_news or silent - self._silent_pools:
             self._next_poll = min(self._next_poll, self._last_poll + _LEAST_SECONDS)
+        if any(each.is_doubtful for each in changes):
+            self._next_poll = 0.0
         self._silent_pools = silent
         return changes
 
@@ -272,7 +274,7 @@ class Watch:
     def _report(self, change: BlockChange) -> None:
         block, state = change.block, change.state
         is_news = (
-            bool(change.lost) or change.is_smaller or state in {BlockState.ENDED, BlockState.HELD}
+            bool(change.lost) or change.is_news or state in {BlockState.ENDED, BlockState.HELD}
         )
         is_news |= state is BlockState.STARTING and block.had_workers
         is_news |= state is BlockState.QUEUED and not block.reruns

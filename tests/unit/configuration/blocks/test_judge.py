@@ -162,9 +162,34 @@ def test_workers_of_the_next_run_that_come_before_pbs_says_so_are_kept(case: Cas
 
 
 def test_a_node_that_is_lost_is_named_and_the_block_goes_on(case: Case) -> None:
-    case.workers("n1", "n2", "n3")
-    assert case.workers("n1", "n3") == ["has lost n2, and goes on with 2 nodes"]
+    case.workers("n1", "n2")
+    (change,) = case.judge.see_workers({"pool-n1": Pool("0", "n1")})
+    assert change.is_news
+    assert change.text == "has lost n2, and goes on with 1 node"
     assert case.block.state is BlockState.WORKING
+
+
+def test_workers_that_come_as_others_go_make_no_smaller_block_before_pbs_has_spoken(
+    case: Case,
+) -> None:
+    case.workers("n1", "n2")
+    case.says("R", runs=1)
+    case.workers("n1", "n2", "n3", "n4")
+    (said,) = case.workers("n3", "n4")
+    assert said == "has lost n1, n2; workers came on n3, n4 since, and PBS is asked"
+    again, _ = case.judge.read_answer(QstatAnswer({JOB: JobAnswer("R", runs=2)}))
+    assert again.lost == ()
+    assert "was put back into the queue by PBS" in again.text
+    assert case.block.state is BlockState.WORKING
+
+
+def test_a_second_pool_on_a_node_shows_a_run_that_no_answer_of_pbs_has_shown(case: Case) -> None:
+    first, second = Pool("0", "n1"), Pool("0", "n1")
+    case.judge.see_workers({"first": first, "second": second})
+    case.says("R", runs=2)
+    (change,) = case.judge.see_workers({"second": second})
+    assert change.is_news
+    assert change.text == "was run again by PBS; its first workers on n1 have ended"
 
 
 def test_a_block_without_any_node_is_deserted_after_a_while(case: Case) -> None:

@@ -327,9 +327,7 @@ def test_a_block_that_ends_badly_after_long_work_is_only_replaced(world: World) 
     assert world.error is None
 
 
-def test_pbs_is_asked_soon_when_a_node_falls_silent_and_its_loss_is_said(
-    world: World, watch: Watch
-) -> None:
+def test_pbs_is_asked_soon_of_a_silent_node_at_once_of_a_new(world: World, watch: Watch) -> None:
     watch.ask_for(["0"])
     world.jobs["1.pbs"] = JobAnswer("R")
     world.pools = {"pool": Pool("0", "n1")}
@@ -346,7 +344,8 @@ def test_pbs_is_asked_soon_when_a_node_falls_silent_and_its_loss_is_said(
     assert world.polls == asked + 1, "not again for the same silence"
     world.pools = {"other": Pool("0", "n2")}
     watch.look()
-    assert world.said[-1] == "block 0 (job 1) has lost n1, and goes on with 1 node"
+    assert world.polls == asked + 2, "at once"
+    assert "has lost n1; workers came on n2 since, and PBS is asked" in world.said[-1]
 
 
 def test_who_wants_no_end_of_the_run_gets_none(world: World) -> None:
