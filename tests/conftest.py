@@ -31,8 +31,8 @@ settings.load_profile("usual")
 # What takes longest begins first, so that no worker ends long after the others. While the first builds what many
 # share, the other workers run what needs none of it.
 _FIRST = (
-    "install/test_base_again.py", "workflow/test_nodes.py", "sandbox/test_replay.py", "adopt/test_hostile.py",
-    "install/test_users.py", "install/test_drift.py", "install", "doctor/test_set_ups.py",
+    "install/test_base_again.py", "workflow/test_faults.py", "workflow/test_nodes.py", "sandbox/test_replay.py",
+    "adopt/test_hostile.py", "install/test_users.py", "install/test_drift.py", "install", "doctor/test_set_ups.py",
     "parsl_suite", "workflow", "user_environments", "crashes", "sandbox",
 )  # fmt: skip
 CHANNEL = pytest.StashKey[tuple[str, str]]()
