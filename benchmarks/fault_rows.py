@@ -130,11 +130,11 @@ ROWS: dict[str, Row] = {
     ),
     "block rerun before its workers come": _before("requeue", "next", said=""),
     "block deleted": _tasks("delete", "latest", said="was deleted or preempted"),
-    "block preempted with requeue": _tasks("preempt", "latest", said=" by PBS"),
+    "block preempted with requeue": _tasks("preempt", "latest", said="put back into the queue"),
     "block preempted without requeue": _tasks(
         "preempt-delete", "latest", said="was deleted or preempted"
     ),
-    "block rerun": _tasks("requeue", "latest", said=" by PBS"),
+    "block rerun": _tasks("requeue", "latest", said="put back into the queue"),
     "walltime ends": _tasks("walltime", "latest", said="has reached its walltime"),
     "walltime ends three times": Row(
         "always",

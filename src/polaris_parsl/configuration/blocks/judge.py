@@ -16,6 +16,7 @@ _RUNNING, _WAITING, _HELD, _ENDED = "RB", "QWT", "HSU", "FCX"
 _KILLED_FOR_WALLTIME = -29
 _TERMINATED = 256 + 15
 _TRIED_IN_VAIN = "too many failed attempts"
+_PUT_BACK = "was put back into the queue by PBS (rerun or preempted)"
 # PBS must deny a job so many times.
 _DENIALS = 2
 # Without any worker, a job that PBS still counts as running is given up after so long.
@@ -147,8 +148,7 @@ class Judge:
         block.nodes = {pool: host for pool, host in block.nodes.items() if pool not in lost}
         block.had_workers, block.began = bool(block.nodes), None
         block.reruns += 1
-        text = "was put back into the queue by PBS (rerun or preempted); its tasks run again"
-        return [self._move(block, BlockState.QUEUED, text, lost)]
+        return [self._move(block, BlockState.QUEUED, f"{_PUT_BACK}; its tasks run again", lost)]
 
     def _ended(self, block: JobBlock, said: JobAnswer) -> BlockChange:
         block.cause, text = _why(block, said)
@@ -169,7 +169,7 @@ class Judge:
             return BlockChange(block, block.state, text, is_news=True, is_doubtful=True)
         if set(gone.values()) <= set(block.nodes.values()):
             # a job starts workers on a node once
-            text = f"was run again by PBS; its first workers on {_list(gone)} have ended"
+            text = f"{_PUT_BACK}; its first workers on {_list(gone)} have ended"
             return BlockChange(block, block.state, text, is_news=True)
         if block.nodes:
             left = len(block.nodes)

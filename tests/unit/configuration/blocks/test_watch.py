@@ -345,7 +345,8 @@ def test_pbs_is_asked_soon_of_a_silent_node_at_once_of_a_new(world: World, watch
     world.pools = {"other": Pool("0", "n2")}
     watch.look()
     assert world.polls == asked + 2, "at once"
-    assert "has lost n1; workers came on n2 since, and PBS is asked" in world.said[-1]
+    text = "has lost n1; workers came on n2 since, and PBS is asked"
+    assert world.said[-1] == f"block 0 (job 1) {text}"
 
 
 def test_who_wants_no_end_of_the_run_gets_none(world: World) -> None:
