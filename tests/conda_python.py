@@ -19,6 +19,8 @@ from conda_channel import PLACEHOLDER, Package, index_entry
 
 VERSION = ".".join(map(str, sys.version_info[:3]))
 LIBRARY = Path(sysconfig.get_path("stdlib"))
+_PROGRAM = Path(sys.base_prefix, "bin", LIBRARY.name)
+_MODULES = list(LIBRARY.glob("lib-dynload/*.so"))
 # not what tests or graphical programs need, nor what was added to it, by Debian, too
 _LEFT_OUT = {
     "site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo",
@@ -47,23 +49,19 @@ def packages(scratch: Path) -> list[Package]:
 def interpreter(scratch: Path) -> Package:
     """The interpreter and the standard library, without what only debuggers read: a half of the bytes."""
     name = LIBRARY.name
-    program = Path(sys.base_prefix, "bin", name)
-    shared = [path for each, path in _loaded_by(program) if each.startswith("libpython")]
-    modules = list(LIBRARY.glob("lib-dynload/*.so"))
+    shared = [path for each, path in _loaded_by(_PROGRAM) if each.startswith("libpython")]
     stripped = scratch / "stripped"
     stripped.mkdir()
-    for path in (program, *shared, *modules):
+    for path in (_PROGRAM, *shared, *_MODULES):
         shutil.copyfile(path, stripped / path.name)
     subprocess.run(["strip", "--strip-debug", *stripped.iterdir()], check=True)
     _look_for_libraries_in("$ORIGIN/../lib", [stripped / name])
-    _look_for_libraries_in("$ORIGIN/../..", [stripped / path.name for path in modules])
+    _look_for_libraries_in("$ORIGIN/../..", [stripped / path.name for path in _MODULES])
     files = {f"bin/{name}": (stripped / name).read_bytes()}
     for path in sorted(_kept(LIBRARY)):
         inner = path.relative_to(LIBRARY)
-        is_binary = path.suffix == ".so"
-        files[f"lib/{name}/{inner}"] = (
-            (stripped / path.name).read_bytes() if is_binary else _of_any_prefix(path)
-        )
+        binary = stripped / path.name
+        files[f"lib/{name}/{inner}"] = _of_any_prefix(binary if path.suffix == ".so" else path)
     for path in shared:
         files[f"lib/{path.name}"] = (stripped / path.name).read_bytes()
     links = {"bin/python": name, "bin/python3": name}
@@ -87,8 +85,7 @@ def _kept(folder: Path) -> Iterator[Path]:
 def libraries(scratch: Path) -> Package:
     """What the modules of the standard library load, but for the C library; and one that names its prefix."""
     files: dict[str, bytes] = {}
-    program = Path(sys.base_prefix, "bin", LIBRARY.name)
-    for module in (program, *LIBRARY.glob("lib-dynload/*.so")):
+    for module in (_PROGRAM, *_MODULES):
         if "tkinter" not in module.name:
             files |= {
                 f"lib/{name}": path.read_bytes()

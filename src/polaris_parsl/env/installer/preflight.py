@@ -98,12 +98,12 @@ def check_requirements(
     """
     alone = base_distributions(base)
     complaints = unmet({**alone, **distributions_of(overlay)}, base.markers)
-    mine = sorted(line for line in complaints if line.split()[0] in locked)
-    if mine:
-        raise LockError(
-            "the overlay does not meet its own requirements:\n    " + "\n    ".join(mine),
-            remedy="lock again with `polaris-parsl lock`, or choose another base",
-        )
+    _refuse_unmet(
+        complaints,
+        locked,
+        problem="the overlay does not meet its own requirements",
+        remedy="lock again with `polaris-parsl lock`, or choose another base",
+    )
     return sorted(complaints - unmet(alone, base.markers)) if complaints else []
 
 
@@ -121,13 +121,20 @@ def check_requirements_of_tools(
     Raises:
         LockError: it has not.
     """
-    complaints = unmet(distributions_of(wheels), base.markers)
-    mine = sorted(line for line in complaints if line.split()[0] in locked)
-    if mine:
-        raise LockError(
-            "the tools do not meet their own requirements:\n    " + "\n    ".join(mine),
-            remedy="lock again with `polaris-parsl lock`",
-        )
+    _refuse_unmet(
+        unmet(distributions_of(wheels), base.markers),
+        locked,
+        problem="the tools do not meet their own requirements",
+        remedy="lock again with `polaris-parsl lock`",
+    )
+
+
+def _refuse_unmet(
+    complaints: Collection[str], locked: Collection[str], *, problem: str, remedy: str
+) -> None:
+    """Refuse what locked packages lack; what others lack is none of ours."""
+    if mine := sorted(line for line in complaints if line.split()[0] in locked):
+        raise LockError(f"{problem}:\n    " + "\n    ".join(mine), remedy=remedy)
 
 
 def check_modulefiles(
